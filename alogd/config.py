@@ -80,12 +80,6 @@ class StreamOptions(Strict):
     detectors: tuple[DetectorOptions, ...] = (DetectorOptions(name="ewma"), DetectorOptions(name="loganomaly"))
 
 
-class Budget(Strict):
-    """How many alerts a day a person can bear, over all streams."""
-
-    per_day: float = 5.0
-
-
 class SeverityRule(Strict):
     """Text that makes a record this severe, wherever it stands in the message (case matters as written)."""
 
@@ -94,6 +88,8 @@ class SeverityRule(Strict):
 
 
 class Alerts(Strict):
+    """One thing to set: how many alerts a day, over all streams, a person can bear."""
+
     budget: str = "5/day"
     resolve_after: float = 900.0  # seconds of log time without an anomalous window
     join_within: float = 600.0  # seconds: odd windows this close belong to one incident
@@ -103,6 +99,8 @@ class Alerts(Strict):
 
 
 class Risk(Strict):
+    """risk = anomaly_weight x anomaly + severity_weight x severity, and where its levels begin."""
+
     anomaly_weight: float = 0.6
     severity_weight: float = 0.4
     critical: float = 80.0
@@ -112,17 +110,23 @@ class Risk(Strict):
 
 
 class Http(Strict):
+    """Metrics, health and API."""
+
     listen: str = "127.0.0.1:9178"
     token_file: str | None = None  # needed for POST from elsewhere than loopback
     max_connections: int = 100
 
 
 class Log(Strict):
+    """The daemon's own log, on standard error; `auto` is console on a terminal, else JSON."""
+
     format: Literal["auto", "json", "console"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 class State(Strict):
+    """Where positions, learned state and the alert outbox are kept."""
+
     directory: str = "/var/lib/alogd"
     checkpoint_interval: float = 5.0  # seconds
 
