@@ -1,4 +1,4 @@
-"""The configuration as one frozen tree; every bound has a default, written beside its unit.
+"""The configuration as one frozen tree; every bound has a default and a range, written beside its unit.
 
 Loading (YAML, strict, line numbers, nearest names) is in config_load.py. Durations are written "30s", "15m",
 "2h", "1d" and sizes "64KiB" in YAML; here they are seconds and bytes.
@@ -6,138 +6,223 @@ Loading (YAML, strict, line numbers, nearest names) is in config_load.py. Durati
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
+
+MaskName = Literal["path", "hex", "ip", "mac", "uuid", "pid", "device", "num"]
+HeaderName = Literal[
+    "auto",
+    "none",
+    "rfc3164",
+    "rfc5424",
+    "iso8601",
+    "log4j",
+    "klog",
+    "clf",
+    "dmesg",
+    "json",
+    "logfmt",
+    "docker",
+    "cri",
+]
+Level = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO"]
+
+# What `extra` says is read by config_load.py: "duration" takes "30s", "size" takes "64KiB", "plugin" names the
+# registry's kind whose Options the mapping has to fit.
+_DURATION = {"unit": "duration"}
+_SIZE = {"unit": "size"}
+StreamName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Pattern = Annotated[str, Meta(min_length=1, max_length=4096)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+Collect = Annotated[dict[str, Any], Meta(extra={"plugin": "collectors"})]
+Sink = Annotated[dict[str, Any], Meta(extra={"plugin": "sinks"})]
 
 
 class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An unknown key is an error."""
 
 
-class UserMask(Strict):
+class UserMask(Strict, frozen=True, kw_only=True):
     """A mask of the user's own, matched in linear time (alogd/dfa.py says which syntax)."""
 
-    name: str  # shown as <NAME>
-    pattern: str
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]  # shown as <NAME>
+    pattern: Pattern  # a regular expression without look-around or back-references
 
 
-class Multiline(Strict):
+class Multiline(Strict, frozen=True, kw_only=True):
     """How continuation lines (stack traces ...) are joined to their record."""
 
-    mode: Literal["auto", "off"] = "auto"
-    max_lines: int = 500
-    max_bytes: int = 65536
-    timeout: float = 1.0  # seconds of quiet after which a record is taken as whole
+    mode: Literal["auto", "off"] = "auto"  # off: every line is a record of its own
+    max_lines: Annotated[int, Meta(ge=1, le=100_000)] = 500  # most lines of a record
+    max_bytes: Annotated[int, Meta(ge=64, le=2**24, extra=_SIZE)] = 65536  # most bytes of a record
+    timeout: Annotated[float, Meta(ge=0.01, le=3600, extra=_DURATION)] = 1.0  # quiet after which a record is whole
 
 
-class EngineOptions(Strict):
+class EngineOptions(Strict, frozen=True, kw_only=True):
     """One stream's template miner."""
 
-    kind: Literal["c", "drain3"] = "c"
-    depth: int = 4
-    sim_th: float = 0.4
-    max_children: int = 100
-    max_clusters: int | None = 10_000
-    extra_delimiters: tuple[str, ...] = ()
-    parametrize_numeric_tokens: bool = True
-    masks: tuple[str, ...] = ("path", "hex", "ip", "mac", "uuid", "pid", "device", "num")
-    user_masks: tuple[UserMask, ...] = ()
-    header: str | None = "auto"
+    kind: Literal["c", "drain3"] = "c"  # drain3: the slow fallback, where no compiler was at hand
+    depth: Annotated[int, Meta(ge=3, le=32)] = 4  # of Drain's tree, root and leaf included
+    sim_th: Annotated[float, Meta(ge=0, le=1)] = 0.4  # share of equal tokens from which a line fits a template
+    max_children: Annotated[int, Meta(ge=2, le=100_000)] = 100  # of a node of the tree
+    max_clusters: Annotated[int, Meta(ge=1, le=1_000_000)] | None = 10_000  # templates kept; the least used goes first
+    extra_delimiters: tuple[Annotated[str, Meta(min_length=1, max_length=16)], ...] = ()  # cut like white space
+    parametrize_numeric_tokens: bool = True  # a token with a digit in it never makes a branch of the tree
+    masks: tuple[MaskName, ...] = ("path", "hex", "ip", "mac", "uuid", "pid", "device", "num")  # the masks that are on
+    user_masks: Annotated[tuple[UserMask, ...], Meta(max_length=32)] = ()  # applied before the built-in ones, in order
+    header: HeaderName | None = "auto"  # how lines begin; null: the whole line is the message
     multiline: Multiline = Multiline()
-    max_line_bytes: int = 65536
-    max_tokens: int = 512
-    timezone: str = "UTC"  # of stamps that carry none: "UTC" or "+02:00"
+    max_line_bytes: Annotated[int, Meta(ge=64, le=2**24, extra=_SIZE)] = 65536  # a longer line is cut and counted
+    max_tokens: Annotated[int, Meta(ge=8, le=65536)] = 512  # tokens of a line that are compared
+    timezone: Annotated[str, Meta(pattern=r"^(UTC|[+-](0\d|1[0-4]):[0-5]\d)$")] = "UTC"  # of stamps that carry none
 
 
-class WindowOptions(Strict):
-    """How records are gathered. `key`: "source", "program", "host", "pid", "none", {"field": NAME} or {"mask": NAME}."""
+class WindowOptions(Strict, frozen=True, kw_only=True):
+    """How records are gathered.
+
+    `key`: "source", "program", "host", "pid", "none", {"field": NAME} or {"mask": NAME}.
+    """
 
     kind: Literal["count", "time", "session"] = "count"
-    size: int = 50  # records; session: the most
-    stride: int = 25
-    width: float = 60.0  # seconds, for time windows
-    max_age: float = 30.0  # seconds
-    idle: float = 120.0  # seconds, for sessions
-    max_keys: int = 4096
-    key: str | dict[str, str] = "program"
+    size: Annotated[int, Meta(ge=2, le=100_000)] = 50  # records; session: the most
+    stride: Annotated[int, Meta(ge=1, le=100_000)] = 25  # fresh records between two windows, at most `size`
+    width: Annotated[float, Meta(ge=0.1, le=604_800, extra=_DURATION)] = 60.0  # of time windows
+    max_age: Annotated[float, Meta(ge=0.1, le=604_800, extra=_DURATION)] = 30.0  # a window closes at this age
+    idle: Annotated[float, Meta(ge=0.1, le=604_800, extra=_DURATION)] = 120.0  # a session closes after this quiet
+    max_keys: Annotated[int, Meta(ge=1, le=1_000_000)] = 4096  # most keys open at once
+    key: str | dict[str, str] = "program"  # what keeps interleaved records apart
 
 
-class DetectorOptions(Strict):
+class DetectorOptions(Strict, frozen=True, kw_only=True):
     """A detector's name and its own parameters."""
 
     name: str
     options: dict[str, Any] = {}
 
 
-class StreamOptions(Strict):
+class StreamOptions(Strict, frozen=True, kw_only=True):
     """A named set of sources that share one miner and one set of detectors."""
 
-    name: str
-    collect: tuple[dict[str, Any], ...]  # each has "kind" and that collector's own options
+    name: StreamName
+    collect: Annotated[
+        tuple[Collect, ...], Meta(min_length=1, max_length=64)
+    ]  # each: kind, and that collector's options
     engine: EngineOptions = EngineOptions()
     windows: WindowOptions = WindowOptions()
-    detectors: tuple[DetectorOptions, ...] = (DetectorOptions(name="ewma"), DetectorOptions(name="loganomaly"))
+    detectors: Annotated[tuple[DetectorOptions, ...], Meta(min_length=1, max_length=16)] = (
+        DetectorOptions(name="ewma"),
+        DetectorOptions(name="loganomaly"),
+    )
 
 
-class SeverityRule(Strict):
+class SeverityRule(Strict, frozen=True, kw_only=True):
     """Text that makes a record this severe, wherever it stands in the message (case matters as written)."""
 
-    match: str
-    severity: int  # 0-100
+    match: Annotated[str, Meta(min_length=1, max_length=256)]
+    severity: Annotated[int, Meta(ge=0, le=100)]
 
 
-class Alerts(Strict):
+class Alerts(Strict, frozen=True, kw_only=True):
     """One thing to set: how many alerts a day, over all streams, a person can bear."""
 
-    budget: str = "5/day"
-    resolve_after: float = 900.0  # seconds of log time without an anomalous window
-    join_within: float = 600.0  # seconds: odd windows this close belong to one incident
-    adopt_after: float = 86400.0  # seconds: what goes on this long is learned as the new normal
-    warmup_windows: int = 200  # windows a stream must have seen before it may alert
-    severity_rules: tuple[SeverityRule, ...] = ()  # added to the shipped table
+    budget: str = "5/day"  # "5/day", "1/hour", "2/week"
+    resolve_after: Annotated[float, Meta(ge=1, le=2_592_000, extra=_DURATION)] = 900.0  # log time without an odd window
+    join_within: Annotated[float, Meta(ge=0, le=2_592_000, extra=_DURATION)] = (
+        600.0  # odd windows this close: one incident
+    )
+    adopt_after: Annotated[float, Meta(ge=60, le=31_536_000, extra=_DURATION)] = 86400.0  # so long: the new normal
+    warmup_windows: Annotated[int, Meta(ge=1, le=1_000_000)] = (
+        200  # windows a stream must have seen before it may alert
+    )
+    severity_rules: Annotated[tuple[SeverityRule, ...], Meta(max_length=1000)] = ()  # added to the shipped table
 
 
-class Risk(Strict):
+class Risk(Strict, frozen=True, kw_only=True):
     """risk = anomaly_weight x anomaly + severity_weight x severity, and where its levels begin."""
 
-    anomaly_weight: float = 0.6
-    severity_weight: float = 0.4
-    critical: float = 80.0
-    high: float = 60.0
-    medium: float = 40.0
-    low: float = 20.0
+    anomaly_weight: Annotated[float, Meta(ge=0, le=1)] = 0.6
+    severity_weight: Annotated[float, Meta(ge=0, le=1)] = 0.4
+    critical: Percent = 80.0
+    high: Percent = 60.0
+    medium: Percent = 40.0
+    low: Percent = 20.0
 
 
-class Http(Strict):
+class Http(Strict, frozen=True, kw_only=True):
     """Metrics, health and API."""
 
-    listen: str = "127.0.0.1:9178"
+    listen: str = "127.0.0.1:9178"  # HOST:PORT
     token_file: str | None = None  # needed for POST from elsewhere than loopback
-    max_connections: int = 100
+    max_connections: Annotated[int, Meta(ge=1, le=10_000)] = 100
 
 
-class Log(Strict):
+class Log(Strict, frozen=True, kw_only=True):
     """The daemon's own log, on standard error; `auto` is console on a terminal, else JSON."""
 
     format: Literal["auto", "json", "console"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class State(Strict):
+class State(Strict, frozen=True, kw_only=True):
     """Where positions, learned state and the alert outbox are kept."""
 
-    directory: str = "/var/lib/alogd"
-    checkpoint_interval: float = 5.0  # seconds
+    directory: Annotated[str, Meta(min_length=1)] = "/var/lib/alogd"
+    checkpoint_interval: Annotated[float, Meta(ge=0.1, le=3600, extra=_DURATION)] = 5.0
 
 
-class Config(Strict):
+class Config(Strict, frozen=True, kw_only=True):
     """What `alogd run` runs on."""
 
-    streams: tuple[StreamOptions, ...]
-    sinks: tuple[dict[str, Any], ...] = ({"kind": "log"},)
+    streams: Annotated[
+        tuple[StreamOptions, ...], Meta(min_length=1, max_length=256)
+    ]  # the first that matches a file owns it
+    sinks: Annotated[tuple[Sink, ...], Meta(max_length=32)] = ({"kind": "log"},)  # each: kind, and that sink's options
     alerts: Alerts = Alerts()
     risk: Risk = Risk()
     http: Http = Http()
     log: Log = Log()
     state: State = State()
+
+
+_PER_DAY = {"minute": 1440.0, "hour": 24.0, "day": 1.0, "week": 1.0 / 7}
+
+
+def budget_per_day(budget: str) -> float:
+    """Alerts a day of "5/day", "1/hour", "2/week". Raises ValueError that says what is accepted."""
+    number, _, unit = budget.replace(" ", "").partition("/")
+    try:
+        rate = float(number) * _PER_DAY[unit]
+    except (ValueError, KeyError):
+        raise ValueError(f'{budget!r} is not a rate; write "5/day", "1/hour" or "2/week"') from None
+    if not 0.001 <= rate <= 100_000:
+        raise ValueError(f"{budget!r} is out of range: 0.001 to 100000 alerts a day")
+    return rate
+
+
+def stream_budget(config: Config) -> float:
+    """Each stream's share of the budget, in alerts a day."""
+    return budget_per_day(config.alerts.budget) / len(config.streams)
+
+
+def effective_excludes(config: Config, index: int) -> tuple[str, ...]:
+    """Globs that earlier streams took: the first stream whose `include` matches a file owns it.
+
+    An earlier stream's `exclude` does not hand the file on: a file it includes and excludes is read by none.
+    """
+    taken: list[str] = []
+    for stream in config.streams[:index]:
+        for collector in stream.collect:
+            if collector.get("kind") == "file":
+                taken.extend(collector.get("include", ()))
+    return tuple(dict.fromkeys(taken))
+
+
+def read_secret(path: str) -> str:
+    """The text of a `*_file` secret without its last newline. Raises OSError; ValueError when it is empty."""
+    secret = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    if not secret:
+        raise ValueError(f"{path} is empty")
+    return secret
