@@ -1,0 +1,216 @@
+"""Loads a configuration: YAML -> checked, frozen `Config`, or one ConfigError that names all that is wrong.
+
+What no type can say (parts that speak of each other, masks that must compile) is checked by the rules below.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from alogd.config import (
+    Alerts,
+    Config,
+    EngineOptions,
+    Http,
+    Multiline,
+    Risk,
+    StreamOptions,
+    WindowOptions,
+    budget_per_day,
+)
+from alogd.config_decode import Decoder, Rule
+from alogd.config_scalar import nearest
+from alogd.config_yaml import MAX_BYTES, ConfigError, Mark, Problem, YamlError, parse
+
+__all__ = ["SEARCH", "ConfigError", "Loaded", "find_config", "load", "load_config"]
+
+SEARCH = ("configs/alogd.yaml", "/etc/alogd/alogd.yaml")  # where a configuration is looked for when none is named
+_RECORD_KEYS = ("source", "program", "host", "pid", "none")
+_LISTEN = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]*):(\d{1,5})\Z")
+
+Findings = Iterator[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A good configuration, the name messages call it by, and what is doubtful in it."""
+
+    config: Config
+    name: str
+    warnings: list[Problem]
+
+
+def find_config() -> Path | None:
+    """The first file of SEARCH that exists."""
+    return next((Path(place) for place in SEARCH if os.path.exists(place)), None)
+
+
+def load_config(source: str | Path, *, environment: Mapping[str, str] | None = None) -> Config:
+    """The configuration in a file, or in a text (a str with a newline in it). Raises ConfigError, OSError."""
+    return load(source, environment=environment).config
+
+
+def load(source: str | Path, *, environment: Mapping[str, str] | None = None) -> Loaded:
+    """`load_config` together with warnings. Raises ConfigError, OSError."""
+    is_text = isinstance(source, str) and "\n" in source
+    name = "<text>" if is_text else str(source)
+    text = str(source) if is_text else _read(Path(source), name)
+    try:
+        root = parse(text)
+    except YamlError as error:
+        raise ConfigError(name, [error.problem]) from None
+    decoder = Decoder(os.environ if environment is None else environment, RULES)
+    config = decoder.root(Config, root)
+    if decoder.problems or config is None:
+        raise ConfigError(name, decoder.problems)
+    warnings = [Problem(_mark(decoder.marks, path), path, text) for path, text in _doubts(config)]
+    return Loaded(config, name, sorted(warnings, key=lambda warning: warning.mark.line))
+
+
+def _read(path: Path, name: str) -> str:
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        mark = Mark(before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1)
+        raise ConfigError(name, [Problem(mark, "", "not valid UTF-8")]) from None
+
+
+def _mark(marks: Mapping[str, Mark], path: str) -> Mark:
+    """The place of a path, or of the nearest part around it."""
+    while path and path not in marks:
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    return marks.get(path, Mark(1, 1))
+
+
+# Rules: what is wrong though every value alone is right
+
+
+def _engine(options: EngineOptions) -> Findings:
+    names = [mask.name for mask in options.user_masks]
+    for index, mask in enumerate(options.user_masks):
+        if mask.name in names[:index]:
+            yield f"user_masks[{index}].name", f'a mask named "{mask.name}" stands above'
+        if message := _mask_problem(mask.pattern):
+            yield f"user_masks[{index}].pattern", message
+    if len(set(options.masks)) != len(options.masks):
+        yield "masks", "a mask is named twice"
+
+
+def _mask_problem(pattern: str) -> str | None:
+    from alogd import dfa
+
+    try:
+        dfa.compile(pattern)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _multiline(options: Multiline) -> Findings:
+    if options.max_bytes < options.max_lines:
+        yield "max_bytes", f"{options.max_bytes} bytes cannot hold max_lines {options.max_lines} lines"
+
+
+def _windows(options: WindowOptions) -> Findings:
+    if options.stride > options.size:
+        yield "stride", f"{options.stride} is larger than size {options.size}: records would be left out"
+    key = options.key
+    if isinstance(key, str):
+        if key not in _RECORD_KEYS:
+            yield "key", f"unknown key {key!r}; {nearest(key, _RECORD_KEYS)} (or {{field: NAME}}, {{mask: NAME}})"
+    elif len(key) != 1 or not set(key) <= {"field", "mask"} or not all(key.values()):
+        yield "key", "expected {field: NAME} or {mask: NAME}"
+    if options.kind == "session" and key in ("source", "none"):
+        yield "key", f'windows of kind "session" need a key that tells sessions apart, not "{key}"'
+
+
+def _stream(options: StreamOptions) -> Findings:
+    key = options.windows.key
+    if isinstance(key, dict) and (name := key.get("mask")):
+        known = [*options.engine.masks, *(mask.name for mask in options.engine.user_masks)]
+        if name.lower() not in map(str.lower, known):
+            yield "windows.key.mask", f'no mask named "{name}" in this stream; {nearest(name, known)}'
+    seen: set[str] = set()
+    for index, detector in enumerate(options.detectors):
+        if detector.name in seen:
+            yield f"detectors[{index}]", f'detector "{detector.name}" stands above'
+        seen.add(detector.name)
+
+
+def _alerts(options: Alerts) -> Findings:
+    try:
+        budget_per_day(options.budget)
+    except ValueError as error:
+        yield "budget", str(error)
+    if options.adopt_after <= options.resolve_after:
+        yield "adopt_after", "has to be longer than resolve_after, or every incident would be learned as normal"
+
+
+def _risk(options: Risk) -> Findings:
+    if not options.low < options.medium < options.high < options.critical:
+        yield "", "low, medium, high and critical have to rise in this order"
+    if abs(options.anomaly_weight + options.severity_weight - 1) > 1e-9:
+        yield "", "anomaly_weight and severity_weight have to add up to 1, so that risk is 0 to 100"
+
+
+def _http(options: Http) -> Findings:
+    match = _LISTEN.match(options.listen)
+    if not match or int(match[2]) > 65535:
+        yield "listen", f"{options.listen!r} is not HOST:PORT (port 0 to 65535)"
+
+
+def _config(config: Config) -> Findings:
+    names = [stream.name for stream in config.streams]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield f"streams[{index}].name", f'a stream named "{name}" stands above'
+    sinks = [sink.get("name") or sink["kind"] for sink in config.sinks]
+    for index, name in enumerate(sinks):
+        if name in sinks[:index]:
+            yield f"sinks[{index}]", f'a sink named "{name}" stands above; give one of them another `name`'
+
+
+RULES: dict[type, Rule] = {
+    Alerts: _alerts,
+    Config: _config,
+    EngineOptions: _engine,
+    Http: _http,
+    Multiline: _multiline,
+    Risk: _risk,
+    StreamOptions: _stream,
+    WindowOptions: _windows,
+}
+
+
+# Doubts: what runs, but probably not as meant
+
+
+def _doubts(config: Config) -> Findings:
+    taken: list[tuple[str, str]] = []
+    for index, stream in enumerate(config.streams):
+        globs = [glob for collector in stream.collect if collector["kind"] == "file" for glob in collector["include"]]
+        for glob in globs:
+            if owner := next((name for earlier, name in taken if _covers(earlier, glob)), None):
+                message = f'{glob} is already read by stream "{owner}"; put the narrower stream first'
+                yield f"streams[{index}].collect", message
+        taken.extend((glob, stream.name) for glob in globs)
+        if os.path.commonpath([config.state.directory, "/var/log"]) == "/var/log":
+            continue
+    if config.http.token_file and os.path.exists(config.http.token_file):
+        mode = os.stat(config.http.token_file).st_mode
+        if mode & 0o077:
+            yield "http.token_file", f"{config.http.token_file} can be read by others (mode {mode & 0o777:o})"
+
+
+def _covers(wide: str, narrow: str) -> bool:
+    """Whether a file that `narrow` names is one that `wide` names, judged by a sample path."""
+    sample = narrow.replace("**", "x").replace("*", "x").replace("?", "x")
+    return fnmatchcase(sample, wide) and wide.count("/") <= narrow.count("/")
