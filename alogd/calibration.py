@@ -1,0 +1,164 @@
+"""Turns any detector's raw score into how rare a score like it is on this stream: tail probabilities.
+
+The body of the distribution is a t-digest (Dunning & Ertl 2019) with forgetting; beyond what it has seen often, a
+generalised Pareto tail fitted to its largest values (peaks over threshold, as in SPOT: Siffer et al., KDD 2017).
+Deterministic: the digest changes only when a full buffer is merged, never because of when it was read or saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from alogd.event import F64
+
+CENTROIDS = 256  # about how many the digest keeps
+BUFFER = 512  # scores between two merges; the first merges come at 16, 32, 64 ... scores
+MEMORY = 50_000.0  # scores after which old ones count less
+TAIL_COUNT = 50.0  # largest scores that the Pareto tail is fitted to: few, for only the very tail is asked of it
+TAIL_USED = 10.0  # scores so large that fewer than this were as large are judged by the fitted tail
+SMALLEST = 1e-12
+
+
+class Calibrator:
+    """Tail probability of a score given the scores seen before.
+
+    >>> import numpy as np
+    >>> calibrator = Calibrator()
+    >>> calibrator.add(np.random.default_rng(1).exponential(size=20_000))
+    >>> [round(float(p), 2) for p in calibrator.tail(np.array([0.0, 0.69, 2.3]))]
+    [1.0, 0.5, 0.1]
+    >>> bool(3e-6 < calibrator.tail(np.array([11.5]))[0] < 3e-5)
+    True
+    """
+
+    def __init__(self) -> None:
+        self.mean: F64 = np.empty(0)  # of each centroid, ascending
+        self.weight: F64 = np.empty(0)
+        self.buffer: F64 = np.empty(0)
+        self.seen = 0
+        self._fit()
+
+    def add(self, scores: F64) -> None:
+        """Take in scores, shape (n,), finite; the order matters, the cutting into calls does not."""
+        pending = np.concatenate([self.buffer, scores])
+        while len(pending) >= (room := self._room()):
+            self._merge(pending[:room])
+            self.seen += room
+            pending = pending[room:]
+        self.buffer = pending
+
+    def _room(self) -> int:
+        return int(min(max(16, self.seen), BUFFER))
+
+    def _merge(self, scores: F64) -> None:
+        total = self.weight.sum()
+        kept = self.weight * min(1.0, MEMORY / total) if total else self.weight
+        mean = np.concatenate([self.mean, scores])
+        weight = np.concatenate([kept, np.ones(len(scores))])
+        order = np.argsort(mean, kind="stable")
+        self.mean, self.weight = _compress(mean[order], weight[order])
+        self._fit()
+
+    # -- reading
+
+    def tail(self, scores: F64) -> F64:
+        """P(score >= s) for every s, shape (n,); 1 before anything was merged."""
+        if not len(self.mean):
+            return np.ones(len(scores))
+        above = np.searchsorted(self.mean, scores, side="left")
+        exact = self._at_least[above]  # weight of centroids at or above the score
+        tied = (above < len(self.mean)) & (self.mean[np.minimum(above, len(self.mean) - 1)] == scores)
+        between = np.interp(scores, self.mean, self._midway, left=self._total, right=0.0)
+        body = np.where(tied, exact, between) + 0.5
+        body /= self._total + 1.0
+        beyond = (scores > self._threshold) & (body * (self._total + 1.0) < TAIL_USED)
+        if not beyond.any():
+            return np.asarray(np.minimum(body, 1.0))
+        pareto = self._tail_mass * _pareto(scores - self._threshold, self._shape, self._scale)
+        ties = np.where(tied & (exact >= 3), exact / self._total, 0.0)  # a value that recurs is no rarer than it is
+        return np.asarray(np.clip(np.where(beyond, np.maximum(pareto, ties), body), SMALLEST, 1.0))
+
+    def _fit(self) -> None:
+        self._total = float(self.weight.sum())
+        self._at_least = np.append(np.cumsum(self.weight[::-1])[::-1], 0.0)
+        self._midway = self._at_least[:-1] - self.weight / 2
+        self._threshold, self._tail_mass, self._shape, self._scale = np.inf, 0.0, 0.0, 1.0
+        if self._total < TAIL_COUNT:
+            return
+        cut = int(np.searchsorted(-self._at_least[:-1], -TAIL_COUNT, side="right"))
+        cut = min(cut, len(self.mean) - 1)
+        self._threshold = float(self.mean[cut])
+        excess, weight = self.mean[cut + 1 :] - self._threshold, self.weight[cut + 1 :]
+        mass = float(weight.sum())
+        if mass <= 0:  # the largest value recurs: whatever lies beyond it has not been seen once
+            self._tail_mass = 1.0 / (self._total + 1.0)
+            self._scale = max(abs(self._threshold) * 0.1, 1e-9)
+            return
+        self._tail_mass = (mass + 0.5) / (self._total + 1.0)
+        average = float((excess * weight).sum()) / mass
+        spread = float((excess * excess * weight).sum()) / mass - average * average
+        if spread <= 1e-12 * average * average:
+            self._scale = max(average, 1e-9)
+            return
+        ratio = average * average / spread
+        self._shape = float(np.clip(0.5 * (1 - ratio), -0.5, 0.5))
+        self._scale = average * (1 - self._shape)
+
+    # -- state
+
+    def state(self) -> Mapping[str, npt.NDArray[np.float64]]:
+        """Arrays mean, weight, buffer and seen (one number)."""
+        return {
+            "mean": self.mean,
+            "weight": self.weight,
+            "buffer": self.buffer,
+            "seen": np.array([float(self.seen)]),
+        }
+
+    def restore(self, state: Mapping[str, npt.NDArray[np.float64]]) -> None:
+        """Raises ValueError when the arrays are not a calibrator's."""
+        try:
+            mean, weight, buffer, seen = (state[name] for name in ("mean", "weight", "buffer", "seen"))
+        except KeyError as missing:
+            raise ValueError(f"saved state: calibrator lacks {missing}") from None
+        arrays = (mean, weight, buffer, seen)
+        if any(a.dtype != np.float64 or a.ndim != 1 or not np.isfinite(a).all() for a in arrays):
+            raise ValueError("saved state: calibrator holds something that is not finite numbers")
+        if len(mean) != len(weight) or len(seen) != 1 or (np.diff(mean) < 0).any() or (weight <= 0).any():
+            raise ValueError("saved state: calibrator's centroids are not in order")
+        self.mean, self.weight, self.buffer, self.seen = mean.copy(), weight.copy(), buffer.copy(), int(seen[0])
+        self._fit()
+
+
+def _compress(mean: F64, weight: F64) -> tuple[F64, F64]:
+    """Join neighbours while a centroid stays below the t-digest's size limit, small at both ends; ties always join."""
+    total = float(weight.sum())
+    means: list[float] = []
+    weights: list[float] = []
+    before = 0.0
+    for value, load in zip(mean.tolist(), weight.tolist(), strict=True):
+        if means:
+            quantile = (before + (weights[-1] + load) / 2) / total
+            limit = 4 * total * quantile * (1 - quantile) / CENTROIDS
+            if value == means[-1]:
+                weights[-1] += load
+                continue
+            if weights[-1] + load <= limit:
+                weights[-1] += load
+                means[-1] += (value - means[-1]) * load / weights[-1]
+                continue
+            before += weights[-1]
+        means.append(value)
+        weights.append(load)
+    return np.array(means), np.array(weights)
+
+
+def _pareto(excess: F64, shape: float, scale: float) -> F64:
+    """Survival function of the generalised Pareto distribution for excesses of 0 or more."""
+    x = np.maximum(excess, 0.0) / scale
+    if abs(shape) < 1e-6:
+        return np.asarray(np.exp(-x))
+    return np.asarray(np.maximum(1 + shape * x, 0.0) ** (-1 / shape))

@@ -1,0 +1,46 @@
+"""Which row of a per-group table a window belongs to; windows of one group are comparable.
+
+Bounded: groups beyond the limit share row 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alogd.event import I64, U64
+
+MAX_GROUPS = 64
+
+
+class Groups:
+    """Numbers 64-bit group keys 1, 2, ... as they are learned; 0 = the groups beyond the limit or not learned yet."""
+
+    def __init__(self, keys: U64 | None = None) -> None:
+        self.keys: U64 = np.empty(0, np.uint64) if keys is None else keys
+        self._sort()
+
+    def _sort(self) -> None:
+        self._order = np.argsort(self.keys, kind="stable")
+        self._sorted = self.keys[self._order]
+
+    def __len__(self) -> int:
+        """Rows a table needs, row 0 included."""
+        return len(self.keys) + 1
+
+    def rows(self, groups: U64) -> I64:
+        """Row of each group, shape (n,); 0 where unknown."""
+        if not len(self.keys):
+            return np.zeros(len(groups), np.int64)
+        at = np.minimum(np.searchsorted(self._sorted, groups), len(self.keys) - 1)
+        return np.where(self._sorted[at] == groups, self._order[at] + 1, 0)
+
+    def add(self, groups: U64) -> None:
+        """Give rows to groups not seen before, in order of first appearance, while there is room."""
+        fresh = groups[~np.isin(groups, self.keys)]
+        if not len(fresh):
+            return
+        _, first = np.unique(fresh, return_index=True)
+        room = max(0, MAX_GROUPS - len(self))
+        if room:
+            self.keys = np.concatenate([self.keys, fresh[np.sort(first)][:room]])
+            self._sort()
