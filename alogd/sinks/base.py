@@ -1,0 +1,92 @@
+"""What a sink is: the last stage, where alerts leave the daemon.
+
+A sink is given alerts oldest first and either takes them all or raises; what it raises says whether to try
+again (`NotConnected`, OSError, TimeoutError) or to give the alerts up (`Rejected`). It keeps no queue: that is
+the outbox in the state (alogd/state.py), and alogd/delivery.py moves alerts from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from alogd.config import Level, Strict
+from alogd.event import Alert
+from alogd.registry import find
+
+LEVELS: dict[str, int] = {"INFO": 0, "LOW": 1, "MEDIUM": 2, "HIGH": 3, "CRITICAL": 4}
+MAX_SECRET_BYTES = 64 * 1024
+
+
+class Rejected(Exception):
+    """These alerts will never be taken; `reason` is one of a closed set and becomes a label."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(detail or reason)
+        self.reason = reason
+
+
+class NotConnected(Exception):
+    """The other side cannot take alerts now; try again, no sooner than `retry_after` seconds when it said so."""
+
+    def __init__(self, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class SinkOptions(Strict, frozen=True, kw_only=True):
+    """What every sink can be told."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] | None = None  # label; by default the kind
+    min_level: Level = "INFO"  # alerts of a lower level are not for this sink
+
+
+class Sink(Protocol):
+    """One place alerts go to. `Options` is its SinkOptions; the class is built with one of them."""
+
+    Options: type[SinkOptions]
+    latest_only: bool  # of several moments of one incident that wait together, only the newest matters
+
+    def __init__(self, options: Any) -> None: ...
+
+    async def send(self, alerts: Sequence[Alert]) -> None:
+        """Take all of them, in order. Raises Rejected, NotConnected, OSError or TimeoutError; then none counts."""
+
+    async def close(self) -> None:
+        """Let go of files and connections; may be called more than once."""
+
+
+class NamedSink(msgspec.Struct, frozen=True):
+    """A sink under the name that labels it, and the least level it is for."""
+
+    name: str
+    min_level: int
+    sink: Sink
+
+    def wants(self, alert: Alert) -> bool:
+        return LEVELS.get(alert.level, 0) >= self.min_level
+
+
+def build(entry: Mapping[str, Any]) -> NamedSink:
+    """A sink of one entry of `sinks:`. Raises ValueError that says what is wrong with the entry."""
+    options = {name: value for name, value in entry.items() if name != "kind"}
+    kind = str(entry.get("kind", ""))
+    try:
+        cls = find("sinks", kind)
+    except KeyError as error:
+        raise ValueError(error.args[0]) from None
+    checked: SinkOptions = msgspec.convert(options, cls.Options)  # type: ignore[attr-defined]
+    return NamedSink(checked.name or kind, LEVELS[checked.min_level], cls(checked))
+
+
+def build_all(entries: Sequence[Mapping[str, Any]]) -> list[NamedSink]:
+    """All sinks of a configuration. Raises ValueError also when two share a name."""
+    sinks = [build(entry) for entry in entries]
+    names = [sink.name for sink in sinks]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two sinks are named {name!r}; give each a name of its own")
+    return sinks

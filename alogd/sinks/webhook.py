@@ -1,0 +1,166 @@
+"""Alerts POSTed as Alertmanager's webhook payload, signed when there is a secret.
+
+Whatever the other side does, one attempt ends within `timeout` and reads at most 64 KiB. Redirects are not
+followed and plain http goes to loopback only, so that a receiver cannot send alerts elsewhere. Neither the URL
+nor a secret ever stands in a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+from msgspec import Meta
+
+from alogd.config import read_secret
+from alogd.event import Alert
+from alogd.registry import register
+from alogd.sinks.base import NotConnected, Rejected, SinkOptions
+from alogd.sinks.webhook_payload import body, idempotency_key
+
+if TYPE_CHECKING:
+    import aiohttp
+
+MAX_REPLY_BYTES = 64 * 1024
+AGAIN = frozenset({408, 425, 429})  # and every 5xx
+
+
+class WebhookOptions(SinkOptions, frozen=True, kw_only=True):
+    """Where to POST, how long to wait, what to sign with."""
+
+    url: str | None = None
+    url_file: str | None = None  # for a URL that is itself a secret
+    timeout: Annotated[float, Meta(gt=0, le=300, extra={"unit": "duration"})] = 10.0  # of a whole attempt
+    secret_file: str | None = None  # HMAC-SHA256 key; the header is X-Alogd-Signature-256: sha256=HEX
+    bearer_token_file: str | None = None
+    external_url: str = "http://127.0.0.1:9178"  # where people reach this daemon
+    allow_insecure: bool = False  # plain http to another host
+
+    def __post_init__(self) -> None:
+        if (self.url is None) == (self.url_file is None):
+            raise ValueError("give either url or url_file")
+        if self.url is not None:
+            check_url(self.url, self.allow_insecure)
+
+
+@register("sinks", "webhook")
+class WebhookSink:
+    """One HTTP receiver."""
+
+    Options = WebhookOptions
+    latest_only = True
+
+    def __init__(self, options: WebhookOptions) -> None:
+        self._options = options
+        self._receiver = options.name or "webhook"
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, alerts: Sequence[Alert]) -> None:
+        url, headers, data = await asyncio.to_thread(self._request, alerts)
+        host = urlsplit(url).hostname
+        import aiohttp
+
+        try:
+            async with asyncio.timeout(self._options.timeout):
+                status, reply_headers = await self._post(url, headers, data)
+        except TimeoutError:
+            raise NotConnected(f"{host} did not answer within {self._options.timeout:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise NotConnected(f"cannot reach {host}: {type(error).__name__}") from None
+        judge(status, reply_headers)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _request(self, alerts: Sequence[Alert]) -> tuple[str, dict[str, str], bytes]:
+        """URL, headers and body; secrets are read anew each time, so that they may be rotated."""
+        options = self._options
+        url = options.url or read_secret(options.url_file or "")
+        try:
+            check_url(url, options.allow_insecure)
+        except ValueError as error:
+            raise NotConnected(f"url_file: {error}") from None
+        data = body(alerts, self._receiver, options.external_url.rstrip("/"))
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "alogd",
+            "Idempotency-Key": idempotency_key(alerts, self._receiver),
+        }
+        if options.secret_file:
+            headers["X-Alogd-Signature-256"] = sign(read_secret(options.secret_file), data)
+        if options.bearer_token_file:
+            headers["Authorization"] = f"Bearer {read_secret(options.bearer_token_file)}"
+        return url, headers, data
+
+    async def _post(self, url: str, headers: dict[str, str], data: bytes) -> tuple[int, Mapping[str, str]]:
+        session = self._open_session()
+        async with session.post(url, data=data, headers=headers, allow_redirects=False) as reply:
+            await reply.content.read(MAX_REPLY_BYTES)
+            return reply.status, reply.headers
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            import aiohttp
+
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=2),
+                timeout=aiohttp.ClientTimeout(total=self._options.timeout),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+            )
+        return self._session
+
+
+def check_url(url: str, allow_insecure: bool) -> None:
+    """Raises ValueError, without the URL in it, unless this is https, or http to loopback."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("the webhook's url must begin with https://HOST, or http://127.0.0.1")
+    if parts.scheme == "http" and not allow_insecure and not _is_loopback(parts.hostname):
+        raise ValueError("plain http goes to loopback only; use https, or set allow_insecure: true")
+
+
+def sign(secret: str, data: bytes) -> str:
+    """The value of X-Alogd-Signature-256."""
+    return f"sha256={hmac.new(secret.encode(), data, hashlib.sha256).hexdigest()}"
+
+
+def judge(status: int, headers: Mapping[str, str]) -> None:
+    """Raises NotConnected or Rejected unless the status is a success."""
+    if 200 <= status < 300:
+        return
+    if status >= 500 or status in AGAIN:
+        raise NotConnected(f"the receiver answered {status}", retry_after(headers))
+    if 300 <= status < 400:
+        raise Rejected("redirect", f"the receiver answered {status}; redirects are not followed")
+    raise Rejected("refused", f"the receiver answered {status}")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds the other side asks to wait (a number or a date), if it does and we can read it."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

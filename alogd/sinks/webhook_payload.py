@@ -1,0 +1,97 @@
+"""The body of a webhook: Alertmanager's webhook payload, version 4, so that its receivers work unchanged.
+
+An incident's id is the fingerprint; the group is everything the sink is sent, so `groupLabels` is empty.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from alogd.alert_json import rfc3339
+from alogd.escape import escape
+from alogd.event import Alert
+
+NEVER = "0001-01-01T00:00:00Z"  # what Alertmanager writes for "has not ended"
+MAX_LINES = 10
+MAX_TEXT = 4096  # characters of one annotation
+
+
+def body(alerts: Sequence[Alert], receiver: str, external_url: str) -> bytes:
+    """The JSON document for these alerts; at least one."""
+    entries = [_entry(alert, external_url) for alert in alerts]
+    firing = any(alert.status == "firing" for alert in alerts)
+    document = {
+        "version": "4",
+        "groupKey": f'{{}}/{{receiver="{receiver}"}}:{{}}',
+        "truncatedAlerts": 0,
+        "status": "firing" if firing else "resolved",
+        "receiver": receiver,
+        "groupLabels": {},
+        "commonLabels": _common([entry["labels"] for entry in entries]),
+        "commonAnnotations": _common([entry["annotations"] for entry in entries]),
+        "externalURL": external_url,
+        "alerts": entries,
+    }
+    return msgspec.json.encode(document)
+
+
+def idempotency_key(alerts: Sequence[Alert], receiver: str) -> str:
+    """The same for every repeat of the same alerts, also after a restart."""
+    digest = hashlib.sha256(receiver.encode())
+    for alert in alerts:
+        digest.update(f"|{alert.id}|{alert.status}|{alert.updated_ns}|{alert.windows}".encode())
+    return digest.hexdigest()[:32]
+
+
+def _entry(alert: Alert, external_url: str) -> dict[str, Any]:
+    return {
+        "status": alert.status,
+        "labels": _labels(alert),
+        "annotations": _annotations(alert),
+        "startsAt": rfc3339(alert.opened_ns) or NEVER,
+        "endsAt": rfc3339(alert.resolved_ns) or NEVER,
+        "generatorURL": f"{external_url}/api/v1/alerts/{alert.id}",
+        "fingerprint": alert.id,
+    }
+
+
+def _labels(alert: Alert) -> dict[str, str]:
+    labels = {
+        "alertname": "LogAnomaly",
+        "stream": alert.stream,
+        "severity": alert.level.lower(),
+        "incident": alert.id,
+    }
+    return labels | {"key": _text(alert.key)} if alert.key else labels
+
+
+def _annotations(alert: Alert) -> dict[str, str]:
+    annotations = {
+        "summary": _text(alert.title),
+        "description": _text("; ".join(alert.reasons)),
+        "risk": f"{alert.risk:.1f}",
+        "anomaly": f"{alert.anomaly:.1f}",
+        "severity": f"{alert.severity:.1f}",
+        "windows": str(alert.windows),
+        "lines_seen": str(alert.lines_seen),
+        "detectors": ", ".join(f"{name} {share:.0%}" for name, share in sorted(alert.detectors.items())),
+    }
+    lines = [f"{line.source}:{line.offset}: {line.text}" for line in alert.lines if line.marked][:MAX_LINES]
+    if lines:
+        annotations["lines"] = "\n".join(_text(line) for line in lines)
+    return annotations
+
+
+def _text(text: str) -> str:
+    """Safe to show, and bounded: the other side may put it in front of a person as it is."""
+    safe = escape(text)
+    return safe if len(safe) <= MAX_TEXT else f"{safe[:MAX_TEXT]}..."
+
+
+def _common(rows: Sequence[dict[str, str]]) -> dict[str, str]:
+    first, *rest = rows
+    return {name: value for name, value in first.items() if all(row.get(name) == value for row in rest)}
