@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from alogd.config import (
@@ -196,21 +195,25 @@ RULES: dict[type, Rule] = {
 def _doubts(config: Config) -> Findings:
     taken: list[tuple[str, str]] = []
     for index, stream in enumerate(config.streams):
-        globs = [glob for collector in stream.collect if collector["kind"] == "file" for glob in collector["include"]]
-        for glob in globs:
-            if owner := next((name for earlier, name in taken if _covers(earlier, glob)), None):
-                message = f'{glob} is already read by stream "{owner}"; put the narrower stream first'
-                yield f"streams[{index}].collect", message
-        taken.extend((glob, stream.name) for glob in globs)
-        if os.path.commonpath([config.state.directory, "/var/log"]) == "/var/log":
-            continue
-    if config.http.token_file and os.path.exists(config.http.token_file):
-        mode = os.stat(config.http.token_file).st_mode
-        if mode & 0o077:
-            yield "http.token_file", f"{config.http.token_file} can be read by others (mode {mode & 0o777:o})"
+        globs = list(_includes(index, stream))
+        for path, glob in globs:
+            if owner := next((name for wide, name in taken if _covers(wide, glob)), None):
+                yield path, f'{glob} belongs to stream "{owner}", which stands before; put the narrower stream first'
+        taken.extend((glob, stream.name) for _, glob in globs)
+    if (path := config.http.token_file) and (mode := os.stat(path).st_mode) & 0o077:
+        yield "http.token_file", f"{path} can be read by others (mode {mode & 0o777:o})"
+
+
+def _includes(index: int, stream: StreamOptions) -> Iterator[tuple[str, str]]:
+    for number, collector in enumerate(stream.collect):
+        if collector["kind"] == "file":
+            for place, glob in enumerate(collector.get("include", ())):
+                yield f"streams[{index}].collect[{number}].include[{place}]", glob
 
 
 def _covers(wide: str, narrow: str) -> bool:
     """Whether a file that `narrow` names is one that `wide` names, judged by a sample path."""
+    from alogd.collectors.globs import Walk
+
     sample = narrow.replace("**", "x").replace("*", "x").replace("?", "x")
-    return fnmatchcase(sample, wide) and wide.count("/") <= narrow.count("/")
+    return Walk([], [wide], False).excluded(os.path.abspath(sample))

@@ -1,0 +1,87 @@
+"""One alert laid out for a person: what happened, why it is unusual, what was expected, and the lines themselves."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from alogd.cli.output import level_style, paint, safe, time_text, width
+from alogd.event import Alert, EvidenceLine, TemplateEvidence
+
+_BAR = 12
+
+
+def show_alert(alert: Alert, color: bool) -> None:
+    """Print all of it."""
+    for line in lines_of(alert, color):
+        print(line)
+
+
+def lines_of(alert: Alert, color: bool) -> Iterator[str]:
+    """The alert's layout, line by line; text of logs is made safe."""
+    badge = paint(f" {alert.level} ", level_style(alert.level), color)
+    yield f"{badge} {paint(safe(alert.title), 'bold', color)}"
+    yield f"  {_state(alert)}"
+    yield paint(f"  stream {safe(alert.stream)}{_key(alert)}   id {alert.id}", "dim", color)
+    yield ""
+    yield f"  risk {alert.risk:.0f} = anomaly {alert.anomaly:.0f} with severity {alert.severity:.0f}"
+    for name, share in sorted(alert.detectors.items(), key=lambda item: -item[1]):
+        yield f"    {name:<11}{bar(share)} {share:4.0%}   finds it {alert.scores.get(name, 0.0):.0f} of 100 unusual"
+    if alert.reasons:
+        yield from ("", paint("  Why", "bold", color))
+        yield from _wrapped(alert.reasons)
+    if alert.templates:
+        yield from ("", paint("  What is unusual", "bold", color))
+        for template in alert.templates:
+            yield from _template(template, color)
+    if alert.lines:
+        yield from ("", paint("  Lines", "bold", color))
+        yield from _evidence(alert.lines, color)
+
+
+def bar(share: float) -> str:
+    """A share as a bar of fixed width."""
+    filled = round(max(0.0, min(1.0, share)) * _BAR)
+    return "#" * filled + "." * (_BAR - filled)
+
+
+def _state(alert: Alert) -> str:
+    resolved = f", resolved {time_text(alert.resolved_ns)}" if alert.resolved_ns is not None else ""
+    times = f"{alert.status} since {time_text(alert.opened_ns)}, last seen {time_text(alert.updated_ns)}{resolved}"
+    return f"{times}; {alert.windows} odd window{'s' * (alert.windows != 1)} of {alert.lines_seen} lines"
+
+
+def _key(alert: Alert) -> str:
+    return f"   {safe(alert.key)}" if alert.key else ""
+
+
+def _wrapped(sentences: Sequence[str]) -> Iterator[str]:
+    limit = min(width(), 110)
+    for sentence in sentences:
+        yield from textwrap.wrap(safe(sentence), limit - 4, initial_indent="    - ", subsequent_indent="      ")
+
+
+def _template(template: TemplateEvidence, color: bool) -> Iterator[str]:
+    new = paint("new ", "yellow", color) if template.is_new else ""
+    yield f"    {bar(template.share)} {template.share:4.0%}  {new}{safe(template.text)}"
+    yield paint(f"{'':22}seen {_count(template.seen)}, expected {_count(template.expected)}", "dim", color)
+    if template.nearest:
+        yield paint(f"{'':22}nearest known: {safe(template.nearest)}", "dim", color)
+    for there, here in template.difference:
+        yield f"{'':22}{paint('- ' + safe(there), 'red', color)}  {paint('+ ' + safe(here), 'green', color)}"
+
+
+def _count(number: float) -> str:
+    return f"{number:.0f}" if number == int(number) or number >= 10 else f"{number:.2g}"
+
+
+def _evidence(lines: Sequence[EvidenceLine], color: bool) -> Iterator[str]:
+    source = None
+    for line in lines:
+        if line.source != source:
+            source = line.source
+            yield paint(f"    {safe(source)}:{line.offset}", "dim", color)
+        mark, style = ("> ", "") if line.marked else ("  ", "dim")
+        for row in line.text.split("\n"):
+            yield f"    {paint(mark + safe(row), style, color)}"
+            mark = "  "

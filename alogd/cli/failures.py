@@ -1,0 +1,23 @@
+"""What ends a command with one line instead of a traceback, and the exit code each stands for."""
+
+from __future__ import annotations
+
+OK, FAILED, USAGE, BAD_DATA, BAD_CONFIG, INTERRUPTED = 0, 1, 2, 65, 78, 130
+
+
+class Failed(Exception):
+    """It could not be done."""
+
+    exit_code = FAILED
+
+
+class Usage(Failed):
+    """The command line asks for something that makes no sense."""
+
+    exit_code = USAGE
+
+
+class BadData(Failed):
+    """The input cannot be used."""
+
+    exit_code = BAD_DATA
