@@ -77,7 +77,9 @@ class EngineOptions(Strict, frozen=True, kw_only=True):
     multiline: Multiline = Multiline()
     max_line_bytes: Annotated[int, Meta(ge=64, le=2**24, extra=_SIZE)] = 65536  # a longer line is cut and counted
     max_tokens: Annotated[int, Meta(ge=8, le=65536)] = 512  # tokens of a line that are compared
-    timezone: Annotated[str, Meta(pattern=r"^(UTC|[+-](0\d|1[0-4]):[0-5]\d)$")] = "UTC"  # of stamps that carry none
+    timezone: Annotated[str, Meta(pattern=r"^(UTC|[+-](0[0-9]|1[0-4]):[0-5][0-9])$")] = (
+        "UTC"  # of stamps that carry none
+    )
 
 
 class WindowOptions(Strict, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ __all__ = ["SEARCH", "ConfigError", "Loaded", "find_config", "load", "load_confi
 
 SEARCH = ("configs/alogd.yaml", "/etc/alogd/alogd.yaml")  # where a configuration is looked for when none is named
 _RECORD_KEYS = ("source", "program", "host", "pid", "none")
-_LISTEN = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]*):(\d{1,5})\Z")
+_LISTEN = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]*):([0-9]{1,5})\Z")
 
 Findings = Iterator[tuple[str, str]]
 

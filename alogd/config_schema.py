@@ -21,8 +21,8 @@ from alogd.config import Config, DetectorOptions
 
 Schema = dict[str, Any]
 
-_DURATION = {"type": "string", "pattern": r"^(\d+(\.\d+)? ?(ms|s|m|h|d|w) ?)+$"}
-_SIZE = {"type": "string", "pattern": r"^\d+(\.\d+)? ?(B|[KMG]i?B)$"}
+_DURATION = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)? ?(ms|s|m|h|d|w) ?)+$"}
+_SIZE = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?(B|[KMG]i?B)$"}
 _LIMITS = (("ge", "minimum"), ("gt", "exclusiveMinimum"), ("le", "maximum"), ("lt", "exclusiveMaximum"))
 
 
