@@ -5,74 +5,30 @@ Results depend on the records alone, never on how they were cut into batches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
-
-import numpy as np
+from typing import Self
 
 from alogd.config import WindowOptions
 from alogd.event import AGE, EVICTED, FLUSH, FULL, IDLE, NO_TIME, Batch, WindowBatch
 from alogd.reference.watermark import MAX_NS, MIN_NS, Watermark, add
-
-MAX_RECORDS = 1_000_000
-REASONS = ("full", "age", "idle", "evicted", "flush")
-
-
-class Record(NamedTuple):
-    """One record as it waits in a window."""
-
-    source: int
-    slot: int
-    severity: int
-    is_new: bool
-    offset: int
-    length: int
-    timestamp_ns: int
-
-
-class Closed(NamedTuple):
-    """One window that is done."""
-
-    key: int
-    fresh: int
-    reason: int
-    closed_ns: int
-    records: list[Record]
-
-
-@dataclass(slots=True)
-class Open:
-    """What is held for one key."""
-
-    key: int
-    records: list[Record] = field(default_factory=list)
-    fresh: int = 0
-    armed_ns: int = NO_TIME  # watermark at the first fresh record
-    armed_seq: int = 0
-    used_ns: int = NO_TIME  # watermark at the last record
-    used_seq: int = 0
+from alogd.reference.window_types import COUNTERS, KINDS, Closed, Limits, Open, Record, as_columns, check, limits_of
+from alogd.reference.windows_save import dump, restore
 
 
 class Windows:
     """The open windows of one stream."""
 
-    def __init__(self, options: WindowOptions, max_records: int = MAX_RECORDS) -> None:
+    def __init__(self, options: WindowOptions | Limits) -> None:
         """Raises ValueError when an option is out of its range."""
-        self.kind = ("count", "time", "session").index(options.kind)
-        self.size, self.stride, self.max_keys, self.max_records = (
-            options.size, options.stride, options.max_keys, max_records,
-        )  # fmt: skip
-        self.width_ns, self.max_age_ns, self.idle_ns = (
-            round(seconds * 1e9) for seconds in (options.width, options.max_age, options.idle)
-        )
-        check(self)
+        self.limits = limits_of(options)
+        check(self.limits)
+        self.kind = KINDS[self.limits.kind]
         self.time = Watermark()
         self.keys: dict[int, Open] = {}  # least recently used first
         self.held = 0
         self.seq = 0
         self.taken = 0
         self.forgotten = 0
-        self.closed = [0] * len(REASONS)
+        self.closed = [0] * 5  # by reason
         self._soonest = MAX_NS  # no deadline lies before it
         self._ready: list[Closed] = []
 
@@ -89,12 +45,24 @@ class Windows:
     def counters(self) -> dict[str, int]:
         """Totals since the first record."""
         time = self.time
-        totals = {"records": self.taken, "late": time.late, "outliers": time.outliers, "undone": time.undone}
-        return (
-            totals
-            | {"forgotten": self.forgotten}
-            | {f"closed_{name}": n for name, n in zip(REASONS, self.closed, strict=True)}
-        )
+        totals = (self.taken, time.late, time.outliers, time.undone, self.forgotten, *self.closed)
+        return dict(zip(COUNTERS, totals, strict=True))
+
+    def save(self) -> bytes:
+        """State as bytes: the same for the same records, however they were cut, and the same as C writes."""
+        return dump(self)
+
+    @classmethod
+    def load(cls, data: bytes, options: WindowOptions | Limits) -> Self:
+        """Back from `save`. Raises ValueError when the state is damaged or was saved under other options."""
+        loaded = cls(options)
+        restore(loaded, data)
+        return loaded
+
+    def restarted(self, after: int) -> None:
+        """Go on from a saved state: number what comes after `after`, and look at every deadline again."""
+        self.seq = after
+        self._soonest = MIN_NS
 
     def push(self, batch: Batch) -> WindowBatch:
         """Take the records of one block; return the windows that closed, in the order they did."""
@@ -122,7 +90,7 @@ class Windows:
         if record.timestamp_ns == NO_TIME:
             record = record._replace(timestamp_ns=self.time.ns)
         item = self._open(key)
-        if self.kind == 0 and len(item.records) == self.size:
+        if self.kind == "count" and len(item.records) == self.limits.size:
             item.records.pop(0)
             self.held -= 1
         item.records.append(record)
@@ -133,23 +101,23 @@ class Windows:
         if item.fresh == 1:
             self._arm(item)
         self._soonest = min(self._soonest, self._deadline(item)[0])
-        if self.kind != 1 and len(item.records) == self.size and item.fresh >= self._stride():
+        if self.kind != "time" and len(item.records) == self.limits.size and item.fresh >= self._stride():
             self._close(item, FULL)
 
     def _stride(self) -> int:
-        return self.stride if self.kind == 0 else self.size
+        return self.limits.stride if self.kind == "count" else self.limits.size
 
     def _open(self, key: int) -> Open:
         """The key's window with room for one more record, now the most recently used."""
         item = self.keys.pop(key, None)
         if item is None:
-            if len(self.keys) == self.max_keys:
+            if len(self.keys) == self.limits.max_keys:
                 self._evict()
             item = Open(key)
         self.keys[key] = item
-        if self.kind == 0 and len(item.records) == self.size:
+        if self.kind == "count" and len(item.records) == self.limits.size:
             return item
-        while self.held >= self.max_records:
+        while self.held >= self.limits.max_records:
             self._evict()
         return self.keys.setdefault(key, Open(key))  # a new one when it was itself the longest idle
 
@@ -184,19 +152,19 @@ class Windows:
 
     def _deadline(self, item: Open) -> tuple[int, int, int, int, int]:
         """When the key's window must close: (time, tie, order of arming, key, reason)."""
-        if self.kind == 1:
-            end = add(item.armed_ns, self.width_ns - item.armed_ns % self.width_ns)
+        if self.kind == "time":
+            end = add(item.armed_ns, self.limits.width_ns - item.armed_ns % self.limits.width_ns)
             return end, 0, item.armed_seq, item.key, AGE
-        age = (add(item.armed_ns, self.max_age_ns), 0, item.armed_seq, item.key, AGE)
-        if self.kind == 0:
+        age = (add(item.armed_ns, self.limits.max_age_ns), 0, item.armed_seq, item.key, AGE)
+        if self.kind == "count":
             return age
-        return min(age, (add(item.used_ns, self.idle_ns), 1, item.used_seq, item.key, IDLE))
+        return min(age, (add(item.used_ns, self.limits.idle_ns), 1, item.used_seq, item.key, IDLE))
 
     def _close(self, item: Open, reason: int) -> None:
         self.closed[reason] += 1
         self._ready.append(Closed(item.key, item.fresh, reason, self.time.ns, list(item.records)))
         item.fresh = 0
-        if self.kind != 0 or reason != FULL:  # only full count windows overlap with the next
+        if self.kind != "count" or reason != FULL:  # only full count windows overlap with the next
             self._drop(item)
 
     def _forget(self, item: Open) -> None:
@@ -209,39 +177,4 @@ class Windows:
 
     def _take(self) -> WindowBatch:
         ready, self._ready = self._ready, []
-        return as_columns(ready, by_key=self.kind != 2)
-
-
-def check(options: Windows) -> None:
-    """Raise ValueError when a bound is out of its range."""
-    if not 1 <= options.size <= options.max_records or not 1 <= options.max_records < 1 << 31:
-        raise ValueError(f"windows: size must be 1 to {options.max_records}")
-    if options.kind == 0 and not 1 <= options.stride <= options.size:
-        raise ValueError("windows: stride must be 1 to size")
-    if not 1 <= options.max_keys <= 1 << 20:
-        raise ValueError("windows: max_keys must be 1 to 1048576")
-    if min(options.width_ns, options.max_age_ns, options.idle_ns) < 1:
-        raise ValueError("windows: width, max_age and idle must be above 0")
-
-
-def as_columns(closed: list[Closed], *, by_key: bool) -> WindowBatch:
-    """The windows as columns; `by_key`: windows of one key are comparable."""
-    start = np.zeros(len(closed) + 1, np.int64)
-    np.cumsum([len(window.records) for window in closed], out=start[1:])
-    rows = [record for window in closed for record in window.records]
-    key = np.array([window.key for window in closed], np.uint64)
-    return WindowBatch(
-        start=start,
-        slot=np.array([row.slot for row in rows], np.uint32),
-        severity=np.array([row.severity for row in rows], np.uint8),
-        is_new=np.array([row.is_new for row in rows], np.bool_),
-        source=np.array([row.source for row in rows], np.uint32),
-        offset=np.array([row.offset for row in rows], np.uint64),
-        length=np.array([row.length for row in rows], np.uint32),
-        timestamp_ns=np.array([row.timestamp_ns for row in rows], np.int64),
-        key=key,
-        group=key.copy() if by_key else np.zeros(len(closed), np.uint64),
-        fresh=np.array([window.fresh for window in closed], np.uint32),
-        reason=np.array([window.reason for window in closed], np.uint8),
-        closed_ns=np.array([window.closed_ns for window in closed], np.int64),
-    )
+        return as_columns(ready, by_key=self.kind != "session")
