@@ -1,0 +1,178 @@
+"""The state's async face: every call runs on one named thread, so that no fsync holds up the event loop.
+
+When the disk does not take a commit, the daemon goes on: the alerts in it are handed to the sinks from memory
+(`stranded`), and are not sent again once the commit succeeds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from alogd.event import Alert
+from alogd.logs import get_logger
+from alogd.state import AlertFilter, Queued, Snapshot, State, StateUnusable
+from alogd.state_file import is_damage
+
+T = TypeVar("T")
+MAX_STRANDED = 1000  # alerts; those beyond wait for the disk
+
+log = get_logger("state")
+Moment = tuple[str, int, int, str]
+
+
+class Store:
+    """The open state of the daemon."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "alogd-state")
+        self._state: State | None = None
+        self._stranded: dict[Moment, tuple[Alert, set[str]]] = {}
+        self._route: Callable[[Alert], Sequence[str]] = lambda _alert: ()
+        self.problem = ""  # why the last commit failed; "" when it did not
+        self.last_commit = 0.0  # seconds since 1970
+        self.failed_commits = 0
+        self.lengths: dict[str, int] = {}  # of the outbox, by sink, as of the last commit or delivery
+
+    async def open(self, directory: str) -> None:
+        """Raises StateUnusable."""
+        self._state = await self.call(lambda: State(directory))
+        self._say_notes()
+
+    async def close(self) -> None:
+        if self._state is not None:
+            await self.call(self._state.close)
+        self._thread.shutdown(wait=False)
+
+    @property
+    def state(self) -> State:
+        """For calls within `call`, on the state's thread."""
+        if self._state is None:
+            raise RuntimeError("the state is not open")
+        return self._state
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Run a function on the state's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    async def route(self, names: Sequence[str], sinks_of: Callable[[Alert], Sequence[str]]) -> None:
+        """From now on alerts go to these sinks; what waits for others is dropped and said."""
+        self._route = sinks_of
+        try:
+            await self.call(lambda: self.state.drop_other_sinks(names))
+            self.lengths = await self.call(lambda: self.state.queue_lengths())
+        except sqlite3.Error as error:
+            log.warning("cannot clear the outbox", error=str(error))
+        self._say_notes()
+
+    async def load(self, stream: str) -> Snapshot | None:
+        try:
+            return await self.call(lambda: self.state.load(stream))
+        except sqlite3.Error as error:
+            await self._after(error)
+            return None
+        finally:
+            self._say_notes()
+
+    async def forget(self, stream: str, reason: str, why: str) -> None:
+        try:
+            await self.call(lambda: self.state.forget(stream, reason, why))
+        except sqlite3.Error as error:
+            await self._after(error)
+        self._say_notes()
+
+    async def commit(self, snapshots: Sequence[Snapshot]) -> bool:
+        """Whether they are on the disk now; if not, `problem` says why and their alerts are stranded."""
+        try:
+            await self.call(lambda: self.state.commit(snapshots, self._targets))
+            self.lengths = await self.call(lambda: self.state.queue_lengths())
+        except sqlite3.Error as error:
+            self._strand(snapshots)
+            await self._after(error)
+            return False
+        for snapshot in snapshots:
+            for alert in snapshot.alerts:
+                self._stranded.pop(_moment(alert), None)
+        if self.problem:
+            log.info("the state is written again")
+        self.problem = ""
+        self.last_commit = await self.call(_now)
+        return True
+
+    async def queued(self, sink: str, limit: int, after: int) -> list[Queued]:
+        """What waits for a sink on the disk, oldest first; nothing while it cannot be read."""
+        try:
+            return await self.call(lambda: self.state.queued(sink, limit, after))
+        except sqlite3.Error as error:
+            await self._after(error)
+            return []
+
+    async def done(self, seqs: Sequence[int]) -> bool:
+        """Take delivered moments out; False when the disk does not let us, then try again later."""
+        try:
+            await self.call(lambda: self.state.done(seqs))
+            self.lengths = await self.call(lambda: self.state.queue_lengths())
+        except sqlite3.Error as error:
+            await self._after(error)
+            return False
+        return True
+
+    def stranded(self, sink: str, limit: int) -> list[Alert]:
+        """What waits for a sink in memory because the disk would not have it."""
+        return [alert for alert, waiting in self._stranded.values() if sink in waiting][:limit]
+
+    def unstrand(self, sink: str, alerts: Sequence[Alert]) -> None:
+        """A sink has these."""
+        for alert in alerts:
+            if entry := self._stranded.get(_moment(alert)):
+                entry[1].discard(sink)
+
+    async def alerts(self, wanted: AlertFilter) -> list[Alert]:
+        return await self.call(lambda: self.state.alerts(wanted))
+
+    async def alert(self, alert_id: str) -> Alert | None:
+        return await self.call(lambda: self.state.alert(alert_id))
+
+    def _targets(self, alert: Alert) -> Sequence[str]:
+        """Where a moment still has to go: not again to a sink that was given it from memory."""
+        entry = self._stranded.get(_moment(alert))
+        return self._route(alert) if entry is None else sorted(entry[1])
+
+    def _strand(self, snapshots: Sequence[Snapshot]) -> None:
+        for snapshot in snapshots:
+            for alert in snapshot.alerts:
+                if len(self._stranded) < MAX_STRANDED:
+                    self._stranded.setdefault(_moment(alert), (alert, set(self._route(alert))))
+
+    async def _after(self, error: sqlite3.Error) -> None:
+        """Say once that the state fails; begin a new file where this one is damaged."""
+        self.failed_commits += 1
+        if is_damage(error):
+            try:
+                await self.call(lambda: self.state.reopen())
+            except StateUnusable as unusable:
+                error = sqlite3.OperationalError(str(unusable))
+            self._say_notes()
+        if str(error) != self.problem:
+            log.error("cannot write the state; trying again", error=str(error))
+        self.problem = str(error)
+
+    def _say_notes(self) -> None:
+        if self._state is None:
+            return
+        notes, self._state.notes = self._state.notes, []
+        for note in notes:
+            log.warning(note)
+
+
+def _moment(alert: Alert) -> Moment:
+    return (alert.id, alert.updated_ns, alert.windows, alert.status)
+
+
+def _now() -> float:
+    import time
+
+    return time.time()

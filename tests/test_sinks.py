@@ -1,0 +1,355 @@
+"""Sinks against real files and real HTTP servers, good and bad ones (FAULTS N1-N4, X1-X3)."""
+
+import asyncio
+import contextlib
+import dataclasses
+import hashlib
+import hmac
+import json
+import os
+import random
+
+import pytest
+
+from alogd.clock import LoopWaker, SystemClock
+from alogd.config import Log
+from alogd.delivery import Delivery, latest, pause_seconds
+from alogd.logs import Output, configure
+from alogd.registry import names
+from alogd.sinks.base import NotConnected, Rejected, build, build_all
+from alogd.state import AlertFilter, Snapshot
+from alogd.store import Store
+from tests.alerts import START, alert
+from tests.bad_server import BadServer
+
+HOSTILE = '\x1b]52;c;ZXZpbA==\x07\u202e${jndi:ldap://x} %s%n {a.__init__} {{7*7}} $(id)\n{"level":"forged"}\x9b'
+
+
+def hostile(number=1):
+    base = alert(number)
+    line = dataclasses.replace(base.lines[0], text=HOSTILE, source=f"/var/log/{HOSTILE}")
+    return alert(number, title=HOSTILE, key=HOSTILE, reasons=[HOSTILE], lines=[line])
+
+
+def risky(text):
+    return any(char in text for char in "\x1b\x07\u202e\x9b")
+
+
+# Building
+
+
+@pytest.mark.parametrize("kind", names("sinks"))
+def test_every_sink_refuses_what_it_does_not_know(kind):
+    with pytest.raises(ValueError, match="surprise"):
+        build({"kind": kind, "surprise": 1, "path": "/tmp/x", "url": "https://x"})
+
+
+def test_names_and_levels():
+    hook = build({"kind": "webhook", "url": "https://example.org/x", "name": "pager", "min_level": "HIGH"})
+    assert hook.name == "pager"
+    assert [hook.wants(alert(level=level)) for level in ("CRITICAL", "HIGH", "MEDIUM")] == [True, True, False]
+    with pytest.raises(ValueError, match="two sinks are named 'log'"):
+        build_all([{"kind": "log"}, {"kind": "log"}])
+    with pytest.raises(ValueError, match="no sink named 'mail'"):
+        build({"kind": "mail"})
+
+
+# log
+
+
+async def written_by_log_sink(format_, alerts):
+    reading, writing = os.pipe()
+    output = Output(writing)
+    configure(Log(format=format_), output, terminal=False)
+    await build({"kind": "log"}).sink.send(alerts)
+    output.flush()
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as pipe:
+        return pipe.read()
+
+
+async def test_log_json_is_one_safe_line_an_alert():
+    text = await written_by_log_sink("json", [hostile(1), alert(2)])
+    assert not risky(text)
+    first, second = [json.loads(line) for line in text.splitlines()]
+    assert first["level"] == "warning"
+    assert first["alert"] == alert(1).id
+    assert "%s%n" in first["event"]
+    assert second["event"] == "incident 2"
+    assert second["lines"] == ["/var/log/auth.log:4711: Out of memory"]
+
+
+async def test_log_console_cannot_be_steered_or_forged():
+    text = await written_by_log_sink("console", [hostile(1)])
+    assert not risky(text)
+    assert sum(line.lstrip().startswith('{"level"') for line in text.splitlines()) == 0
+
+
+# jsonl
+
+
+async def test_jsonl_follows_rotation_and_stays_whole(tmp_path):
+    path = tmp_path / "alerts.jsonl"
+    sink = build({"kind": "jsonl", "path": str(path)}).sink
+    await sink.send([hostile(1), alert(2)])
+    path.rename(tmp_path / "alerts.jsonl.1")
+    await sink.send([alert(3)])
+    path.unlink()
+    await sink.send([alert(4)])
+    await sink.close()
+    old = (tmp_path / "alerts.jsonl.1").read_text()
+    assert not risky(old)
+    assert [json.loads(line)["title"] for line in old.splitlines()] == [HOSTILE, "incident 2"]
+    assert [json.loads(line)["title"] for line in path.read_text().splitlines()] == ["incident 4"]
+
+
+async def test_jsonl_cuts_off_what_was_written_half(tmp_path):
+    import resource
+    import signal
+
+    path = tmp_path / "alerts.jsonl"
+    sink = build({"kind": "jsonl", "path": str(path)}).sink
+    await sink.send([alert(1)])
+    whole = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 100, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            await sink.send([alert(2)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_bytes() == whole
+    await sink.send([alert(2)])
+    assert len(path.read_text().splitlines()) == 2
+    await sink.close()
+
+
+# webhook
+
+
+@contextlib.asynccontextmanager
+async def hook(server, **options):
+    sink = build({"kind": "webhook", "name": "pager", "url": server.url, "timeout": 5.0, **options}).sink
+    try:
+        yield sink
+    finally:
+        await sink.close()
+
+
+async def test_webhook_payload_is_alertmanagers():
+    async with BadServer() as server, hook(server, external_url="http://logs.example:9178/") as sink:
+        resolved = alert(2, status="resolved", resolved_ns=START + 5_000_000_000)
+        await sink.send([alert(1), resolved])
+        document = server.requests[0].json()
+    assert set(document) == {
+        "version",
+        "groupKey",
+        "truncatedAlerts",
+        "status",
+        "receiver",
+        "groupLabels",
+        "commonLabels",
+        "commonAnnotations",
+        "externalURL",
+        "alerts",
+    }
+    assert (document["version"], document["status"], document["receiver"]) == ("4", "firing", "pager")
+    assert document["commonLabels"] == {
+        "alertname": "LogAnomaly",
+        "stream": "sshd",
+        "severity": "critical",
+        "key": "sshd",
+    }
+    first, second = document["alerts"]
+    assert set(first) == {"status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"}
+    assert all(isinstance(value, str) for part in ("labels", "annotations") for value in first[part].values())
+    assert first["fingerprint"] == alert(1).id
+    assert first["startsAt"] == "2023-11-14T22:13:20.000000Z"
+    assert first["endsAt"] == "0001-01-01T00:00:00Z"
+    assert second["endsAt"] == "2023-11-14T22:13:25.000000Z"
+    assert first["generatorURL"] == f"http://logs.example:9178/api/v1/alerts/{alert(1).id}"
+    assert first["annotations"]["lines"] == "/var/log/auth.log:4711: Out of memory"
+
+
+async def test_webhook_signs_the_body_and_names_a_repeat(tmp_path):
+    (tmp_path / "secret").write_text("canary-secret\n")
+    (tmp_path / "token").write_text("canary-token\n")
+    files = {"secret_file": str(tmp_path / "secret"), "bearer_token_file": str(tmp_path / "token")}
+    async with BadServer() as server, hook(server, **files) as sink:
+        await sink.send([alert(1)])
+        await sink.send([alert(1)])
+        await sink.send([alert(1, windows=2)])
+        assert "canary" not in repr(sink) + repr(vars(sink))
+    first, again, other = server.requests
+    expected = hmac.new(b"canary-secret", first.body, hashlib.sha256).hexdigest()
+    assert first.headers["x-alogd-signature-256"] == f"sha256={expected}"
+    assert first.headers["authorization"] == "Bearer canary-token"
+    assert first.headers["idempotency-key"] == again.headers["idempotency-key"] != other.headers["idempotency-key"]
+
+
+async def test_webhook_shows_nothing_that_steers():
+    async with BadServer() as server, hook(server) as sink:
+        await sink.send([hostile(1)])
+    strings = json.dumps(server.requests[0].json(), ensure_ascii=False)
+    assert not risky(strings)
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "matter"),
+    [
+        ("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", NotConnected, "answered 500"),
+        ("HTTP/1.1 429 No\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", NotConnected, "answered 429"),
+        ("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", Rejected, "answered 404"),
+        ("HTTP/1.1 302 Go\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n", Rejected, "redirects"),
+        ("", NotConnected, "cannot reach"),
+        ("rubbish\r\n\r\n", NotConnected, "cannot reach"),
+    ],
+)
+async def test_webhook_judges_the_reply(reply, error, matter):
+    async with BadServer(reply) as server, hook(server) as sink:
+        with pytest.raises(error, match=matter) as caught:
+            await sink.send([alert(1)])
+        assert len(server.requests) == 1
+    if "Retry-After" in reply:
+        assert caught.value.retry_after == 7.0
+
+
+@pytest.mark.parametrize("behaviour", ["silent", "slow"])
+async def test_webhook_has_one_deadline_for_all(behaviour):
+    async with BadServer(behaviour=behaviour) as server, hook(server, timeout=0.2) as sink:
+        with pytest.raises(NotConnected, match=r"did not answer within 0.2 s"):
+            await sink.send([alert(1)])
+
+
+async def test_webhook_does_not_read_an_endless_body():
+    async with BadServer(behaviour="endless") as server, hook(server) as sink:
+        await sink.send([alert(1)])
+        assert server.sent < 32 << 20  # what the kernel's buffers took, not the 10 GB that were offered
+
+
+async def test_webhook_errors_do_not_show_the_url(tmp_path):
+    (tmp_path / "url").write_text("http://127.0.0.1:9/canary-path?token=canary\n")
+    sink = build({"kind": "webhook", "url_file": str(tmp_path / "url")}).sink
+    with pytest.raises(NotConnected) as caught:
+        await sink.send([alert(1)])
+    assert "canary" not in str(caught.value)
+    await sink.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org/", "ftp://x/", "file:///etc/passwd", "x", "http://127.0.0.1.evil.org/", "http:///x"]
+)
+def test_webhook_urls_that_are_refused(url):
+    with pytest.raises(ValueError, match="webhook's url|plain http") as caught:
+        build({"kind": "webhook", "url": url})
+    assert "evil" not in str(caught.value)
+
+
+def test_webhook_urls_that_are_fine():
+    for url in ("https://example.org/x", "http://127.0.0.1:9/x", "http://[::1]:9/x", "http://localhost/x"):
+        build({"kind": "webhook", "url": url})
+    build({"kind": "webhook", "url": "http://example.org/", "allow_insecure": True})
+    with pytest.raises(ValueError, match="either url or url_file"):
+        build({"kind": "webhook"})
+
+
+# Delivery
+
+
+@contextlib.asynccontextmanager
+async def delivery(tmp_path, entry, alerts):
+    """A store with these alerts waiting, and the sink's delivery running."""
+    store = Store()
+    await store.open(str(tmp_path / "state"))
+    sink = build(entry)
+    await store.route([sink.name], lambda one: [sink.name] if sink.wants(one) else [])
+    await store.commit([Snapshot("sshd", 1, alerts=alerts)])
+    way = Delivery(sink, store, SystemClock(), LoopWaker(), random.Random(1))
+    try:
+        yield store, way
+    finally:
+        await sink.sink.close()
+        await store.close()
+
+
+async def test_delivery_empties_the_outbox_in_order(tmp_path):
+    path = tmp_path / "out.jsonl"
+    moments = [alert(n % 3, at=n, windows=n) for n in range(1, 100)]
+    async with delivery(tmp_path, {"kind": "jsonl", "path": str(path)}, moments) as (store, way):
+        way.finish()
+        await asyncio.wait_for(way.run(), 20)
+        assert store.lengths == {}
+    assert [json.loads(line)["windows"] for line in path.read_text().splitlines()] == list(range(1, 100))
+    assert way.outcomes["sent"] == 99
+
+
+async def test_delivery_waits_for_a_sink_that_is_away(tmp_path, monkeypatch):
+    monkeypatch.setattr("alogd.delivery.FIRST_PAUSE", 0.01)
+    moments = [alert(1, at=1), alert(2, at=2), alert(1, at=3, windows=2, status="resolved")]
+    async with BadServer("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n") as server:
+        async with delivery(tmp_path, {"kind": "webhook", "url": server.url}, moments) as (store, way):
+            running = asyncio.create_task(way.run())
+            await server.wait_for(3)
+            assert store.lengths == {"webhook": 3}
+            assert "503" in way.problem
+            server.reply = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+            await server.wait_for_good()
+            way.finish()
+            await asyncio.wait_for(running, 20)
+            assert store.lengths == {}
+            assert way.problem == ""
+        last = server.requests[-1].json()
+    assert [entry["fingerprint"] for entry in last["alerts"]] == [alert(2).id, alert(1).id]
+    assert last["alerts"][1]["status"] == "resolved"
+    assert (way.outcomes["sent"], way.outcomes["superseded"]) == (2, 1)
+    assert way.outcomes["retried"] >= 3
+
+
+async def test_one_alert_that_is_refused_does_not_take_others_with_it(tmp_path):
+    def judge(body):
+        return "400 No" if b"incident 2" in body else "200 OK"
+
+    async with BadServer(judge=judge) as server:
+        moments = [alert(n) for n in (1, 2, 3)]
+        async with delivery(tmp_path, {"kind": "webhook", "url": server.url}, moments) as (store, way):
+            way.finish()
+            await asyncio.wait_for(way.run(), 20)
+            assert store.lengths == {}
+    assert way.outcomes["sent"] == 2
+    assert way.outcomes["dropped_refused"] == 1
+
+
+async def test_what_the_disk_refuses_is_delivered_from_memory_once(tmp_path):
+    path = tmp_path / "out.jsonl"
+    async with delivery(tmp_path, {"kind": "jsonl", "path": str(path)}, []) as (store, way):
+        await store.call(lambda: store.state._db.execute("PRAGMA max_page_count = 1"))
+        big = Snapshot("sshd", 1, parts={"engine": os.urandom(1 << 20)}, alerts=[alert(1), alert(2)])
+        assert not await store.commit([big])
+        assert not await store.commit([big])
+        assert "full" in store.problem
+        way.finish()
+        await asyncio.wait_for(way.run(), 20)
+        await store.call(lambda: store.state._db.execute("PRAGMA max_page_count = 100000"))
+        assert await store.commit([big])
+        assert store.problem == ""
+        await asyncio.wait_for(way.run(), 20)
+        assert await store.alerts(AlertFilter()) == [alert(2), alert(1)]
+    assert [json.loads(line)["title"] for line in path.read_text().splitlines()] == ["incident 1", "incident 2"]
+
+
+def test_only_the_newest_moment_of_an_incident_matters():
+    moments = [alert(1, at=1), alert(2, at=2), alert(1, at=3)]
+    assert latest(moments) == [moments[1], moments[2]]
+
+
+def test_pauses_grow_are_jittered_and_bounded():
+    chance = random.Random(7)
+    pauses = [pause_seconds(n, None, chance) for n in range(1, 40)]
+    assert 0.5 <= pauses[0] <= 1.0
+    assert 2.0 <= pauses[2] <= 4.0
+    assert max(pauses) <= 300.0
+    assert len(set(pauses)) == len(pauses)
+    assert pause_seconds(1, 60.0, chance) == 60.0
+    assert pause_seconds(1, 10**9, chance) == 900.0
