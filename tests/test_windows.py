@@ -167,6 +167,18 @@ def test_two_forged_lines_do_not_stop_time_for_good(windows: type[Reference]) ->
 
 
 @both
+@pytest.mark.parametrize(("late", "goes_back"), [(39, False), (40, True)])
+def test_going_back_takes_four_late_stamps_for_each_near_one(
+    windows: type[Reference], late: int, goes_back: bool
+) -> None:
+    w = windows(WindowOptions())
+    w.push(batch(seconds(1, *range(10))))
+    w.push(batch([(1, NOON - DAY + n) for n in range(late)], source=1))
+    assert (w.watermark < NOON) == goes_back
+    assert w.counters()["late"] == late
+
+
+@both
 def test_without_stamps_only_size_closes(windows: type[Reference]) -> None:
     w = windows(WindowOptions(size=2, stride=2, max_age=30))
     closed = w.push(batch([(1, NO_TIME), (2, NO_TIME), (1, NO_TIME)]))
