@@ -137,11 +137,6 @@ def _stream(options: StreamOptions) -> Findings:
         known = [*options.engine.masks, *(mask.name for mask in options.engine.user_masks)]
         if name.lower() not in map(str.lower, known):
             yield "windows.key.mask", f'no mask named "{name}" in this stream; {nearest(name, known)}'
-    seen: set[str] = set()
-    for index, detector in enumerate(options.detectors):
-        if detector.name in seen:
-            yield f"detectors[{index}]", f'detector "{detector.name}" stands above'
-        seen.add(detector.name)
 
 
 def _alerts(options: Alerts) -> Findings:

@@ -96,7 +96,6 @@ def test_the_least_configuration_takes_every_default() -> None:
         (good(stream="    windows: {max_age: 0}"), "windows.max_age: 0 is out of range: 100ms to 7d"),
         (good(stream="    windows: {max_age: soon}"), "'soon' is not a duration"),
         (good(stream="    detectors: [ewna]"), 'unknown detector "ewna"; did you mean "ewma"?'),
-        (good(stream="    detectors: [ewma, ewma]"), 'detector "ewma" stands above'),
         (good(stream="    detectors: []"), "0 entries; 1 to 16 are accepted"),
         (
             good(stream="    detectors: [{name: ewma, options: {alpa: 1}}]"),
