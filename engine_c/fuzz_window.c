@@ -19,8 +19,7 @@ typedef struct {
     size_t n;
 } rows;
 
-static alog_window_config config_of(const uint8_t *data)
-{
+static alog_window_config config_of(const uint8_t *data) {
     uint32_t size = 1 + data[1] % 40u;
     return (alog_window_config){
         .kind = data[0] % 3,
@@ -35,16 +34,15 @@ static alog_window_config config_of(const uint8_t *data)
 }
 
 /* Time walks in steps from nanoseconds to centuries, both ways; some records carry none. */
-static void read_rows(rows *out, const uint8_t *data, size_t size)
-{
+static void read_rows(rows *out, const uint8_t *data, size_t size) {
     uint64_t now = UINT64_C(1700000000000000000);
-    for (out->n = 0; out->n < RECORDS_MAX && size >= RECORD_BYTES; out->n++, data += RECORD_BYTES, size -= RECORD_BYTES) {
+    for (out->n = 0; out->n < RECORDS_MAX && size >= RECORD_BYTES;
+         out->n++, data += RECORD_BYTES, size -= RECORD_BYTES) {
         size_t i = out->n;
         uint64_t step = (uint64_t)data[2] << (data[3] % 57);
         uint64_t then = data[1] & 1 ? now - step : now + step;
         out->stamp[i] = data[1] & 2 ? ALOG_NO_TIME : (int64_t)then;
-        if (data[1] & 4)
-            now = then;
+        if (data[1] & 4) now = then;
         out->key[i] = data[0] % 32u;
         out->source[i] = data[1] >> 5;
         out->offset[i] = i;
@@ -55,15 +53,12 @@ static void read_rows(rows *out, const uint8_t *data, size_t size)
     }
 }
 
-static void check(int holds)
-{
-    if (!holds)
-        abort();
+static void check(int holds) {
+    if (!holds) abort();
 }
 
 /* `ordered`: offsets number the records, so they must rise in every window. */
-static void take_all(alog_windows *windows, int ordered)
-{
+static void take_all(alog_windows *windows, int ordered) {
     size_t n, count;
     alog_windows_ready(windows, &n, &count);
     uint8_t *room = malloc((n + 1) * (4 * 8 + 4 + 1) + (count + 1) * (2 * 8 + 3 * 4 + 2));
@@ -75,41 +70,52 @@ static void take_all(alog_windows *windows, int ordered)
     uint32_t *fresh = (uint32_t *)(offset + count), *slot = fresh + n, *source = slot + count;
     uint32_t *length = source + count;
     uint8_t *reason = (uint8_t *)(length + count), *severity = reason + n, *is_new = severity + count;
-    alog_windows_take(windows, &(alog_window_columns){
-                                   .start = start, .key = key, .group = group, .fresh = fresh, .reason = reason,
-                                   .closed_ns = closed_ns, .slot = slot, .severity = severity, .is_new = is_new,
-                                   .source = source, .offset = offset, .length = length, .timestamp_ns = stamp});
+    alog_windows_take(windows, &(alog_window_columns){.start = start,
+                                                      .key = key,
+                                                      .group = group,
+                                                      .fresh = fresh,
+                                                      .reason = reason,
+                                                      .closed_ns = closed_ns,
+                                                      .slot = slot,
+                                                      .severity = severity,
+                                                      .is_new = is_new,
+                                                      .source = source,
+                                                      .offset = offset,
+                                                      .length = length,
+                                                      .timestamp_ns = stamp});
     for (size_t i = 0; i < n; i++) {
         check(start[i + 1] > start[i] && fresh[i] >= 1 && fresh[i] <= start[i + 1] - start[i]);
-        for (int64_t row = start[i] + 1; row < start[i + 1]; row++)
-            check(!ordered || offset[row] > offset[row - 1]);
+        for (int64_t row = start[i] + 1; row < start[i + 1]; row++) check(!ordered || offset[row] > offset[row - 1]);
     }
     check(start[n] == (int64_t)count);
     free(room);
 }
 
-static void push(alog_windows *windows, const rows *all, size_t from, size_t n)
-{
+static void push(alog_windows *windows, const rows *all, size_t from, size_t n) {
     const alog_records part = {
-        .n = n, .source = all->source + from, .key = all->key + from, .timestamp_ns = all->stamp + from,
-        .slot = all->slot + from, .severity = all->severity + from, .is_new = all->is_new + from,
-        .offset = all->offset + from, .length = all->length + from,
+        .n = n,
+        .source = all->source + from,
+        .key = all->key + from,
+        .timestamp_ns = all->stamp + from,
+        .slot = all->slot + from,
+        .severity = all->severity + from,
+        .is_new = all->is_new + from,
+        .offset = all->offset + from,
+        .length = all->length + from,
     };
     size_t taken;
     check(alog_windows_push(windows, &part, &taken) == ALOG_OK && taken == n);
     take_all(windows, 1);
 }
 
-static uint8_t *saved(const alog_windows *windows, size_t *len)
-{
+static uint8_t *saved(const alog_windows *windows, size_t *len) {
     *len = alog_windows_save_size(windows);
     uint8_t *out = malloc(*len);
     check(out != NULL && alog_windows_save(windows, out) == ALOG_OK);
     return out;
 }
 
-static void check_same(const alog_windows *a, const alog_windows *b)
-{
+static void check_same(const alog_windows *a, const alog_windows *b) {
     size_t a_len, b_len;
     uint8_t *a_bytes = saved(a, &a_len), *b_bytes = saved(b, &b_len);
     check(a_len == b_len && memcmp(a_bytes, b_bytes, a_len) == 0);
@@ -117,8 +123,7 @@ static void check_same(const alog_windows *a, const alog_windows *b)
     free(b_bytes);
 }
 
-static alog_windows *restored(alog_windows *windows, const alog_window_config *config)
-{
+static alog_windows *restored(alog_windows *windows, const alog_window_config *config) {
     size_t len;
     uint8_t *bytes = saved(windows, &len);
     alog_status status;
@@ -130,8 +135,7 @@ static alog_windows *restored(alog_windows *windows, const alog_window_config *c
     return back;
 }
 
-static void feed(const uint8_t *data, size_t size)
-{
+static void feed(const uint8_t *data, size_t size) {
     static rows all;
     const alog_window_config config = config_of(data);
     read_rows(&all, data + CONFIG_BYTES, size - CONFIG_BYTES);
@@ -139,8 +143,7 @@ static void feed(const uint8_t *data, size_t size)
     alog_windows *whole = alog_windows_new(&config, &status), *parts = alog_windows_new(&config, &status);
     check(whole != NULL && parts != NULL);
     push(whole, &all, 0, all.n);
-    for (size_t i = 0; i < all.n; i++)
-        push(parts, &all, i, 1);
+    for (size_t i = 0; i < all.n; i++) push(parts, &all, i, 1);
     check_same(whole, parts);
     whole = restored(whole, &config);
     alog_windows_tick(whole, (int64_t)((uint64_t)data[0] << 55));
@@ -154,8 +157,7 @@ static void feed(const uint8_t *data, size_t size)
 }
 
 /* A saved state is changed as the input says and its sum mended, so that the checks behind it are reached. */
-static void load(const uint8_t *data, size_t size)
-{
+static void load(const uint8_t *data, size_t size) {
     static rows all;
     const alog_window_config config = config_of(data);
     size_t head = CONFIG_BYTES + 64 < size ? CONFIG_BYTES + 64 : size;
@@ -167,13 +169,10 @@ static void load(const uint8_t *data, size_t size)
     size_t len;
     uint8_t *bytes = saved(windows, &len);
     alog_windows_free(windows);
-    for (size_t i = head; i + 3 <= size; i += 3)
-        bytes[(data[i] | (size_t)data[i + 1] << 8) % len] ^= data[i + 2];
+    for (size_t i = head; i + 3 <= size; i += 3) bytes[(data[i] | (size_t)data[i + 1] << 8) % len] ^= data[i + 2];
     uint64_t sum = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < len - 8; i++)
-        sum = (sum ^ bytes[i]) * UINT64_C(0x100000001b3);
-    for (size_t i = 0; i < 8; i++)
-        bytes[len - 8 + i] = (uint8_t)(sum >> (8 * i));
+    for (size_t i = 0; i < len - 8; i++) sum = (sum ^ bytes[i]) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < 8; i++) bytes[len - 8 + i] = (uint8_t)(sum >> (8 * i));
     windows = alog_windows_load(bytes, len, &config, &status);
     if (windows != NULL) {
         alog_windows_tick(windows, INT64_MAX);
@@ -186,10 +185,8 @@ static void load(const uint8_t *data, size_t size)
     free(bytes);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    if (size < 1 + CONFIG_BYTES)
-        return 0;
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (size < 1 + CONFIG_BYTES) return 0;
     if (data[0] & 1)
         feed(data + 1, size - 1);
     else

@@ -17,19 +17,15 @@ typedef struct {
     int busy;
 } Windows;
 
-static PyObject *raise_status(alog_status status)
-{
-    if (status == ALOG_NOMEM)
-        return PyErr_NoMemory();
+static PyObject *raise_status(alog_status status) {
+    if (status == ALOG_NOMEM) return PyErr_NoMemory();
     PyErr_SetString(PyExc_ValueError, status == ALOG_CORRUPT ? "windows: the saved state is damaged"
                                                              : "windows: an option is out of its range");
     return NULL;
 }
 
-static int is_free(const Windows *self)
-{
-    if (self->busy)
-        PyErr_SetString(PyExc_RuntimeError, "windows: in use by another thread");
+static int is_free(const Windows *self) {
+    if (self->busy) PyErr_SetString(PyExc_RuntimeError, "windows: in use by another thread");
     return !self->busy;
 }
 
@@ -40,29 +36,23 @@ typedef struct {
     size_t count;
 } columns;
 
-static void release(columns *held)
-{
-    while (held->count > 0)
-        PyBuffer_Release(&held->view[--held->count]);
+static void release(columns *held) {
+    while (held->count > 0) PyBuffer_Release(&held->view[--held->count]);
 }
 
 /* The memory of a contiguous buffer of n items of `width` bytes; NULL with an exception set. */
-static void *column(columns *held, PyObject *object, Py_ssize_t n, Py_ssize_t width, int flags)
-{
+static void *column(columns *held, PyObject *object, Py_ssize_t n, Py_ssize_t width, int flags) {
     Py_buffer *view = &held->view[held->count];
-    if (PyObject_GetBuffer(object, view, flags | PyBUF_ND) != 0)
-        return NULL;
+    if (PyObject_GetBuffer(object, view, flags | PyBUF_ND) != 0) return NULL;
     held->count++;
-    if (view->itemsize == width && view->len == n * width)
-        return view->buf;
+    if (view->itemsize == width && view->len == n * width) return view->buf;
     PyErr_Format(PyExc_ValueError, "windows: a column has %zd bytes, %zd expected", view->len, n * width);
     return NULL;
 }
 
 /* ---- methods ---- */
 
-static int read_config(PyObject *tuple, alog_window_config *config)
-{
+static int read_config(PyObject *tuple, alog_window_config *config) {
     long long width, max_age, idle;
     if (!PyArg_ParseTuple(tuple, "bIILLLII", &config->kind, &config->size, &config->stride, &width, &max_age, &idle,
                           &config->max_keys, &config->max_records))
@@ -73,8 +63,7 @@ static int read_config(PyObject *tuple, alog_window_config *config)
     return 1;
 }
 
-static PyObject *wrap(PyTypeObject *type, alog_windows *windows)
-{
+static PyObject *wrap(PyTypeObject *type, alog_windows *windows) {
     allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     Windows *self = (Windows *)alloc(type, 0);
     if (self == NULL)
@@ -84,22 +73,19 @@ static PyObject *wrap(PyTypeObject *type, alog_windows *windows)
     return (PyObject *)self;
 }
 
-static PyObject *windows_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
-{
+static PyObject *windows_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     alog_window_config config = {0};
     if (kwargs != NULL && PyDict_Size(kwargs) > 0) {
         PyErr_SetString(PyExc_TypeError, "Windows() takes no keyword arguments");
         return NULL;
     }
-    if (!read_config(args, &config))
-        return NULL;
+    if (!read_config(args, &config)) return NULL;
     alog_status status;
     alog_windows *windows = alog_windows_new(&config, &status);
     return windows == NULL ? raise_status(status) : wrap(type, windows);
 }
 
-static void windows_dealloc(PyObject *object)
-{
+static void windows_dealloc(PyObject *object) {
     PyTypeObject *type = Py_TYPE(object);
     alog_windows_free(((Windows *)object)->windows);
     freefunc dealloc = (freefunc)PyType_GetSlot(type, Py_tp_free);
@@ -108,18 +94,15 @@ static void windows_dealloc(PyObject *object)
 }
 
 /* (closed windows, their records) that wait to be taken. */
-static PyObject *ready_of(const Windows *self)
-{
+static PyObject *ready_of(const Windows *self) {
     size_t count, rows;
     alog_windows_ready(self->windows, &count, &rows);
     return Py_BuildValue("nn", (Py_ssize_t)count, (Py_ssize_t)rows);
 }
 
-static int read_columns(columns *held, PyObject *const objects[7], alog_records *records)
-{
+static int read_columns(columns *held, PyObject *const objects[7], alog_records *records) {
     Py_ssize_t n = PyObject_Size(objects[0]);
-    if (n < 0)
-        return 0;
+    if (n < 0) return 0;
     records->n = (size_t)n;
     return (records->key = column(held, objects[0], n, 8, PyBUF_SIMPLE)) != NULL &&
            (records->timestamp_ns = column(held, objects[1], n, 8, PyBUF_SIMPLE)) != NULL &&
@@ -133,8 +116,7 @@ static int read_columns(columns *held, PyObject *const objects[7], alog_records 
 PyDoc_STRVAR(push_doc, "push(source, key, timestamp_ns, slot, severity, is_new, offset, length) -> (windows, rows)\n\n"
                        "Take the records of one block; say how much waits to be taken.");
 
-static PyObject *windows_push(PyObject *object, PyObject *args)
-{
+static PyObject *windows_push(PyObject *object, PyObject *args) {
     Windows *self = (Windows *)object;
     PyObject *objects[7];
     alog_records records = {0};
@@ -162,16 +144,14 @@ static PyObject *windows_push(PyObject *object, PyObject *args)
 PyDoc_STRVAR(take_doc, "take(start, key, group, fresh, reason, closed_ns, slot, severity, is_new, source, offset, "
                        "length, timestamp_ns)\n\nWrite the closed windows into these arrays and forget them.");
 
-static PyObject *windows_take(PyObject *object, PyObject *args)
-{
+static PyObject *windows_take(PyObject *object, PyObject *args) {
     static const Py_ssize_t widths[13] = {8, 8, 8, 4, 1, 8, 4, 1, 1, 4, 8, 4, 8};
     Windows *self = (Windows *)object;
     if (PyTuple_Size(args) != 13) {
         PyErr_SetString(PyExc_TypeError, "take() takes 13 arrays");
         return NULL;
     }
-    if (!is_free(self))
-        return NULL;
+    if (!is_free(self)) return NULL;
     size_t count, rows;
     alog_windows_ready(self->windows, &count, &rows);
     self->busy = 1; /* so that what a buffer runs cannot change the sizes */
@@ -189,8 +169,18 @@ static PyObject *windows_take(PyObject *object, PyObject *args)
         return NULL;
     }
     const alog_window_columns out = {
-        .start = at[0], .key = at[1], .group = at[2], .fresh = at[3], .reason = at[4], .closed_ns = at[5],
-        .slot = at[6], .severity = at[7], .is_new = at[8], .source = at[9], .offset = at[10], .length = at[11],
+        .start = at[0],
+        .key = at[1],
+        .group = at[2],
+        .fresh = at[3],
+        .reason = at[4],
+        .closed_ns = at[5],
+        .slot = at[6],
+        .severity = at[7],
+        .is_new = at[8],
+        .source = at[9],
+        .offset = at[10],
+        .length = at[11],
         .timestamp_ns = at[12],
     };
     alog_windows_take(self->windows, &out);
@@ -200,24 +190,20 @@ static PyObject *windows_take(PyObject *object, PyObject *args)
 
 PyDoc_STRVAR(tick_doc, "tick(watermark_ns) -> (windows, rows)\n\nMove log time on without a record.");
 
-static PyObject *windows_tick(PyObject *object, PyObject *number)
-{
+static PyObject *windows_tick(PyObject *object, PyObject *number) {
     Windows *self = (Windows *)object;
     long long watermark = PyLong_AsLongLong(number);
-    if ((watermark == -1 && PyErr_Occurred()) || !is_free(self))
-        return NULL;
+    if ((watermark == -1 && PyErr_Occurred()) || !is_free(self)) return NULL;
     alog_status status = alog_windows_tick(self->windows, watermark);
     return status == ALOG_OK ? ready_of(self) : raise_status(status);
 }
 
 PyDoc_STRVAR(flush_doc, "flush() -> (windows, rows)\n\nClose everything, in order of deadline.");
 
-static PyObject *windows_flush(PyObject *object, PyObject *unused)
-{
+static PyObject *windows_flush(PyObject *object, PyObject *unused) {
     Windows *self = (Windows *)object;
     (void)unused;
-    if (!is_free(self))
-        return NULL;
+    if (!is_free(self)) return NULL;
     alog_status status = alog_windows_flush(self->windows);
     return status == ALOG_OK ? ready_of(self) : raise_status(status);
 }
@@ -225,32 +211,27 @@ static PyObject *windows_flush(PyObject *object, PyObject *unused)
 PyDoc_STRVAR(counters_doc, "counters() -> tuple\n\nrecords, late, outliers, undone, forgotten, then windows closed "
                            "FULL, AGE, IDLE, EVICTED, FLUSH.");
 
-static PyObject *windows_counters(PyObject *object, PyObject *unused)
-{
+static PyObject *windows_counters(PyObject *object, PyObject *unused) {
     Windows *self = (Windows *)object;
     (void)unused;
-    if (!is_free(self))
-        return NULL;
+    if (!is_free(self)) return NULL;
     alog_window_counters now;
     alog_windows_counters(self->windows, &now);
-    return Py_BuildValue("KKKKKKKKKK", (unsigned long long)now.records, (unsigned long long)now.late,
-                         (unsigned long long)now.outliers, (unsigned long long)now.undone,
-                         (unsigned long long)now.forgotten, (unsigned long long)now.closed[ALOG_CLOSE_FULL],
-                         (unsigned long long)now.closed[ALOG_CLOSE_AGE],
-                         (unsigned long long)now.closed[ALOG_CLOSE_IDLE],
-                         (unsigned long long)now.closed[ALOG_CLOSE_EVICTED],
-                         (unsigned long long)now.closed[ALOG_CLOSE_FLUSH]);
+    return Py_BuildValue(
+        "KKKKKKKKKK", (unsigned long long)now.records, (unsigned long long)now.late, (unsigned long long)now.outliers,
+        (unsigned long long)now.undone, (unsigned long long)now.forgotten,
+        (unsigned long long)now.closed[ALOG_CLOSE_FULL], (unsigned long long)now.closed[ALOG_CLOSE_AGE],
+        (unsigned long long)now.closed[ALOG_CLOSE_IDLE], (unsigned long long)now.closed[ALOG_CLOSE_EVICTED],
+        (unsigned long long)now.closed[ALOG_CLOSE_FLUSH]);
 }
 
-static PyObject *windows_watermark(PyObject *object, void *unused)
-{
+static PyObject *windows_watermark(PyObject *object, void *unused) {
     (void)unused;
     Windows *self = (Windows *)object;
     return is_free(self) ? PyLong_FromLongLong(alog_windows_watermark(self->windows)) : NULL;
 }
 
-static PyObject *windows_open(PyObject *object, void *unused)
-{
+static PyObject *windows_open(PyObject *object, void *unused) {
     (void)unused;
     Windows *self = (Windows *)object;
     return is_free(self) ? PyLong_FromUnsignedLong(alog_windows_open(self->windows)) : NULL;
@@ -258,43 +239,33 @@ static PyObject *windows_open(PyObject *object, void *unused)
 
 PyDoc_STRVAR(save_doc, "save() -> bytes\n\nState as bytes, the same for the same records, however they were cut.");
 
-static PyObject *windows_save(PyObject *object, PyObject *unused)
-{
+static PyObject *windows_save(PyObject *object, PyObject *unused) {
     Windows *self = (Windows *)object;
     (void)unused;
-    if (!is_free(self))
-        return NULL;
+    if (!is_free(self)) return NULL;
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)alog_windows_save_size(self->windows));
-    if (bytes == NULL)
-        return NULL;
+    if (bytes == NULL) return NULL;
     alog_status status = alog_windows_save(self->windows, (uint8_t *)PyBytes_AsString(bytes));
-    if (status == ALOG_OK)
-        return bytes;
+    if (status == ALOG_OK) return bytes;
     Py_DECREF(bytes);
-    if (status == ALOG_NOMEM)
-        return PyErr_NoMemory();
+    if (status == ALOG_NOMEM) return PyErr_NoMemory();
     PyErr_SetString(PyExc_ValueError, "windows: take what is ready before saving");
     return NULL;
 }
 
 PyDoc_STRVAR(load_doc, "load(data, config) -> Windows\n\nBack from save(); `config` is the tuple Windows() takes.");
 
-static PyObject *windows_load(PyObject *type, PyObject *args)
-{
+static PyObject *windows_load(PyObject *type, PyObject *args) {
     PyObject *data, *tuple;
     alog_window_config config = {0};
-    if (!PyArg_ParseTuple(args, "OO!", &data, &PyTuple_Type, &tuple) || !read_config(tuple, &config))
-        return NULL;
+    if (!PyArg_ParseTuple(args, "OO!", &data, &PyTuple_Type, &tuple) || !read_config(tuple, &config)) return NULL;
     Py_buffer view;
-    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) != 0)
-        return NULL;
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) != 0) return NULL;
     alog_status status;
     alog_windows *windows = alog_windows_load(view.buf, (size_t)view.len, &config, &status);
     PyBuffer_Release(&view);
-    if (windows != NULL)
-        return wrap((PyTypeObject *)type, windows);
-    if (status != ALOG_INVALID)
-        return raise_status(status);
+    if (windows != NULL) return wrap((PyTypeObject *)type, windows);
+    if (status != ALOG_INVALID) return raise_status(status);
     PyErr_SetString(PyExc_ValueError, "windows: saved under other options");
     return NULL;
 }
@@ -334,11 +305,9 @@ static PyType_Spec spec = {
     .slots = slots,
 };
 
-int alog_add_windows(PyObject *module)
-{
+int alog_add_windows(PyObject *module) {
     PyObject *type = PyType_FromSpec(&spec);
-    if (type == NULL)
-        return -1;
+    if (type == NULL) return -1;
     int failed = PyModule_AddType(module, (PyTypeObject *)type);
     Py_DECREF(type);
     return failed;

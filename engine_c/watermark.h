@@ -31,11 +31,11 @@ typedef struct {
 } alog_suspect;
 
 typedef struct {
-    int64_t ns;         /* ALOG_NO_TIME before the first stamp */
-    uint32_t support;   /* stamps near it since its last jump, at most ALOG_SETTLED */
-    uint32_t against;   /* late stamps since then, and the largest of them */
+    int64_t ns;       /* ALOG_NO_TIME before the first stamp */
+    uint32_t support; /* stamps near it since its last jump, at most ALOG_SETTLED */
+    uint32_t against; /* late stamps since then, and the largest of them */
     int64_t against_ns;
-    uint32_t patience;  /* late stamps, at least, before it goes back */
+    uint32_t patience; /* late stamps, at least, before it goes back */
     uint32_t suspect_count;
     alog_suspect suspects[ALOG_SUSPECTS_MAX]; /* oldest first */
     uint64_t late, outliers, undone;
@@ -51,12 +51,9 @@ int alog_watermark_see(alog_watermark *mark, uint32_t source, int64_t stamp, uin
 int alog_watermark_vouch(alog_watermark *mark, int64_t stamp);
 
 /* a + b held inside 64 bits. */
-static inline int64_t alog_add_ns(int64_t a, int64_t b)
-{
-    if (b > 0 && a > INT64_MAX - b)
-        return INT64_MAX;
-    if (b < 0 && a < INT64_MIN - b)
-        return INT64_MIN;
+static inline int64_t alog_add_ns(int64_t a, int64_t b) {
+    if (b > 0 && a > INT64_MAX - b) return INT64_MAX;
+    if (b < 0 && a < INT64_MIN - b) return INT64_MIN;
     return a + b;
 }
 

@@ -126,7 +126,6 @@ alog_status alog_windows_save(const alog_windows *windows, uint8_t *out);
 
 /* NULL with *status ALOG_CORRUPT (damaged, of another version, or impossible), ALOG_INVALID (saved under another
  * config than this one) or ALOG_NOMEM. */
-alog_windows *alog_windows_load(const uint8_t *data, size_t len, const alog_window_config *config,
-                                alog_status *status);
+alog_windows *alog_windows_load(const uint8_t *data, size_t len, const alog_window_config *config, alog_status *status);
 
 #endif

@@ -10,14 +10,12 @@ enum {
 
 /* ---- lists ---- */
 
-static alog_link *link_of(alog_windows *windows, const alog_list *list, uint32_t i)
-{
+static alog_link *link_of(alog_windows *windows, const alog_list *list, uint32_t i) {
     alog_open *open = &windows->keys[i];
     return list == &windows->used ? &open->used : &open->armed;
 }
 
-static void append(alog_windows *windows, alog_list *list, uint32_t i)
-{
+static void append(alog_windows *windows, alog_list *list, uint32_t i) {
     *link_of(windows, list, i) = (alog_link){.prev = list->last, .next = ALOG_NONE};
     if (list->last == ALOG_NONE)
         list->first = i;
@@ -27,8 +25,7 @@ static void append(alog_windows *windows, alog_list *list, uint32_t i)
     list->count++;
 }
 
-static void cut(alog_windows *windows, alog_list *list, uint32_t i)
-{
+static void cut(alog_windows *windows, alog_list *list, uint32_t i) {
     const alog_link link = *link_of(windows, list, i);
     if (link.prev == ALOG_NONE)
         list->first = link.next;
@@ -41,27 +38,22 @@ static void cut(alog_windows *windows, alog_list *list, uint32_t i)
     list->count--;
 }
 
-static uint32_t index_of(const alog_windows *windows, const alog_open *open)
-{
+static uint32_t index_of(const alog_windows *windows, const alog_open *open) {
     return (uint32_t)(open - windows->keys);
 }
 
-void alog_windows_touch(alog_windows *windows, alog_open *open)
-{
+void alog_windows_touch(alog_windows *windows, alog_open *open) {
     uint32_t i = index_of(windows, open);
-    if (windows->used.last == i)
-        return;
+    if (windows->used.last == i) return;
     cut(windows, &windows->used, i);
     append(windows, &windows->used, i);
 }
 
-void alog_windows_arm(alog_windows *windows, alog_open *open)
-{
+void alog_windows_arm(alog_windows *windows, alog_open *open) {
     append(windows, &windows->armed, index_of(windows, open));
 }
 
-void alog_windows_disarm(alog_windows *windows, alog_open *open)
-{
+void alog_windows_disarm(alog_windows *windows, alog_open *open) {
     open->fresh = 0;
     cut(windows, &windows->armed, index_of(windows, open));
 }
@@ -69,14 +61,12 @@ void alog_windows_disarm(alog_windows *windows, alog_open *open)
 /* ---- table ---- */
 
 /* Where a key's search begins: keys may come from anywhere, so they are mixed. */
-static uint32_t home_of(const alog_windows *windows, uint64_t key)
-{
+static uint32_t home_of(const alog_windows *windows, uint64_t key) {
     return (uint32_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & windows->table_mask;
 }
 
 /* The key's place, or the empty one where it would stand. */
-static uint32_t place_of(const alog_windows *windows, uint64_t key)
-{
+static uint32_t place_of(const alog_windows *windows, uint64_t key) {
     uint32_t place = home_of(windows, key);
     while (windows->table[place] != ALOG_NONE && windows->keys[windows->table[place]].key != key)
         place = (place + 1) & windows->table_mask;
@@ -84,29 +74,23 @@ static uint32_t place_of(const alog_windows *windows, uint64_t key)
 }
 
 /* Empties a place and moves back what stood behind it, so that no search breaks off early. */
-static void vacate(alog_windows *windows, uint32_t place)
-{
+static void vacate(alog_windows *windows, uint32_t place) {
     uint32_t mask = windows->table_mask;
     for (uint32_t next = (place + 1) & mask; windows->table[next] != ALOG_NONE; next = (next + 1) & mask) {
         uint32_t home = home_of(windows, windows->keys[windows->table[next]].key);
-        if (((next - home) & mask) < ((next - place) & mask))
-            continue; /* it would stand before its home */
+        if (((next - home) & mask) < ((next - place) & mask)) continue; /* it would stand before its home */
         windows->table[place] = windows->table[next];
         place = next;
     }
     windows->table[place] = ALOG_NONE;
 }
 
-alog_status alog_windows_make_table(alog_windows *windows)
-{
+alog_status alog_windows_make_table(alog_windows *windows) {
     uint32_t size = 16;
-    while (size < 2 * windows->config.max_keys)
-        size *= 2;
+    while (size < 2 * windows->config.max_keys) size *= 2;
     windows->table = malloc(size * sizeof *windows->table);
-    if (windows->table == NULL)
-        return ALOG_NOMEM;
-    for (uint32_t i = 0; i < size; i++)
-        windows->table[i] = ALOG_NONE;
+    if (windows->table == NULL) return ALOG_NOMEM;
+    for (uint32_t i = 0; i < size; i++) windows->table[i] = ALOG_NONE;
     windows->table_mask = size - 1;
     windows->spare = ALOG_NONE;
     windows->used = windows->armed = (alog_list){.first = ALOG_NONE, .last = ALOG_NONE};
@@ -115,47 +99,38 @@ alog_status alog_windows_make_table(alog_windows *windows)
 
 /* ---- keys ---- */
 
-alog_open *alog_windows_find(const alog_windows *windows, uint64_t key)
-{
+alog_open *alog_windows_find(const alog_windows *windows, uint64_t key) {
     uint32_t last = windows->used.last; /* records of a key often come in runs */
-    if (last != ALOG_NONE && windows->keys[last].key == key)
-        return &windows->keys[last];
+    if (last != ALOG_NONE && windows->keys[last].key == key) return &windows->keys[last];
     uint32_t i = windows->table[place_of(windows, key)];
     return i == ALOG_NONE ? NULL : &windows->keys[i];
 }
 
-static alog_status grow(alog_windows *windows)
-{
+static alog_status grow(alog_windows *windows) {
     uint32_t cap = windows->keys_cap ? 2 * windows->keys_cap : 16;
-    if (cap > windows->config.max_keys)
-        cap = windows->config.max_keys;
+    if (cap > windows->config.max_keys) cap = windows->config.max_keys;
     alog_open *keys = realloc(windows->keys, cap * sizeof *keys);
-    if (keys == NULL)
-        return ALOG_NOMEM;
+    if (keys == NULL) return ALOG_NOMEM;
     windows->keys = keys;
     windows->keys_cap = cap;
     return ALOG_OK;
 }
 
 /* A key's place in `keys`: one that was used before, or a new one. */
-static uint32_t allot(alog_windows *windows)
-{
+static uint32_t allot(alog_windows *windows) {
     uint32_t i = windows->spare;
     if (i != ALOG_NONE) {
         windows->spare = windows->keys[i].used.next;
         return i;
     }
-    if (windows->keys_made == windows->keys_cap && grow(windows) != ALOG_OK)
-        return ALOG_NONE;
+    if (windows->keys_made == windows->keys_cap && grow(windows) != ALOG_OK) return ALOG_NONE;
     windows->keys[windows->keys_made] = (alog_open){0};
     return windows->keys_made++;
 }
 
-alog_open *alog_windows_insert(alog_windows *windows, uint64_t key)
-{
+alog_open *alog_windows_insert(alog_windows *windows, uint64_t key) {
     uint32_t i = allot(windows);
-    if (i == ALOG_NONE)
-        return NULL;
+    if (i == ALOG_NONE) return NULL;
     alog_open *open = &windows->keys[i];
     *open = (alog_open){.key = key, .ring = open->ring, .cap = open->cap};
     windows->table[place_of(windows, key)] = i;
@@ -163,27 +138,21 @@ alog_open *alog_windows_insert(alog_windows *windows, uint64_t key)
     return open;
 }
 
-alog_status alog_windows_reserve(const alog_windows *windows, alog_open *open, uint32_t count)
-{
-    if (count <= open->cap)
-        return ALOG_OK;
+alog_status alog_windows_reserve(const alog_windows *windows, alog_open *open, uint32_t count) {
+    if (count <= open->cap) return ALOG_OK;
     const alog_window_config *config = &windows->config;
     uint32_t most = config->kind == ALOG_WINDOW_TIME ? config->max_records : config->size;
     uint32_t cap = open->cap ? open->cap : RING_FIRST;
-    while (cap < count)
-        cap *= 2;
-    if (cap > most)
-        cap = most;
+    while (cap < count) cap *= 2;
+    if (cap > most) cap = most;
     alog_held *ring = realloc(open->ring, cap * sizeof *ring);
-    if (ring == NULL)
-        return ALOG_NOMEM;
+    if (ring == NULL) return ALOG_NOMEM;
     open->ring = ring;
     open->cap = cap;
     return ALOG_OK;
 }
 
-void alog_windows_drop(alog_windows *windows, alog_open *open)
-{
+void alog_windows_drop(alog_windows *windows, alog_open *open) {
     uint32_t i = index_of(windows, open);
     vacate(windows, place_of(windows, open->key));
     cut(windows, &windows->used, i);
@@ -197,10 +166,8 @@ void alog_windows_drop(alog_windows *windows, alog_open *open)
     windows->spare = i;
 }
 
-void alog_windows_free_keys(alog_windows *windows)
-{
-    for (uint32_t i = 0; i < windows->keys_made; i++)
-        free(windows->keys[i].ring);
+void alog_windows_free_keys(alog_windows *windows) {
+    for (uint32_t i = 0; i < windows->keys_made; i++) free(windows->keys[i].ring);
     free(windows->keys);
     free(windows->table);
 }
