@@ -1,20 +1,52 @@
-"""The C engine's build; everything else is in pyproject.toml."""
+"""The C engine's build; everything else is in pyproject.toml.
 
+Where it cannot be compiled (no compiler, no Python headers) alogd is installed without it, and says so: streams
+then need `engine: {kind: drain3}`, which is some hundred times slower. A compiler that is there must succeed.
+"""
+
+import shlex
+import shutil
+import sys
+import sysconfig
 from glob import glob
+from pathlib import Path
 
 from setuptools import Extension, setup
 
-setup(
-    ext_modules=[
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow"]
+
+
+def missing() -> str | None:
+    """What keeps the engine from being compiled, and what to do about it."""
+    compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")[0]
+    if shutil.which(compiler) is None and shutil.which("cc") is None:
+        return f"no C compiler ({compiler}); on Debian: apt install gcc libc6-dev"
+    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        return "no Python headers; on Debian: apt install python3-dev"
+    return None
+
+
+def sources() -> list[str]:
+    """The engine's C files, without the programs (fuzz targets, alog-infer) beside them."""
+    return sorted(path for path in glob("engine_c/*.c") if "fuzz" not in path and "main" not in path)
+
+
+def extensions() -> list[Extension]:
+    """The extension, or nothing where it cannot be built."""
+    if reason := missing():
+        print(f"alogd: built without its C engine: {reason}", file=sys.stderr)
+        return []
+    return [
         Extension(
             "alogd._engine",
-            sources=sorted(path for path in glob("engine_c/*.c") if "fuzz" not in path and "main" not in path),
+            sources=sources(),
             depends=glob("engine_c/*.h"),
             include_dirs=["engine_c"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
-            extra_compile_args=["-std=c11", "-O3", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-fvisibility=hidden"],
+            extra_compile_args=["-std=c11", "-O3", *WARNINGS, "-fvisibility=hidden"],
             py_limited_api=True,
         )
-    ],
-    options={"bdist_wheel": {"py_limited_api": "cp311"}},
-)
+    ]
+
+
+setup(ext_modules=extensions(), options={"bdist_wheel": {"py_limited_api": "cp311"}} if not missing() else {})

@@ -1,0 +1,87 @@
+# What a developer types. `make run` needs python3 (3.11 or later), a C compiler and make; the rest installs itself.
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+STATE := $(CURDIR)/var/state
+C     := $(wildcard engine_c/*.c engine_c/*.h)
+TESTS := tests
+FUZZ_TARGETS := $(patsubst engine_c/fuzz_%.c,%,$(filter-out engine_c/fuzz_main.c,$(wildcard engine_c/fuzz_*.c)))
+ENGINE_C     := $(filter-out engine_c/py% engine_c/fuzz_% engine_c/main% engine_c/%_main.c,$(filter %.c,$(C)))
+
+# The first of these that is new enough.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$python; break; }; done)
+
+.PHONY: help dev run demo test lint types bench fuzz faults clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-7s %s\n", $$1, $$2}'
+
+run: $(VENV)/run.stamp $(VENV)/engine.stamp ## follow this host's logs (configs/alogd.yaml; state in var/state)
+	@mkdir -p $(STATE)
+	@STATE_DIRECTORY=$(STATE) exec $(BIN)/alogd run --config configs/alogd.yaml
+
+demo: $(VENV)/run.stamp $(VENV)/engine.stamp ## see it work: a live log with incidents, alerts beside them
+	@exec $(BIN)/alogd demo
+
+dev: $(VENV)/dev.stamp $(VENV)/engine.stamp ## everything a developer needs, in .venv
+
+test: dev ## the tests that need nothing but Python and a C compiler
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration and not slow" $(TESTS)
+
+faults: dev ## the rows of the fault matrix
+	$(BIN)/pytest -q tests/faults
+
+lint: dev ## style of Python, C, configuration and prose
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run -Werror $(C)
+	$(BIN)/codespell
+	$(BIN)/validate-pyproject -q pyproject.toml
+
+types: dev ## mypy --strict
+	$(BIN)/mypy
+
+bench: dev ## one table of ratios, each measured in this run (BENCH="--full" for a million lines of each corpus)
+	@$(BIN)/python -m tests.bench.run $(BENCH)
+
+# Without FUZZ_SECONDS the first target runs until it is stopped: `make fuzz FUZZ_TARGETS=window`.
+fuzz: $(addprefix build/fuzz/,$(FUZZ_TARGETS)) ## fuzz the engine (FUZZ_SECONDS=20 FUZZ_TARGETS="window feed")
+	@set -e; for target in $(FUZZ_TARGETS); do \
+		echo "fuzz: $$target, $(or $(FUZZ_SECONDS),unbounded)$(if $(FUZZ_SECONDS), s)"; \
+		mkdir -p build/fuzz/$$target.corpus; \
+		build/fuzz/$$target $(if $(FUZZ_SECONDS),-max_total_time=$(FUZZ_SECONDS)) -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
+			-print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz/ build/fuzz/$$target.corpus; \
+	done
+
+build/fuzz/%: engine_c/fuzz_%.c $(C)
+	@mkdir -p $(@D)
+	@command -v clang >/dev/null || { echo "make fuzz: clang is needed (its libFuzzer); on Debian: apt install clang" >&2; exit 1; }
+	clang -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Iengine_c \
+		$< $(ENGINE_C) -o $@
+
+clean: ## remove what was built; .venv and var/ stay
+	rm -rf build dist *.egg-info alogd/_engine*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# ---- what the targets stand on ----
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "alogd needs Python 3.11 or later; here is $$(python3 --version 2>&1). Name one: make run PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "no virtual environment could be made; on Debian: apt install python3-venv" >&2; exit 1; }
+
+# The daemon and the engine. setuptools stays in .venv, so that C changes are compiled without asking an index.
+$(VENV)/run.stamp: pyproject.toml setup.py | $(BIN)/python
+	@echo "installing alogd into $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check "setuptools>=77" wheel
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml setup.py | $(BIN)/python
+	@echo "installing alogd and its tools into $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check "setuptools>=77" wheel
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -e ".[dev]"
+	@touch $@ $(VENV)/run.stamp
+
+$(VENV)/engine.stamp: $(C) setup.py | $(BIN)/python
+	@$(BIN)/python setup.py -q build_ext --inplace
+	@touch $@

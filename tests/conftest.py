@@ -1,0 +1,29 @@
+"""What every test shares: the real logs, and examples of hypothesis that are the same in every run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT.parent / "shared" / "data"
+
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile("same")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real logs beside the checkout; skips where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip(f"the real logs are not here ({DATA})")
+    return DATA
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in tests/integration is marked so."""
+    for item in items:
+        if "integration" in Path(item.path).relative_to(ROOT).parts:
+            item.add_marker(pytest.mark.integration)
