@@ -195,8 +195,8 @@ def _doubts(config: Config) -> Findings:
             if owner := next((name for wide, name in taken if _covers(wide, glob)), None):
                 yield path, f'{glob} belongs to stream "{owner}", which stands before; put the narrower stream first'
         taken.extend((glob, stream.name) for _, glob in globs)
-    if (path := config.http.token_file) and (mode := os.stat(path).st_mode) & 0o077:
-        yield "http.token_file", f"{path} can be read by others (mode {mode & 0o777:o})"
+    if (token := config.http.token_file) and (mode := os.stat(token).st_mode) & 0o077:
+        yield "http.token_file", f"{token} can be read by others (mode {mode & 0o777:o})"
 
 
 def _includes(index: int, stream: StreamOptions) -> Iterator[tuple[str, str]]:

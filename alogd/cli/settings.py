@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alogd.cli.failures import Failed, Usage
-from alogd.config import Config
+from alogd.config import Config, StreamOptions
 from alogd.config_load import SEARCH, Loaded, find_config, load
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ def config_or_default(path: str | None) -> Config | None:
     """The configuration a command named or found, without saying so; None when there is none."""
     place = Path(path) if path is not None else find_config()
     return load(place).config if place else None
+
+
+def single_stream(paths: Sequence[str]) -> Config:
+    """What the daemon runs on when files are named and no configuration is: one stream, all defaults."""
+    include = tuple(os.path.abspath(path) for path in paths)
+    return Config(streams=(StreamOptions(name="files", collect=({"kind": "file", "include": include},)),))
 
 
 @contextmanager

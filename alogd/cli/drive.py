@@ -1,0 +1,113 @@
+"""Drives the core over log files the way the daemon does, for the commands that look back.
+
+The stream chosen is the one the daemon would read the file in, so that ids and alerts are the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from alogd.cli.failures import Usage
+from alogd.cli.inputs import Input
+from alogd.cli.settings import read_config, single_stream
+from alogd.config import Config, StreamOptions, budget_per_day, stream_budget
+from alogd.event import Alert
+from alogd.stream import Stream
+
+
+def choose(config_path: str | None, stream: str | None, paths: Sequence[str]) -> tuple[Config, StreamOptions]:
+    """The configuration and the stream these files belong to; by default the one whose patterns match the first."""
+    loaded = read_config(config_path)
+    if loaded is None:
+        if stream is not None:
+            raise Usage("--stream needs a configuration")
+        config = single_stream(paths)
+        return config, config.streams[0]
+    config = loaded.config
+    if stream is None:
+        return config, _owner(config, paths) or single_stream(paths).streams[0]
+    for options in config.streams:
+        if options.name == stream:
+            return config, options
+    raise Usage(f'no stream "{stream}" in {loaded.name}; there are: {", ".join(s.name for s in config.streams)}')
+
+
+def _owner(config: Config, paths: Sequence[str]) -> StreamOptions | None:
+    from alogd.collectors.globs import Walk, is_rotated
+
+    path = os.path.abspath(paths[0]) if paths else ""
+    names = [path]
+    while is_rotated(os.path.basename(names[-1])) and "." in os.path.basename(names[-1]):
+        names.append(names[-1].rpartition(".")[0])
+    for options in config.streams:
+        for collector in options.collect:
+            include = collector.get("include", ()) if collector["kind"] == "file" else ()
+            if include and any(map(Walk([], include, False).excluded, names)):
+                return options
+    return None
+
+
+class Drive:
+    """A stream of its own and the inputs it is fed, one after another."""
+
+    def __init__(
+        self, config: Config, options: StreamOptions, inputs: Sequence[Input], budget: str | None = None
+    ) -> None:
+        self.inputs = inputs
+        self.lines = self.bytes = 0
+        self.budget_per_day = budget_per_day(budget) if budget else stream_budget(config)
+        self.stream = Stream(
+            options,
+            alerts=config.alerts,
+            risk=config.risk,
+            budget_per_day=self.budget_per_day,
+            text=lambda source, offset, length: self.inputs[source].text(offset, length),
+            names=lambda source: self.inputs[source].name,
+        )
+
+    def run(self) -> Iterator[list[Alert]]:
+        """Alerts block by block; the inputs are closed by whoever opened them."""
+        for source, one in enumerate(self.inputs):
+            self.stream.open(source, year=one.year)
+            for block in one.blocks():
+                self.bytes += len(block)
+                self.lines += block.count(b"\n")
+                yield self.stream.feed(source, block)
+            yield self.stream.close(source)
+        yield self._end()
+
+    def _end(self) -> list[Alert]:
+        """Close the windows that are still open; what is firing stays so, as nothing says that it is over."""
+        windows = self.stream.options.windows
+        if self.stream.watermark_ns is None:
+            return []
+        longest = {"count": windows.max_age, "time": windows.width, "session": max(windows.idle, windows.max_age)}
+        return self.stream.tick(self.stream.watermark_ns + int(longest[windows.kind] * 1e9))
+
+
+def with_windows(options: StreamOptions, window: str | None, key: str | None) -> StreamOptions:
+    """A stream with other windows: "50/25" lines, "60s" of log time, "session:2m"; key "program", "mask:NAME" ..."""
+    changes: dict[str, object] = {}
+    if window:
+        changes |= _window(window)
+    if key:
+        kind, _, name = key.partition(":")
+        changes["key"] = {kind: name} if name else kind
+    return msgspec.structs.replace(options, windows=msgspec.structs.replace(options.windows, **changes))
+
+
+def _window(text: str) -> dict[str, object]:
+    from alogd.config_units import duration
+
+    try:
+        if text.startswith("session:"):
+            return {"kind": "session", "idle": duration(text.removeprefix("session:"))}
+        if text[-1:].isalpha():
+            return {"kind": "time", "width": duration(text)}
+        size, _, stride = text.partition("/")
+        return {"kind": "count", "size": int(size), "stride": int(stride or size)}
+    except ValueError:
+        raise Usage(f'--window {text}: write "50/25" (lines), "60s" (log time) or "session:2m"') from None
