@@ -1,0 +1,265 @@
+"""Which names lead to which files: applies each walk's findings to the table of followed files.
+
+Invariant: a file is known by its identity; a name only leads to it. Renaming a file never has it read again, and a
+second name for a file that is read already never has it read twice.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from alogd.collectors.admission import Admission, denial, shown
+from alogd.collectors.base import Event, Note, SourceStatus
+from alogd.collectors.followed import Followed, Refused
+from alogd.collectors.globs import Found, Walk
+from alogd.collectors.table import Table
+
+MAX_BACKOFF = 60.0  # seconds between two attempts to open what is denied
+LOOK_AGAIN = 600.0  # seconds after which a refused file is judged again
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a path was when it was last looked at."""
+
+    inode: int  # of the directory entry
+    file: Followed | None = None
+    refused: str = ""  # why it is not read
+    again_at: float = float("inf")
+
+
+@dataclass(slots=True)
+class Denied:
+    """A path that could not be opened, and when to try again."""
+
+    candidate: Candidate
+    error: str
+    at: float
+    tries: int = 0
+
+
+class Candidate(NamedTuple):
+    """A path that is to be opened."""
+
+    found: Found
+    at_start: bool  # found by the collector's first look
+    rotated: bool  # yesterday's file: read only if it was being read
+
+
+class Names:
+    """Paths, as the last walk saw them."""
+
+    def __init__(
+        self,
+        walk: Walk,
+        admission: Admission,
+        table: Table,
+        say: Callable[[Event], None],
+        rotated: bool,
+        max_files: int,
+    ) -> None:
+        self._walk = walk
+        self._admission = admission
+        self._table = table
+        self._say = say
+        self._rotated = rotated
+        self._max_files = max_files
+        self._paths: dict[str, Seen] = {}
+        self._denied: dict[str, Denied] = {}
+        self._candidates: deque[Candidate] = deque()
+        self.nameless: list[Followed] = []  # files that no longer have a name of interest; the follower drains them
+        self._first = True
+        self._limits_said: set[str] = set()
+
+    @property
+    def pending(self) -> bool:
+        """Whether found paths wait to be opened."""
+        return bool(self._candidates)
+
+    def at(self, path: str) -> Followed | None:
+        """The file a path led to when last looked at."""
+        seen = self._paths.get(path)
+        return seen.file if seen else None
+
+    def is_denied(self, path: str) -> bool:
+        return any(shown(denied) == path for denied in self._denied)
+
+    def scan(self, now: float) -> None:
+        """Walks the patterns. New files wait for admit(); those whose name is gone are added to `nameless`."""
+        found = self._walk.run()
+        inodes = {inode for _, inode in self._table.files} | {inode for _, inode in self._admission.saved}
+        missing: list[tuple[str, Followed | None]] = []
+        fresh: list[Candidate] = []
+        for path, entry in found.items():
+            seen = self._paths.get(path)
+            if seen and seen.inode == entry.inode and not entry.symlink and now < seen.again_at:
+                continue
+            rotated = entry.rotated and not self._rotated
+            if rotated and entry.inode not in inodes:
+                continue
+            if seen and seen.file:
+                missing.append((path, seen.file))
+            if not self._known(entry, rotated):
+                fresh.append(Candidate(entry, self._first, rotated))
+        if self._walk.complete:
+            missing += [(path, self._paths.pop(path).file) for path in [*self._paths] if path not in found]
+        else:
+            self._limit("entries", "too many directory entries to look at all; make the patterns narrower")
+        self._queue(fresh)
+        self.nameless += [file for path, file in missing if file and file.path == path and not self._still_there(file)]
+
+    def _queue(self, fresh: list[Candidate]) -> None:
+        waiting = {candidate.found.path for candidate in self._candidates}
+        fresh = [one for one in fresh if one.found.path not in waiting and one.found.path not in self._denied]
+        self._candidates.extend(sorted(fresh, key=_age))
+        self._first = False
+
+    def _still_there(self, file: Followed) -> bool:
+        """Looks once more, for a directory that could not be listed hides files that are well."""
+        try:
+            status = os.stat(file.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        return (status.st_dev, status.st_ino) == file.identity[:2]
+
+    def _known(self, found: Found, rotated: bool) -> bool:
+        """Whether a path leads to a file that is followed already, under this or another name."""
+        try:
+            status = os.stat(found.path, follow_symlinks=self._admission.rules.follow_symlinks)
+        except OSError:
+            return False  # opening will tell
+        file = self._table.files.get((status.st_dev, status.st_ino))
+        if file is None:
+            return False
+        if file.path == found.path or not self._still_there(file):
+            self._rename(file, found, rotated)
+        else:
+            self._duplicate(file, found)
+        return True
+
+    def _rename(self, file: Followed, found: Found, rotated: bool) -> None:
+        file.path = found.path
+        file.symlink = found.symlink
+        if rotated:
+            self.nameless.append(file)
+        else:
+            file.home, file.drained_from = found.path, None
+        self._paths[found.path] = Seen(found.inode, file)
+
+    def _duplicate(self, file: Followed, found: Found) -> None:
+        seen = self._paths.get(found.path)
+        if seen is None or seen.inode != found.inode:
+            text = f"{shown(found.path)} is the same file as {shown(file.path)}; it is read once"
+            self._say(Note(file.source, "duplicate", text, 1))
+        self._paths[found.path] = Seen(found.inode)
+
+    def forget_duplicates(self) -> None:
+        """Has second names looked at again, after a file lost its first one."""
+        for path in [path for path, seen in self._paths.items() if seen.file is None and not seen.refused]:
+            del self._paths[path]
+
+    def admit(self, now: float, most: int) -> list[Followed]:
+        """Opens up to `most` of the paths that wait. Returns the files that were begun."""
+        begun: list[Followed] = []
+        for _ in range(min(most, len(self._candidates))):
+            candidate = self._candidates.popleft()
+            try:
+                file = self._open(candidate)
+            except Refused as why:
+                self._refuse(candidate, str(why), now)
+            except FileNotFoundError:
+                self._denied.pop(candidate.found.path, None)
+            except OSError as error:
+                self._deny(candidate, error, now)
+            else:
+                begun += [file] if file else []
+        return begun
+
+    def _open(self, candidate: Candidate) -> Followed | None:
+        found, at_start, rotated = candidate
+        if self._known(found, rotated):
+            return None
+        if len(self._table) >= self._max_files:
+            self._limit("files", f"more than {self._max_files} files match; the rest is not read (max_files)")
+            return None
+        self._table.make_room()
+        fd = self._admission.open(found.path)
+        try:
+            status = os.fstat(fd)
+            known = (status.st_dev, status.st_ino) in self._table.files  # it was swapped since _known looked
+            file = None if known else self._admission.begin(found.path, fd, at_start, rotated)
+        except BaseException:
+            os.close(fd)
+            raise
+        if file is None:
+            os.close(fd)
+            return None
+        self._admitted(file, found, rotated)
+        return file
+
+    def _admitted(self, file: Followed, found: Found, rotated: bool) -> None:
+        file.symlink = found.symlink
+        self._table.add(file)
+        if rotated:
+            self.nameless.append(file)
+        self._paths[found.path] = Seen(found.inode, file)
+        if self._denied.pop(found.path, None):
+            self._say(Note(file.source, "recovered", f"{shown(found.path)} can be read now", 1))
+
+    def _refuse(self, candidate: Candidate, why: str, now: float) -> None:
+        found = candidate.found
+        self._denied.pop(found.path, None)
+        self.refused(found.path, found.inode, why, now)
+
+    def refused(self, path: str, inode: int, why: str, now: float) -> None:
+        """Notes that a path is not read, and says so unless it was said."""
+        before = self._paths.get(path)
+        if before is None or before.inode != inode or before.refused != why:
+            self._say(Note(None, "refused", f"will not read {shown(path)}: it {why}", 1))
+        self._paths[path] = Seen(inode, None, why, now + LOOK_AGAIN)
+
+    def _deny(self, candidate: Candidate, error: OSError, now: float) -> None:
+        path = candidate.found.path
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            self._table.shrink()
+            self._limit("descriptors", f"out of file descriptors; at most {self._table.max_open} files are held open")
+        denied = self._denied.setdefault(path, Denied(candidate, "", now))
+        text = denial(path, error)
+        if denied.error != text:
+            self._say(Note(None, "permission_denied" if isinstance(error, PermissionError) else "io_error", text, 1))
+            denied.error = text
+        denied.at = now + min(MAX_BACKOFF, 2.0**denied.tries)
+        denied.tries = min(denied.tries + 1, 16)
+
+    def retry(self, now: float, path: str | None = None) -> None:
+        """Queues what was denied and is due, or one path whose permissions may have changed."""
+        due = [one for one in self._denied.values() if one.at <= now] if path is None else [self._denied.get(path)]
+        for denied in due:
+            if denied is not None:
+                denied.at = now + MAX_BACKOFF
+                self._candidates.append(denied.candidate)
+
+    def _limit(self, which: str, text: str) -> None:
+        if which not in self._limits_said:
+            self._limits_said.add(which)
+            self._say(Note(None, "limit", text, 1))
+
+    def troubles(self, most: int) -> list[SourceStatus]:
+        """Paths that are not read and why, at most `most` of each kind."""
+        denied = [SourceStatus("", shown(p), 0, 0, "denied", d.error) for p, d in [*self._denied.items()][:most]]
+        refused = [(path, seen.refused) for path, seen in [*self._paths.items()] if seen.refused][:most]
+        return denied + [SourceStatus("", shown(path), 0, 0, "refused", why) for path, why in refused]
+
+
+def _age(candidate: Candidate) -> tuple[int, str]:
+    try:
+        return os.stat(candidate.found.path).st_mtime_ns, candidate.found.path
+    except OSError:
+        return 0, candidate.found.path

@@ -1,0 +1,139 @@
+"""Change notices from the kernel (watchdog's inotify observer), gathered until the reading thread takes them.
+
+Invariant: notices are hints that save time, never the only way to find a change; at most MAX_NAMES are held.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers.api import BaseObserver, ObservedWatch
+from watchdog.observers.inotify import InotifyObserver
+
+MAX_NAMES = 20_000  # changed paths held; beyond it everything counts as changed
+_EVENTS: list[type[FileSystemEvent]] = [
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+]
+
+
+class Changes(NamedTuple):
+    """What happened since the last time it was asked."""
+
+    modified: frozenset[str]
+    names: bool  # files or directories came, went or were renamed
+    overflow: bool  # more than could be held: look at everything
+
+
+class Watch(FileSystemEventHandler):
+    """One observer over all directories that have a pattern's root."""
+
+    def __init__(self, roots: Mapping[str, bool], wake: Callable[[], None]) -> None:
+        """`roots`: directory -> whether all below it is of interest. `wake` may be called from another thread."""
+        self._roots = _outermost(roots)
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._modified: set[str] = set()
+        self._names = self._overflow = self._told = self._held = False
+        self._observer: BaseObserver | None = None
+        self._watched: dict[str, ObservedWatch] = {}
+        self._gone: set[str] = set()  # roots that were deleted: the observer gave their watches up
+        self._spelled: dict[str, str] = {}  # resolved root -> as the patterns spell it, where the two differ
+
+    def ensure(self) -> None:
+        """Watches every root that exists. Raises OSError where the system has no room for that."""
+        self._drop_gone()
+        if self._observer is None:
+            observer = InotifyObserver()
+            observer.daemon = True
+            observer.start()
+            self._observer = observer
+        for root, recursive in self._roots.items():
+            if root not in self._watched and os.path.isdir(root):
+                real = os.path.realpath(root)
+                try:
+                    self._watched[root] = self._observer.schedule(self, real, recursive=recursive, event_filter=_EVENTS)
+                except FileNotFoundError:
+                    continue
+                if real != root:
+                    self._spelled[real] = root
+
+    def _drop_gone(self) -> None:
+        with self._lock:
+            gone, self._gone = self._gone, set()
+        for root in gone:
+            if self._observer is not None and (watch := self._watched.pop(root, None)):
+                self._observer.unschedule(watch)
+
+    def stop(self) -> None:
+        """Ends the observer's threads."""
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join(timeout=5)
+            self._observer = None
+        self._watched.clear()
+
+    def hold(self, held: bool) -> None:
+        """While held, changes are gathered but nobody is woken."""
+        with self._lock:
+            self._held = held
+
+    def take(self) -> Changes:
+        """What was gathered; forgotten here."""
+        with self._lock:
+            changes = Changes(frozenset(self._modified), self._names, self._overflow)
+            self._modified.clear()
+            self._names = self._overflow = self._told = False
+        return changes
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Called by the observer's thread."""
+        path = self._as_spelled(os.fsdecode(event.src_path))
+        with self._lock:
+            if event.event_type == "deleted" and path in self._watched:
+                self._gone.add(path)
+            if event.event_type != "modified":
+                self._names = True
+            elif len(self._modified) < MAX_NAMES:
+                self._modified.add(path)
+            else:
+                self._overflow = True
+            tell = not (self._told or self._held)
+            self._told = self._told or tell
+        if tell:
+            self._wake()
+
+    def _as_spelled(self, path: str) -> str:
+        for real, root in self._spelled.items():
+            if path == real or path.startswith(real + "/"):
+                return root + path[len(real) :]
+        return path
+
+
+def _outermost(roots: Mapping[str, bool]) -> dict[str, bool]:
+    """Leaves out what a recursive root above covers already."""
+    kept: dict[str, bool] = {}
+    for root in sorted(roots):
+        above = (other for other, recursive in kept.items() if recursive and root.startswith(other.rstrip("/") + "/"))
+        if next(above, None) is None:
+            kept[root] = roots[root]
+    return kept
