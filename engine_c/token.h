@@ -24,8 +24,8 @@ typedef struct {
     uint8_t truncated;
 } alog_tokens;
 
-/* Room for `max_tokens` tokens of a message of at most `max_message` bytes (masks never more than
- * double a message: the buffer holds twice that). Returns NULL when memory is out. */
+/* Room for `max_tokens` tokens of a message of at most `max_message` bytes (the built-in masks never more than
+ * treble a message, as "1 2 3": the buffer holds three times that). Returns NULL when memory is out. */
 alog_tokens *alog_tokens_new(uint32_t max_tokens, size_t max_message);
 void alog_tokens_free(alog_tokens *tokens);
 

@@ -1,0 +1,115 @@
+"""What engine_c/pymodule.c offers; alogd.engine and alogd.windows are the faces to use."""
+
+from typing import Self
+
+from typing_extensions import Buffer
+
+def fingerprint(text: Buffer, /) -> int: ...
+def snapshot_meta(data: Buffer, /) -> bytes: ...
+
+# slot, id, text, fingerprint, count, first text
+_Template = tuple[int, int, bytes, int, int, bytes]
+# records, capacity, columns one after the other
+_Columns = tuple[int, int, bytes]
+# begins, time, otel, host, program, pid, message, masked, tokens, slot, best, equal, severity, rule, key, key hash
+_Explanation = tuple[int, int, int, bytes, bytes, bytes, bytes, bytes, list[bytes], int, int, int, int, int, bytes, int]
+
+class Engine:
+    def __new__(
+        cls,
+        *,
+        depth: int,
+        sim_th: float,
+        max_children: int,
+        max_clusters: int,
+        numeric: bool,
+        max_tokens: int,
+        max_memory: int,
+        masks: int,
+        user_tables: tuple[bytes, ...],
+        user_names: tuple[bytes, ...],
+        delimiters: tuple[bytes, ...],
+        header: int,
+        multiline: bool,
+        multiline_max_lines: int,
+        multiline_max_bytes: int,
+        max_line_bytes: int,
+        max_sources: int,
+        utc_offset_s: int,
+        key: int,
+        key_name: bytes,
+        key_mask: int,
+        severity_table: bytes,
+        severities: bytes,
+        keep_empty: bool,
+        seed: int,
+        snapshot: Buffer,
+    ) -> Self: ...
+    @property
+    def seed(self) -> int: ...
+    def open(self, source: int, offset: int, year: int, header: int, /) -> None: ...
+    def close(self, source: int, /) -> None: ...
+    def feed(self, block: Buffer, source: int, /) -> _Columns: ...
+    def settle(self, source: int, /) -> _Columns: ...
+    def flush(self, source: int, /) -> _Columns: ...
+    def consumed(self, source: int, /) -> int: ...
+    def templates(self) -> list[_Template]: ...
+    def template(self, slot: int, /) -> _Template | None: ...
+    def nearest(self, tokens: tuple[bytes, ...], below: int, /) -> int: ...
+    def explain(self, line: Buffer, source: int, /) -> _Explanation: ...
+    def mask(self, text: Buffer, /) -> tuple[bytes, list[bytes]]: ...
+    def counters(self) -> dict[str, int]: ...
+    def save(self, meta: Buffer, /) -> bytes: ...
+
+class Windows:
+    def __new__(
+        cls,
+        kind: int,
+        size: int,
+        stride: int,
+        width_ns: int,
+        max_age_ns: int,
+        idle_ns: int,
+        max_keys: int,
+        max_records: int,
+        /,
+    ) -> Self: ...
+    @classmethod
+    def load(cls, data: Buffer, config: tuple[int, ...], /) -> Self: ...
+    @property
+    def watermark(self) -> int: ...
+    @property
+    def open_windows(self) -> int: ...
+    def push(
+        self,
+        source: int,
+        key: Buffer,
+        timestamp_ns: Buffer,
+        slot: Buffer,
+        severity: Buffer,
+        is_new: Buffer,
+        offset: Buffer,
+        length: Buffer,
+        /,
+    ) -> tuple[int, int]: ...
+    def take(
+        self,
+        start: Buffer,
+        key: Buffer,
+        group: Buffer,
+        fresh: Buffer,
+        reason: Buffer,
+        closed_ns: Buffer,
+        slot: Buffer,
+        severity: Buffer,
+        is_new: Buffer,
+        source: Buffer,
+        offset: Buffer,
+        length: Buffer,
+        timestamp_ns: Buffer,
+        /,
+    ) -> None: ...
+    def tick(self, watermark_ns: int, /) -> tuple[int, int]: ...
+    def flush(self) -> tuple[int, int]: ...
+    def counters(self) -> tuple[int, ...]: ...
+    def save(self) -> bytes: ...

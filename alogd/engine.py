@@ -1,0 +1,249 @@
+"""Face of the C engine: raw bytes of a source in, columns of records out.
+
+What is learned depends on the bytes alone, never on how they were cut into blocks. An engine is for one thread at a
+time (a second one gets RuntimeError); the GIL is released for the whole of a block.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Self
+
+import numpy as np
+
+from alogd import _engine
+from alogd.engine_config import KEYS, MASKS, EngineConfig, Explanation, differing, header_number
+from alogd.event import Batch, Template
+
+__all__ = ["Engine", "EngineConfig", "Explanation", "fingerprint", "token_difference"]
+
+Block = bytes | bytearray | memoryview
+Difference = list[tuple[str, str]]
+
+
+class Engine:
+    """One stream's template miner, over any number of sources.
+
+    A record is a line with its continuation lines. It is learned and returned when the next record of its source
+    begins, or by `settle` (the source is quiet) and `flush` (it has ended).
+    """
+
+    def __init__(self, config: EngineConfig | None = None) -> None:
+        """Raises ValueError when a user mask cannot be compiled."""
+        self.config = config or EngineConfig()
+        self._start(b"")
+
+    def _start(self, snapshot: bytes) -> None:
+        self._rules: tuple[str, ...] = ()
+        self._raw = _raw_engine(self.config, (), b"", b"", snapshot)
+
+    # -- bytes in, records out
+
+    def open(self, source: int, offset: int = 0, year: int | None = None, header: str | None = None) -> None:
+        """Name a source's place and kind of header; a source already known is set back to it.
+
+        year is that of stamps that carry none (1970 when not given). Raises OverflowError at max_sources.
+        """
+        kind = header_number(self.config.header if header is None else header)
+        self._raw.open(source, offset, 1970 if year is None else year, kind)
+
+    def feed(self, block: Block, source: int = 0) -> Batch:
+        """Take the next bytes of a source; blocks may end anywhere. Columns: see Batch, n entries, read-only.
+
+        Raises OverflowError when the source is new and there are max_sources, MemoryError when nothing was taken.
+        """
+        return _batch(source, *self._raw.feed(block, source))
+
+    def settle(self, source: int = 0) -> Batch:
+        """The source is quiet: return its unfinished record. Lines that still belong to it are only counted."""
+        return _batch(source, *self._raw.settle(source))
+
+    def flush(self, source: int = 0) -> Batch:
+        """The source has ended: as settle, after taking a last line that has no newline as whole."""
+        return _batch(source, *self._raw.flush(source))
+
+    def consumed(self, source: int = 0) -> int:
+        """Absolute offset from which reading has to resume after `load`; 0 for an unknown source."""
+        return self._raw.consumed(source)
+
+    def close(self, source: int) -> None:
+        """Forget a source; what it has unfinished is lost."""
+        self._raw.close(source)
+
+    # -- what was learned
+
+    def templates(self) -> list[Template]:
+        """All templates, in order of id."""
+        return sorted((_template(row) for row in self._raw.templates()), key=lambda template: template.id)
+
+    def template(self, slot: int) -> Template | None:
+        """The template that has a slot now."""
+        row = self._raw.template(slot)
+        return None if row is None else _template(row)
+
+    def first_text(self, slot: int) -> str:
+        """The text a template had when it was created, which never changes; "" for a slot that is free."""
+        row = self._raw.template(slot)
+        return "" if row is None else _text(row[5])
+
+    def nearest(self, what: str | int) -> tuple[Template, Difference] | None:
+        """The other template most like a text (masked first) or a slot: of as many tokens, else by tokens shared.
+
+        The difference is (their tokens, our tokens) where the two are not the same.
+        """
+        if isinstance(what, str):
+            tokens, below = self._raw.mask(what.encode("utf-8", "surrogateescape"))[1], 2**32 - 1
+        elif (row := self._raw.template(what)) is not None:
+            tokens, below = row[5].split(b" "), row[1]
+        else:
+            return None
+        other = self._raw.template(self._raw.nearest(tuple(tokens), below))
+        if other is None and below < 2**32 - 1:
+            other = self._raw.template(self._nearest_younger(tokens, below))
+        if other is None:
+            return None
+        return _template(other), token_difference(_text(other[5]).split(), [_text(token) for token in tokens])
+
+    def _nearest_younger(self, tokens: Sequence[bytes], own_id: int) -> int:
+        """A slot, 0 for none: the first template has only younger ones to be like."""
+        slot = self._raw.nearest(tuple(tokens), 2**32 - 1)
+        row = self._raw.template(slot)
+        return 0 if row is None or row[1] == own_id else slot
+
+    def nearest_older(self, slot: int) -> tuple[str, Difference] | None:
+        """First text of the most similar template that was there before this one, and where the two differ."""
+        row = self._raw.template(slot)
+        if row is None:
+            return None
+        tokens = row[5].split(b" ")
+        older = self._raw.template(self._raw.nearest(tuple(tokens), row[1]))
+        if older is None:
+            return None
+        return _text(older[5]), token_difference(_text(older[5]).split(), [_text(token) for token in tokens])
+
+    def explain(self, line: bytes, source: int = 0) -> Explanation:
+        """What the engine would make of a line (or a record with its continuation lines); nothing is learned."""
+        row = self._raw.explain(line, source)
+        begins, time, otel, *texts, tokens, slot, best, equal, severity, rule, key, key_hash = row
+        candidate = self.template(best) if best else None
+        host, program, pid, message, masked = (_text(text) for text in texts)
+        return Explanation(
+            begins=bool(begins),
+            timestamp_ns=time,
+            otel=otel,
+            host=host,
+            program=program,
+            pid=pid,
+            message=message,
+            masked=masked,
+            tokens=tuple(_text(token) for token in tokens),
+            template=candidate if slot else None,
+            nearest=candidate,
+            similarity=1.0 if candidate and not tokens else equal / max(1, len(tokens)),
+            creates=not slot,
+            severity=severity,
+            rule=self._rules[rule] if 0 <= rule < len(self._rules) else None,
+            key=_text(key) or None,
+            key_hash=key_hash,
+        )
+
+    def counters(self) -> dict[str, int]:
+        """Totals since the first byte (`save` keeps them) and the gauges clusters, memory (bytes) and sources."""
+        return self._raw.counters()
+
+    # -- state
+
+    def save(self) -> bytes:
+        """Everything learned and where each source resumes: the same bytes for the same input, however it was cut."""
+        return self._raw.save(json.dumps(self.config.meaning(), sort_keys=True).encode())
+
+    @classmethod
+    def load(cls, data: bytes, config: EngineConfig | None = None) -> Self:
+        """Back from `save`. Feed each source from `consumed` on.
+
+        Raises ValueError when the data are damaged, do not fit the caps, or were saved under settings that gave what
+        was learned another meaning (all are named).
+        """
+        config = config or EngineConfig()
+        other = differing(json.loads(_engine.snapshot_meta(data)), config)
+        if other:
+            raise ValueError(f"engine snapshot was saved with another {', '.join(other)}")
+        loaded = cls.__new__(cls)
+        loaded.config = config
+        loaded._start(data)
+        return loaded
+
+
+def fingerprint(text: str | bytes) -> str:
+    """Name of a template that is the same on every host: 16 hex digits (BLAKE2b; `b2sum -l 64` gives the same)."""
+    raw = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+    return f"{_engine.fingerprint(raw):016x}"
+
+
+def token_difference(theirs: Sequence[str], ours: Sequence[str]) -> Difference:
+    """(their tokens, our tokens) at every place where two texts differ."""
+    if len(theirs) == len(ours):
+        return [(a, b) for a, b in zip(theirs, ours, strict=True) if a != b]
+    blocks = SequenceMatcher(None, theirs, ours, autojunk=False).get_opcodes()
+    return [(" ".join(theirs[a:b]), " ".join(ours[c:d])) for tag, a, b, c, d in blocks if tag != "equal"]
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _template(row: tuple[int, int, bytes, int, int, bytes]) -> Template:
+    return Template(id=row[1], text=_text(row[2]), fingerprint=f"{row[3]:016x}", count=row[4])
+
+
+def _batch(source: int, n: int, cap: int, columns: bytes) -> Batch:
+    """Views on the columns as pyengine.c lays them out; no copies."""
+    return Batch(
+        source=source,
+        offset=np.frombuffer(columns, np.uint64, n, 0),
+        timestamp_ns=np.frombuffer(columns, np.int64, n, 8 * cap),
+        key=np.frombuffer(columns, np.uint64, n, 16 * cap),
+        length=np.frombuffer(columns, np.uint32, n, 24 * cap),
+        template_id=np.frombuffer(columns, np.uint32, n, 28 * cap),
+        slot=np.frombuffer(columns, np.uint32, n, 32 * cap),
+        severity=np.frombuffer(columns, np.uint8, n, 36 * cap),
+        is_new=np.frombuffer(columns, np.bool_, n, 37 * cap),
+    )
+
+
+def _raw_engine(
+    config: EngineConfig, user_tables: tuple[bytes, ...], severity_table: bytes, severities: bytes, snapshot: bytes
+) -> _engine.Engine:
+    kind, name = config.key_parts()
+    user_names = [mask for mask, _ in config.user_masks[: len(user_tables)]]
+    return _engine.Engine(
+        depth=config.depth,
+        sim_th=config.sim_th,
+        max_children=config.max_children,
+        max_clusters=config.max_clusters or 0,
+        numeric=config.parametrize_numeric_tokens,
+        max_tokens=config.max_tokens,
+        max_memory=config.max_memory,
+        masks=sum(1 << MASKS.index(mask) for mask in set(config.masks)),
+        user_tables=user_tables,
+        user_names=tuple(mask.encode() for mask in user_names),
+        delimiters=tuple(delimiter.encode() for delimiter in config.extra_delimiters),
+        header=header_number(config.header),
+        multiline=config.multiline,
+        multiline_max_lines=config.multiline_max_lines,
+        multiline_max_bytes=config.multiline_max_bytes,
+        max_line_bytes=config.max_line_bytes,
+        max_sources=config.max_sources,
+        utc_offset_s=config.utc_offset_s,
+        key=KEYS.index(kind),
+        key_name=name.encode() if kind == "field" else b"",
+        key_mask=user_names.index(name) if kind == "mask" else 0,
+        severity_table=severity_table,
+        severities=severities,
+        keep_empty=config.keep_empty,
+        seed=secrets.randbits(64) if config.seed is None else config.seed,
+        snapshot=snapshot,
+    )

@@ -1,0 +1,74 @@
+/* drain_state.h: what drain.c (search and learn), cluster.c (clusters and their order of use) and
+ * drain_snapshot.c share; nobody else includes it. */
+#ifndef ALOG_DRAIN_STATE_H
+#define ALOG_DRAIN_STATE_H
+
+#include "drain.h"
+#include "tree.h"
+
+enum { ALOG_DRAIN_CACHE = 8192 }; /* remembered lines; 256 KiB, which stays in a core's second cache */
+
+typedef struct {
+    uint32_t id, slot;
+    uint32_t tokens;
+    uint32_t wild; /* how many of them are "<*>" */
+    uint64_t count;
+    alog_node *leaf;
+    size_t size;   /* of this piece of memory */
+    uint32_t *end; /* of each token in `text`, as it was when the cluster was made */
+    uint8_t *text;
+    uint64_t hash[]; /* ALOG_WILD where the template has "<*>" */
+} alog_cluster;
+
+/* A line Drain has answered before: the answer holds while neither the tree's nodes nor its leaf changed. */
+typedef struct {
+    uint64_t line;
+    uint64_t leaf_stamp;
+    uint64_t tree_stamp;
+    uint32_t slot;
+    uint8_t memo;
+} alog_remembered;
+
+struct alog_drain {
+    alog_drain_config config;
+    alog_store store;
+    uint64_t star;     /* hash of a literal "<*>" */
+    alog_node **roots; /* by token count, max_tokens + 1 */
+    uint32_t *needed;  /* equal tokens that reach sim_th, by token count */
+    alog_cluster **by_slot;
+    uint32_t *newer, *older; /* order of use, by slot; only with max_clusters */
+    uint32_t *free_slots;
+    uint32_t slots, slot_cap, free_count; /* slots: one past the largest ever used */
+    uint32_t newest, oldest;
+    uint32_t live;
+    uint32_t last_id;
+    uint64_t stamp, tree_stamp;
+    uint64_t pruned_at; /* `evicted` at the last pruning */
+    alog_drain_counters counters;
+    alog_remembered *remembered;
+};
+
+/* ---- drain.c ---- */
+
+/* How many levels of tokens lie between the first layer and the leaf of a line of n tokens. */
+uint32_t alog_drain_path(const alog_drain *drain, uint32_t n);
+
+/* ---- cluster.c ---- */
+
+/* A cluster of these tokens without slot and leaf, or NULL when memory is out. */
+alog_cluster *alog_cluster_new(alog_store *store, uint32_t tokens, size_t text_len);
+void alog_cluster_free(alog_store *store, alog_cluster *cluster);
+/* A token of the template, and of the line the cluster was made from. */
+alog_span alog_cluster_token(const alog_cluster *cluster, uint32_t i);
+alog_span alog_cluster_first(const alog_cluster *cluster, uint32_t i);
+
+/* Gives the cluster a slot and makes it the one used last. ALOG_FULL when memory is out. */
+alog_status alog_drain_seat(alog_drain *drain, alog_cluster *cluster);
+/* Takes slot and place in the order of use away again; the cluster's memory and leaf stay. */
+void alog_drain_unseat(alog_drain *drain, alog_cluster *cluster);
+void alog_drain_touch(alog_drain *drain, uint32_t slot);
+/* Room for slots 0 ... count - 1. */
+alog_status alog_drain_reserve_slots(alog_drain *drain, uint32_t count);
+void alog_drain_link_newest(alog_drain *drain, uint32_t slot);
+
+#endif

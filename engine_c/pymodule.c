@@ -1,0 +1,56 @@
+/* pymodule.c: the module alogd._engine: Engine (pyengine.c), Windows (pywindows.c) and two functions. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "engine.h"
+#include "hash.h"
+
+int alog_add_engine(PyObject *module);
+int alog_add_windows(PyObject *module);
+
+static PyObject *module_fingerprint(PyObject *module, PyObject *text) {
+    (void)module;
+    Py_buffer view;
+    if (PyObject_GetBuffer(text, &view, PyBUF_SIMPLE) != 0) return NULL;
+    const uint64_t value = alog_fingerprint(view.buf, (size_t)view.len);
+    PyBuffer_Release(&view);
+    return PyLong_FromUnsignedLongLong(value);
+}
+
+static PyObject *module_snapshot_meta(PyObject *module, PyObject *data) {
+    (void)module;
+    Py_buffer view;
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) != 0) return NULL;
+    alog_span meta;
+    PyObject *result = NULL;
+    if (alog_engine_meta(view.buf, (size_t)view.len, &meta) == ALOG_OK)
+        result = PyBytes_FromStringAndSize((const char *)meta.ptr, (Py_ssize_t)meta.len);
+    else
+        PyErr_SetString(PyExc_ValueError, "engine snapshot is damaged or of another version");
+    PyBuffer_Release(&view);
+    return result;
+}
+
+static PyMethodDef functions[] = {
+    {"fingerprint", module_fingerprint, METH_O, "Stable 64-bit name of a template's text (BLAKE2b, 8 bytes)."},
+    {"snapshot_meta", module_snapshot_meta, METH_O, "The meta bytes of a snapshot; ValueError when it is damaged."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int exec_module(PyObject *module) {
+    if (alog_add_engine(module) != 0) return -1;
+    return alog_add_windows(module);
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)exec_module}, {0, NULL}};
+
+static PyModuleDef definition = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "alogd._engine",
+    .m_doc = "The hot path in C; alogd.engine and alogd.windows are its faces.",
+    .m_size = 0,
+    .m_methods = functions,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__engine(void) { return PyModuleDef_Init(&definition); }
