@@ -1,7 +1,8 @@
 """Turns any detector's raw score into how rare a score like it is on this stream: tail probabilities.
 
-The body of the distribution is a t-digest (Dunning & Ertl 2019) with forgetting; beyond what it has seen often, a
-generalised Pareto tail fitted to its largest values (peaks over threshold, as in SPOT: Siffer et al., KDD 2017).
+The body of the distribution is a t-digest (Dunning & Ertl 2019), fine towards large scores only, with forgetting;
+beyond what it has seen often, a generalised Pareto tail fitted to its largest values (peaks over threshold, as in
+SPOT: Siffer et al., KDD 2017).
 Deterministic: the digest changes only when a full buffer is merged, never because of when it was read or saved.
 """
 
@@ -104,7 +105,8 @@ class Calibrator:
             self._scale = max(average, 1e-9)
             return
         ratio = average * average / spread
-        self._shape = float(np.clip(0.5 * (1 - ratio), -0.5, 0.5))
+        # never a shape below 0, whose tail ends: a score beyond that end could not be told from one far beyond
+        self._shape = float(np.clip(0.5 * (1 - ratio), 0.0, 0.5))
         self._scale = average * (1 - self._shape)
 
     # -- state
@@ -134,7 +136,7 @@ class Calibrator:
 
 
 def _compress(mean: F64, weight: F64) -> tuple[F64, F64]:
-    """Join neighbours while a centroid stays below the t-digest's size limit, small at both ends; ties always join."""
+    """Join ties always, neighbours while a centroid stays below a limit that falls to one towards the largest."""
     total = float(weight.sum())
     means: list[float] = []
     weights: list[float] = []
@@ -142,7 +144,7 @@ def _compress(mean: F64, weight: F64) -> tuple[F64, F64]:
     for value, load in zip(mean.tolist(), weight.tolist(), strict=True):
         if means:
             quantile = (before + (weights[-1] + load) / 2) / total
-            limit = 4 * total * quantile * (1 - quantile) / CENTROIDS
+            limit = 4 * total * (1 - quantile) / CENTROIDS
             if value == means[-1]:
                 weights[-1] += load
                 continue

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from alogd.config import Strict
 from alogd.detectors._counts import Counts, counts
 from alogd.detectors._groups import Groups
 from alogd.detectors.base import NEW, Contribution, State, take
-from alogd.config import Strict
 from alogd.event import F64, I64, Bool, WindowBatch
 from alogd.registry import register
 
@@ -19,7 +19,7 @@ NOVELTY_FLOOR = 1e-3
 POWER = 4  # between the sum (2) and the largest (infinity) of the jumps
 
 
-class EwmaOptions(Strict):
+class EwmaOptions(Strict, frozen=True, kw_only=True):
     """alpha: weight of the newest `step` windows of a group in its baseline; step: windows."""
 
     alpha: float = 0.3
@@ -52,7 +52,7 @@ class Ewma:
 
     Options = EwmaOptions
 
-    def __init__(self, options: EwmaOptions, text: Callable[[int], str] | None = None) -> None:
+    def __init__(self, options: EwmaOptions) -> None:
         self.options = options
         self.groups = Groups()
         self.windows = np.zeros(1, np.int64)  # learned, per group

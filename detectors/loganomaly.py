@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +20,8 @@ SAMPLE = 1024  # chunks kept to choose the vocabulary from
 FIRST_REFRESH = 64  # chunks; then at 256, 1024, 4096 ...
 
 
-class LogAnomalyOptions(Strict):
-    """features: terms kept; lines: records averaged; alpha per `step` chunks; threshold: z-score the papers call odd."""
+class LogAnomalyOptions(Strict, frozen=True, kw_only=True):
+    """features: terms kept; lines: records averaged; alpha per `step` chunks; threshold: the z-score called odd."""
 
     features: int = 100
     lines: int = 15
@@ -64,7 +64,7 @@ class LogAnomaly:
 
     Options = LogAnomalyOptions
 
-    def __init__(self, options: LogAnomalyOptions, text: Callable[[int], str] | None = None) -> None:
+    def __init__(self, options: LogAnomalyOptions) -> None:
         self.options = options
         width = options.features + 1  # the last: all other terms
         self.groups = Groups()
@@ -105,7 +105,7 @@ class LogAnomaly:
         if not len(self._sorted):
             return np.full(len(terms), rest)
         at = np.minimum(np.searchsorted(self._sorted, terms), len(self._sorted) - 1)
-        return np.where(self._sorted[at] == terms, self._feature[at], rest)
+        return np.asarray(np.where(self._sorted[at] == terms, self._feature[at], rest))
 
     def _vectors(self, chunks: Chunks) -> F64:
         """(chunks, features + 1) mean TF-IDF over each chunk's records."""
@@ -216,7 +216,7 @@ class LogAnomaly:
                 self._refresh()
 
     def _refresh(self) -> None:
-        """The most frequent terms of the sample become the features; those that stay keep their place and statistics."""
+        """The most frequent terms of the sample become the features; those that stay keep their statistics."""
         rows = self.sample[: min(int(self.learned[0]), SAMPLE)].astype(np.int64)
         present = rows != NO_SLOT
         chunk = np.repeat(np.arange(len(rows)), rows.shape[1]).reshape(rows.shape)

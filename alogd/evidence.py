@@ -1,0 +1,192 @@
+"""Why a window is odd, in lines, templates and sentences a person can act on.
+
+Everything told is taken from the lines themselves and from what templates were when they were created, so the same
+log gives the same words whenever and however it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from alogd.detectors.base import NEW, Contribution
+from alogd.event import EvidenceLine, TemplateEvidence, WindowBatch
+
+MAX_TEMPLATES = 5
+MAX_LINES = 5  # marked lines
+CONTEXT = 2  # lines before and after each
+MAX_TEXT = 512  # bytes of a line shown
+LOOK_BACK = 4096  # bytes read before a marked line for its context
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How evidence gets at texts; all pure look-ups."""
+
+    text: Callable[[int, int, int], bytes | None]  # source, offset, length -> bytes
+    name: Callable[[int], str]  # of a source
+    masked: Callable[[bytes, int], tuple[str, str, str]]  # line, source -> masked message, key, severity phrase
+    first: Callable[[int], str]  # template slot -> its text when created
+    nearest: Callable[[int], tuple[str, Sequence[tuple[str, str]]] | None]  # slot -> nearest older template, difference
+    fingerprint: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an alert shows."""
+
+    templates: Sequence[TemplateEvidence]
+    lines: Sequence[EvidenceLine]
+    reasons: Sequence[str]
+    key: str
+    causes: Sequence[str]
+
+
+def gather(
+    windows: WindowBatch, index: int, contributions: Mapping[str, Sequence[Contribution]], reader: Reader
+) -> Evidence:
+    """Evidence for one window; `contributions` by detector, each list weighted by that detector's own shares."""
+    begin, end = int(windows.start[index]), int(windows.start[index + 1])
+    merged = _merge(contributions)
+    where = {slot: _first_record(windows, begin, end, slot) for slot in merged}
+    odd = [at for at in where.values() if at is not None]
+    worst = begin + int(np.argmax(windows.severity[begin:end]))
+    marked = sorted(dict.fromkeys([worst, *odd][:MAX_LINES]))
+    records = slice(begin, end)
+    shown = [
+        _template(windows, records, where[part.slot], part, reader) for part in list(merged.values())[:MAX_TEMPLATES]
+    ]
+    phrase, key = _read(windows, worst, reader)
+    return Evidence(
+        templates=shown,
+        lines=_lines(windows, marked, end - 1, reader),
+        reasons=_reasons(shown, int(windows.severity[worst]), phrase),
+        key=key,
+        causes=[template.fingerprint for template in shown],
+    )
+
+
+def _merge(contributions: Mapping[str, Sequence[Contribution]]) -> dict[int, Contribution]:
+    """One contribution a template, shares averaged over detectors, largest first; the novelty itself is no template."""
+    shares: dict[int, float] = {}
+    first: dict[int, Contribution] = {}
+    for parts in contributions.values():
+        for part in parts:
+            if part.slot == NEW or part.share < 0.01:
+                continue
+            shares[part.slot] = shares.get(part.slot, 0.0) + part.share / len(contributions)
+            first.setdefault(part.slot, part)
+    order = sorted(shares, key=lambda slot: (-shares[slot], slot))
+    return {
+        slot: Contribution(slot, first[slot].seen, first[slot].expected, shares[slot], first[slot].after)
+        for slot in order
+    }
+
+
+def _first_record(windows: WindowBatch, begin: int, end: int, slot: int) -> int | None:
+    at = np.flatnonzero(windows.slot[begin:end] == slot)
+    return begin + int(at[0]) if len(at) else None
+
+
+def _read(windows: WindowBatch, at: int, reader: Reader) -> tuple[str, str]:
+    """Severity phrase and key of a record, "" where its text is gone."""
+    line = _text(windows, at, reader)
+    if line is None:
+        return "", ""
+    _, key, phrase = reader.masked(line, int(windows.source[at]))
+    return phrase, key
+
+
+def _text(windows: WindowBatch, at: int, reader: Reader) -> bytes | None:
+    return reader.text(int(windows.source[at]), int(windows.offset[at]), int(windows.length[at]))
+
+
+def _template(
+    windows: WindowBatch, records: slice, at: int | None, part: Contribution, reader: Reader
+) -> TemplateEvidence:
+    line = None if at is None else _text(windows, at, reader)
+    text = reader.first(part.slot) if line is None else reader.masked(line, int(windows.source[at or 0]))[0]
+    new = bool((windows.is_new[records] & (windows.slot[records] == part.slot)).any())
+    nearest = reader.nearest(part.slot) if new else None
+    return TemplateEvidence(
+        text=text[:MAX_TEXT],
+        fingerprint=reader.fingerprint(reader.first(part.slot)),
+        is_new=new,
+        seen=round(part.seen, 3),
+        expected=round(part.expected, 3),
+        share=round(part.share, 4),
+        nearest=None if nearest is None else nearest[0][:MAX_TEXT],
+        difference=() if nearest is None else tuple(nearest[1])[:16],
+    )
+
+
+def _lines(windows: WindowBatch, marked: Sequence[int], last: int, reader: Reader) -> list[EvidenceLine]:
+    """Marked lines with their neighbours in the same source, up to the window's last line there, each line once."""
+    shown: dict[tuple[int, int], EvidenceLine] = {}
+    for at in marked:
+        source, offset, length = int(windows.source[at]), int(windows.offset[at]), int(windows.length[at])
+        name = reader.name(source)
+        ends = int(windows.offset[last]) + int(windows.length[last]) if int(windows.source[last]) == source else None
+        for where, line in _neighbours(source, offset, length, ends, reader):
+            mine = where == offset
+            old = shown.get((source, where))
+            if old is None or (mine and not old.marked):
+                shown[source, where] = EvidenceLine(name, where, display(line), mine)
+    return [shown[place] for place in sorted(shown)]
+
+
+def _neighbours(source: int, offset: int, length: int, ends: int | None, reader: Reader) -> list[tuple[int, bytes]]:
+    before = max(0, offset - LOOK_BACK)
+    head = reader.text(source, before, offset - before) or b""
+    found: list[tuple[int, bytes]] = []
+    at = offset
+    for line in reversed(head.split(b"\n")[-CONTEXT - 1 : -1] if before else head.split(b"\n")[:-1][-CONTEXT:]):
+        at -= len(line) + 1
+        found.insert(0, (at, line))
+    own = reader.text(source, offset, length)
+    if own is not None:
+        found.append((offset, own))
+    after = offset + length + 1
+    if ends is not None and ends > after:
+        at = after
+        for line in (reader.text(source, after, min(ends - after, LOOK_BACK)) or b"").split(b"\n")[:CONTEXT]:
+            found.append((at, line))
+            at += len(line) + 1
+    return [(where, line) for where, line in found if line.strip()]
+
+
+def display(line: bytes) -> str:
+    """A line's beginning as text; bytes that are not UTF-8 are shown as escapes."""
+    return line[:MAX_TEXT].rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+
+
+def _reasons(templates: Sequence[TemplateEvidence], severity: int, phrase: str) -> list[str]:
+    sentences = []
+    new = [template for template in templates if template.is_new]
+    if new:
+        sentences.append(f"never seen before: {_quote(new[0].text)}" + (f" and {len(new) - 1} more" if new[1:] else ""))
+    for template in templates:
+        if template.is_new:
+            continue
+        text, seen, usual = _quote(template.text), _number(template.seen), _number(template.expected)
+        if template.seen > template.expected:
+            sentences.append(f"{seen} times {text}, usually {usual}")
+        else:
+            sentences.append(f"missing: {text}, usually {usual} times, now {seen}")
+        if len(sentences) >= 3:
+            break
+    if phrase:
+        sentences.append(f"a line says {_quote(phrase)} (severity {severity})")
+    elif severity >= 60:
+        sentences.append(f"its worst line has severity {severity}")
+    return sentences
+
+
+def _quote(text: str) -> str:
+    return f'"{text[:117]}..."' if len(text) > 120 else f'"{text}"'
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 or value == round(value) else f"{value:.2g}"

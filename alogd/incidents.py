@@ -1,0 +1,122 @@
+"""One incident per cause: odd windows open it, join it, and it resolves when none came for a while.
+
+All times are log time, so a replay tells the same story. Bounded: at most MAX_OPEN incidents at once per stream.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from alogd.config import Alerts
+from alogd.event import Alert
+
+MAX_OPEN = 64
+MAX_CAUSES = 32  # template fingerprints an incident remembers
+DAY_NS = 86_400 * 10**9
+BURST = 2.0  # at most this many times the budget in one day, whatever the calibration says
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One odd window, told as the alert it would be alone."""
+
+    alert: Alert  # opened_ns: when the window began; updated_ns: when it closed
+    group: int
+    causes: Sequence[str]  # fingerprints of the templates that made it odd
+
+
+class Incident(msgspec.Struct, dict=False):
+    """An open incident; `alert` is its latest state."""
+
+    alert: Alert
+    group: int
+    causes: list[str]
+    last_ns: int  # close of its last odd window
+    told: int  # windows when it was last reported
+
+
+class Saved(msgspec.Struct, forbid_unknown_fields=True):
+    """What is kept of all incidents of a stream."""
+
+    open: list[Incident]
+    opened: list[int]
+    suppressed: int
+
+
+@dataclass(slots=True)
+class Incidents:
+    """The open incidents of one stream."""
+
+    options: Alerts
+    budget_per_day: float
+    open: list[Incident] = field(default_factory=list)
+    opened: deque[int] = field(default_factory=lambda: deque(maxlen=1024))  # log times, the last day's
+    suppressed: int = 0  # incidents not opened because the day's budget was used up
+
+    def expire(self, now_ns: int) -> list[Alert]:
+        """Resolve what has been quiet for `resolve_after`, oldest first."""
+        quiet_ns = round(self.options.resolve_after * 1e9)
+        done = [incident for incident in self.open if incident.last_ns + quiet_ns <= now_ns]
+        self.open = [incident for incident in self.open if incident.last_ns + quiet_ns > now_ns]
+        return [replace(i.alert, status="resolved", resolved_ns=i.last_ns + quiet_ns) for i in done]
+
+    def match(self, group: int, causes: Sequence[str], now_ns: int) -> Incident | None:
+        """The open incident an odd window belongs to: same cause, or so close in time that it is the same trouble."""
+        shared = [i for i in self.open if not set(causes).isdisjoint(i.causes)]
+        same_group = [i for i in self.open if i.group == group and group != 0]
+        near_ns = round(self.options.join_within * 1e9)
+        near = [i for i in self.open if now_ns - i.last_ns <= near_ns]
+        found = shared or same_group or near
+        if not found and len(self.open) >= MAX_OPEN:
+            found = self.open
+        return max(found, key=lambda incident: incident.last_ns) if found else None
+
+    def adopted(self, incident: Incident, now_ns: int) -> bool:
+        """Whether it has gone on so long that it is to be learned as the new normal."""
+        return now_ns - incident.alert.opened_ns >= round(self.options.adopt_after * 1e9)
+
+    def begin(self, finding: Finding) -> list[Alert]:
+        """Open an incident, unless the day's budget is used up (counted in `suppressed`)."""
+        now_ns = finding.alert.updated_ns
+        while self.opened and self.opened[0] <= now_ns - DAY_NS:
+            self.opened.popleft()
+        spent = len(self.opened) >= max(1.0, BURST * self.budget_per_day)
+        if spent and finding.alert.level != "CRITICAL":
+            self.suppressed += 1
+            return []
+        self.opened.append(now_ns)
+        incident = Incident(finding.alert, finding.group, list(finding.causes)[:MAX_CAUSES], now_ns, 1)
+        self.open.append(incident)
+        return [incident.alert]
+
+    def extend(self, incident: Incident, finding: Finding) -> list[Alert]:
+        """Add an odd window; tells when the level rose or the number of windows doubled."""
+        old, new = incident.alert, finding.alert
+        base = replace(new, id=old.id, opened_ns=old.opened_ns) if new.risk > old.risk else old
+        incident.alert = replace(
+            base,
+            updated_ns=max(old.updated_ns, new.updated_ns),
+            windows=old.windows + 1,
+            lines_seen=old.lines_seen + new.lines_seen,
+        )
+        incident.last_ns = max(incident.last_ns, new.updated_ns)
+        known = set(incident.causes)
+        incident.causes += [cause for cause in finding.causes if cause not in known][: MAX_CAUSES - len(known)]
+        if incident.alert.level == old.level and incident.alert.windows < 2 * incident.told:
+            return []
+        incident.told = incident.alert.windows
+        return [incident.alert]
+
+    def save(self) -> bytes:
+        """JSON of everything."""
+        return msgspec.json.encode(Saved(self.open, list(self.opened), self.suppressed))
+
+    def load(self, data: bytes) -> None:
+        """Raises ValueError when damaged."""
+        saved = msgspec.json.decode(data, type=Saved)
+        self.open, self.suppressed = saved.open, saved.suppressed
+        self.opened = deque(saved.opened, maxlen=1024)

@@ -1,0 +1,46 @@
+"""From tail probabilities and severity to anomaly (0-100), risk (0-100) and its level."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alogd.config import Risk
+from alogd.event import F64, I64, U8
+
+POINTS_PER_DECADE = 25.0  # anomaly 25: one window in ten is as odd; 50: one in a hundred; 100: one in ten thousand
+
+
+def rarity(tail: F64) -> F64:
+    """Decades of rarity, -log10 p; a window like every other has 0."""
+    return np.asarray(-np.log10(np.clip(tail, 1e-12, 1.0)))
+
+
+def anomaly(decades: F64) -> F64:
+    """0-100 from decades of rarity."""
+    return np.asarray(np.minimum(100.0, POINTS_PER_DECADE * decades))
+
+
+def window_severity(severity: U8, start: I64) -> F64:
+    """Largest severity of each window's records, shape (n,); `start` as in WindowBatch."""
+    if len(start) < 2:
+        return np.empty(0)
+    return np.maximum.reduceat(severity, start[:-1]).astype(np.float64)
+
+
+def risk(anomalies: F64, severities: F64, weights: Risk) -> F64:
+    """Weighted sum, 0-100."""
+    total = weights.anomaly_weight + weights.severity_weight
+    return np.asarray((weights.anomaly_weight * anomalies + weights.severity_weight * severities) / total)
+
+
+def level(value: float, edges: Risk) -> str:
+    """CRITICAL, HIGH, MEDIUM, LOW or INFO."""
+    for name, edge in (
+        ("CRITICAL", edges.critical),
+        ("HIGH", edges.high),
+        ("MEDIUM", edges.medium),
+        ("LOW", edges.low),
+    ):
+        if value >= edge:
+            return name
+    return "INFO"

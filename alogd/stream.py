@@ -1,0 +1,275 @@
+"""The core of one stream: bytes in, alerts out. Engine, windows, detectors, risk and incidents, composed.
+
+Pure, synchronous and deterministic: no I/O but the `text` look-up for evidence, no clock, no global state. How a
+log is cut into blocks never changes what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from alogd import registry, severity
+from alogd.config import Alerts, DetectorOptions, Risk, StreamOptions
+from alogd.detectors.base import Detector
+from alogd.engine import Engine, EngineConfig
+from alogd.event import NO_TIME, Alert, Batch, Template, WindowBatch
+from alogd.evidence import Reader, gather
+from alogd.incidents import Finding, Incidents
+from alogd.judge import Judge, Verdict, detector_names
+from alogd.pack import pack, unpack
+from alogd.risk import level
+from alogd.rows import part
+from alogd.windows import Windows
+
+
+class Stream:
+    """A named set of sources with one template miner and one set of detectors."""
+
+    def __init__(
+        self,
+        options: StreamOptions,
+        *,
+        alerts: Alerts,
+        risk: Risk,
+        budget_per_day: float,
+        text: Callable[[int, int, int], bytes | None],
+        names: Callable[[int], str],
+    ) -> None:
+        """text(source, offset, length) gives bytes again, or None; names(source) what a person calls it."""
+        self.options = options
+        self.name = options.name
+        self.risk = risk
+        self.alerts = alerts
+        self.budget_per_day = budget_per_day
+        self.names = names
+        self.text = text
+        self.engine = Engine(engine_config(options, alerts))
+        self._blank()
+
+    def _blank(self) -> None:
+        options = self.options
+        self.windows = Windows(options.windows)
+        names = detector_names([detector.name for detector in options.detectors])
+        detectors = {name: _detector(chosen) for name, chosen in zip(names, options.detectors, strict=True)}
+        self.judge = Judge(detectors, alerts=self.alerts, weights=self.risk, budget_per_day=self.budget_per_day)
+        self.incidents = Incidents(self.alerts, self.budget_per_day)
+        self.last_risk = 0.0
+
+    # -- bytes in, alerts out
+
+    def open(self, source: int, *, offset: int = 0, year: int | None = None, header: str | None = None) -> None:
+        """A source begins, or resumes at `offset` (absolute, bytes). year: of stamps that carry none."""
+        self.engine.open(source, offset=offset, year=year, header=header)
+
+    def feed(self, source: int, block: bytes) -> list[Alert]:
+        """The next bytes of a source."""
+        return self._gather(self.engine.feed(block, source))
+
+    def settle(self, source: int) -> list[Alert]:
+        """The source is quiet: its last record is whole."""
+        return self._gather(self.engine.settle(source))
+
+    def close(self, source: int) -> list[Alert]:
+        """The source has ended: what is pending, even without a newline, is its last record."""
+        alerts = self._gather(self.engine.flush(source))
+        self.engine.close(source)
+        return alerts
+
+    def tick(self, log_time_ns: int) -> list[Alert]:
+        """Nothing came until this log time: close the windows and incidents that are due."""
+        alerts = self._judge(self.windows.tick(log_time_ns))
+        return alerts + self.incidents.expire(log_time_ns)
+
+    def consumed(self, source: int) -> int:
+        """Absolute offset from which reading has to resume after a restart."""
+        return self.engine.consumed(source)
+
+    @property
+    def watermark_ns(self) -> int | None:
+        """Log time reached."""
+        return None if self.windows.watermark == NO_TIME else self.windows.watermark
+
+    def _gather(self, batch: Batch) -> list[Alert]:
+        return self._judge(self.windows.push(batch)) if len(batch) else []
+
+    def _judge(self, closed: WindowBatch) -> list[Alert]:
+        alerts: list[Alert] = []
+        at = 0
+        while at < len(closed):
+            end = min(len(closed), at + self.judge.room)
+            alerts += self._report(self.judge.judge(part(closed, at, end)))
+            at = end
+        return alerts
+
+    def _report(self, verdict: Verdict) -> list[Alert]:
+        """Turn the odd windows of a verdict into incidents, and hand the rest to learning."""
+        alerts: list[Alert] = []
+        learnable, countable = ~verdict.odd, ~verdict.odd
+        for index in np.flatnonzero(verdict.odd):
+            closed_ns = int(verdict.windows.closed_ns[index])
+            alerts += self.incidents.expire(closed_ns)
+            finding = self._finding(verdict, int(index))
+            incident = self.incidents.match(finding.group, finding.causes, closed_ns)
+            if incident is None:
+                alerts += self.incidents.begin(finding)
+                countable[index] = True
+                continue
+            learnable[index] = countable[index] = self.incidents.adopted(incident, closed_ns)
+            alerts += self.incidents.extend(incident, finding)
+        if len(verdict.windows):
+            self.last_risk = float(verdict.risk[-1])
+            alerts += self.incidents.expire(int(verdict.windows.closed_ns[-1]))
+        self.judge.add(verdict, learnable, countable)
+        return alerts
+
+    # -- evidence
+
+    def _finding(self, verdict: Verdict, index: int) -> Finding:
+        windows = verdict.windows
+        shares = self._shares(verdict, index)
+        contributions = {
+            name: [replace(c, share=c.share * shares[name] * len(shares)) for c in detector.explain(windows, index)]
+            for name, detector in self.judge.detectors.items()
+            if shares[name] > 0
+        }
+        evidence = gather(windows, index, contributions, self._reader())
+        begin, end = int(windows.start[index]), int(windows.start[index + 1])
+        risk = float(verdict.risk[index])
+        alert = Alert(
+            id=self._id(windows, begin),
+            status="firing",
+            stream=self.name,
+            key=evidence.key,
+            title=evidence.reasons[0] if evidence.reasons else "unusual lines",
+            risk=round(risk, 1),
+            level=level(risk, self.risk),
+            anomaly=round(float(verdict.anomaly[index]), 1),
+            severity=float(verdict.severity[index]),
+            opened_ns=int(windows.timestamp_ns[begin]),
+            updated_ns=int(windows.closed_ns[index]),
+            resolved_ns=None,
+            windows=1,
+            lines_seen=end - begin,
+            detectors={name: round(share, 3) for name, share in shares.items()},
+            scores={name: round(float(values[index]), 1) for name, values in verdict.anomalies.items()},
+            templates=evidence.templates,
+            lines=evidence.lines,
+            reasons=evidence.reasons,
+        )
+        return Finding(alert, int(windows.group[index]), evidence.causes)
+
+    def _shares(self, verdict: Verdict, index: int) -> dict[str, float]:
+        decades = {name: float(values[index]) for name, values in verdict.decades.items()}
+        total = sum(decades.values())
+        return {name: value / total if total else 0.0 for name, value in decades.items()}
+
+    def _id(self, windows: WindowBatch, begin: int) -> str:
+        """From content alone: the stream, and where the window's first record stands in the log."""
+        place = f"{self.names(int(windows.source[begin]))}\0{windows.offset[begin]}\0{windows.timestamp_ns[begin]}"
+        return blake2b(f"{self.name}\0{place}".encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+
+    def _reader(self) -> Reader:
+        return Reader(
+            text=self.text,
+            name=self.names,
+            masked=self._masked,
+            first=self.engine.first_text,
+            nearest=self.engine.nearest_older,
+            fingerprint=fingerprint,
+        )
+
+    def _masked(self, line: bytes, source: int) -> tuple[str, str, str]:
+        seen = self.engine.explain(line, source)
+        return seen.masked, seen.key or "", seen.rule or ""
+
+    # -- state and status
+
+    def templates(self) -> list[Template]:
+        """All templates mined so far."""
+        return self.engine.templates()
+
+    def status(self) -> dict[str, Any]:
+        """Counters and gauges as plain numbers."""
+        return {
+            "stream": self.name,
+            "templates": self.engine.counters()["clusters"],
+            "windows": self.judge.seen,
+            "warmup": self.judge.warmup_ratio,
+            "windows_per_day": self.judge.windows_per_day,
+            "watermark_ns": self.watermark_ns,
+            "risk": self.last_risk,
+            "open_windows": self.windows.open_windows,
+            "open_incidents": len(self.incidents.open),
+            "suppressed_incidents": self.incidents.suppressed,
+            "detector_failures": dict(self.judge.failures),
+            "engine": self.engine.counters(),
+            "window": self.windows.counters(),
+        }
+
+    def save(self) -> dict[str, bytes]:
+        """Everything learned, by part; the same input gives the same bytes."""
+        return {
+            "engine": self.engine.save(),
+            "windows": self.windows.save(),
+            "judge": pack(self.judge.state()),
+            "incidents": self.incidents.save(),
+        }
+
+    def load(self, parts: Mapping[str, bytes]) -> None:
+        """Take over saved parts. Raises ValueError when they are damaged or not for this configuration."""
+        try:
+            engine = Engine.load(parts["engine"], self.engine.config)
+            windows = Windows.load(parts["windows"], self.options.windows)
+            self._blank()
+            self.judge.restore(unpack(parts["judge"]))
+            self.incidents.load(parts["incidents"])
+        except KeyError as missing:
+            self._blank()
+            raise ValueError(f"saved state of stream {self.name} lacks {missing}") from None
+        except ValueError:
+            self._blank()
+            raise
+        self.engine, self.windows = engine, windows
+
+
+def engine_config(options: StreamOptions, alerts: Alerts) -> EngineConfig:
+    """What the engine has to know of a stream's configuration."""
+    engine, key = options.engine, options.windows.key
+    return EngineConfig(
+        depth=engine.depth,
+        sim_th=engine.sim_th,
+        max_children=engine.max_children,
+        max_clusters=engine.max_clusters,
+        extra_delimiters=engine.extra_delimiters,
+        parametrize_numeric_tokens=engine.parametrize_numeric_tokens,
+        masks=engine.masks,
+        user_masks=tuple((mask.name, mask.pattern) for mask in engine.user_masks),
+        header=engine.header,
+        multiline=engine.multiline.mode == "auto",
+        multiline_max_lines=engine.multiline.max_lines,
+        multiline_max_bytes=engine.multiline.max_bytes,
+        max_line_bytes=engine.max_line_bytes,
+        max_tokens=engine.max_tokens,
+        utc_offset_s=_utc_offset(engine.timezone),
+        key=key,
+        severity_rules=severity.rules(alerts.severity_rules),
+    )
+
+
+def _utc_offset(zone: str) -> int:
+    if zone == "UTC":
+        return 0
+    hours, minutes = zone[1:].split(":")
+    return (1 if zone[0] == "+" else -1) * (int(hours) * 3600 + int(minutes) * 60)
+
+
+def _detector(chosen: DetectorOptions) -> Detector:
+    cls: Any = registry.find("detectors", chosen.name)
+    detector: Detector = cls(msgspec.convert(chosen.options, cls.Options))
+    return detector

@@ -1,0 +1,131 @@
+"""Incidents open, join, tell, resolve and survive a restart, all in log time."""
+
+from dataclasses import replace
+
+import pytest
+
+from alogd.config import Alerts
+from alogd.event import Alert
+from alogd.incidents import MAX_OPEN, Finding, Incidents
+
+SECOND = 10**9
+
+
+def alert(now: int, *, risk: float = 50.0, name: str = "") -> Alert:
+    return Alert(
+        id=name or f"{now:016x}",
+        status="firing",
+        stream="s",
+        key="",
+        title="t",
+        risk=risk,
+        level="HIGH" if risk >= 60 else "MEDIUM",
+        anomaly=risk,
+        severity=0.0,
+        opened_ns=now,
+        updated_ns=now,
+        resolved_ns=None,
+        windows=1,
+        lines_seen=10,
+    )
+
+
+def finding(second: float, *, risk: float = 50.0, group: int = 1, causes: tuple[str, ...] = ("a",)) -> Finding:
+    return Finding(alert(round(second * SECOND), risk=risk), group, causes)
+
+
+def offer(incidents: Incidents, it: Finding) -> list[Alert]:
+    now = it.alert.updated_ns
+    told = incidents.expire(now)
+    incident = incidents.match(it.group, it.causes, now)
+    return told + (incidents.extend(incident, it) if incident else incidents.begin(it))
+
+
+@pytest.fixture
+def incidents() -> Incidents:
+    return Incidents(Alerts(resolve_after=900.0, join_within=120.0), 5.0)
+
+
+def test_one_cause_is_one_incident_told_when_its_windows_double(incidents: Incidents) -> None:
+    told = [offer(incidents, finding(second)) for second in range(0, 160, 10)]
+    assert [bool(alerts) for alerts in told] == [n in (1, 2, 4, 8, 16) for n in range(1, 17)]
+    assert {a.id for alerts in told for a in alerts} == {told[0][0].id}
+    assert told[-1][0].windows == 16
+    assert told[-1][0].lines_seen == 160
+
+
+def test_a_higher_level_is_told_at_once_with_its_evidence(incidents: Incidents) -> None:
+    for second in range(3):
+        offer(incidents, finding(second))
+    worse = finding(3, risk=70.0)
+    (told,) = offer(incidents, replace(worse, alert=replace(worse.alert, title="worse")))
+    assert (told.level, told.risk, told.title) == ("HIGH", 70.0, "worse")
+    assert told.opened_ns == 0
+
+
+def test_resolves_after_quiet_in_log_time(incidents: Incidents) -> None:
+    offer(incidents, finding(10))
+    assert incidents.expire(909 * SECOND) == []
+    (resolved,) = incidents.expire(2000 * SECOND)
+    assert (resolved.status, resolved.resolved_ns) == ("resolved", 910 * SECOND)
+    assert incidents.open == []
+
+
+def test_other_cause_other_group_much_later_is_another_incident(incidents: Incidents) -> None:
+    offer(incidents, finding(0))
+    offer(incidents, finding(300, group=2, causes=("b",)))
+    assert len(incidents.open) == 2
+
+
+def test_other_cause_at_the_same_time_is_the_same_trouble(incidents: Incidents) -> None:
+    offer(incidents, finding(0))
+    offer(incidents, finding(60, group=2, causes=("b",)))
+    assert len(incidents.open) == 1
+    assert incidents.open[0].causes == ["a", "b"]
+
+
+def test_a_shared_template_joins_across_groups(incidents: Incidents) -> None:
+    offer(incidents, finding(0, causes=("a", "x")))
+    offer(incidents, finding(500, group=2, causes=("x",)))
+    assert len(incidents.open) == 1
+
+
+def test_the_days_budget_is_never_passed_twice_over(incidents: Incidents) -> None:
+    incidents.options = Alerts(resolve_after=1.0, join_within=0.0)
+    for second in range(0, 40_000, 1000):
+        offer(incidents, finding(second))
+    assert len(incidents.opened) == 10
+    assert incidents.suppressed == 30
+    offer(incidents, replace(finding(50_000), alert=replace(finding(50_000).alert, level="CRITICAL")))
+    assert len(incidents.opened) == 11
+
+
+def test_goes_on_for_a_day_is_the_new_normal(incidents: Incidents) -> None:
+    offer(incidents, finding(0))
+    (incident,) = incidents.open
+    assert not incidents.adopted(incident, 86_399 * SECOND)
+    assert incidents.adopted(incident, 86_400 * SECOND)
+
+
+def test_open_incidents_are_bounded() -> None:
+    incidents = Incidents(Alerts(resolve_after=1e6, join_within=0.0), 1e5)
+    for n in range(MAX_OPEN + 50):
+        offer(incidents, finding(n * 1000, group=n + 1, causes=(f"c{n}",)))
+    assert len(incidents.open) == MAX_OPEN
+
+
+def test_saved_and_loaded(incidents: Incidents) -> None:
+    for second in range(5):
+        offer(incidents, finding(second))
+    other = Incidents(incidents.options, 5.0)
+    other.load(incidents.save())
+    assert other.save() == incidents.save()
+    assert offer(other, finding(6)) == offer(incidents, finding(6))
+
+
+def test_damaged_state_is_refused(incidents: Incidents) -> None:
+    offer(incidents, finding(0))
+    data = incidents.save()
+    for damaged in (b"", b"{}", data[:-3], data.replace(b"50.0", b'"x"')):
+        with pytest.raises(ValueError):  # noqa: PT011 - msgspec words it
+            Incidents(incidents.options, 5.0).load(damaged)
