@@ -46,6 +46,7 @@ class SourceRow:
     id: int  # the stream's small number for it
     name: str  # what a person calls it
     position: Mapping[str, Any]  # the collector's; {} where it cannot be resumed
+    open: bool = True  # False: it has ended, only its name is still needed
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,217 @@
+"""What Prometheus scrapes: made from a View at the moment of the scrape, so nothing is counted twice.
+
+Labels come from the configuration or from closed sets (stream, detector, severity, receiver, reason, component,
+outcome): never a path, a template or an id, however many of those there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from alogd.view import StreamView, View
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+# Counters of the engine and of the windows: metric, help, (source in Stream.status(), value of the reason label).
+Row = tuple[str, str, str]  # part of the status, counter, reason
+_BY_REASON: dict[str, tuple[str, tuple[Row, ...]]] = {
+    "alogd_lines_dropped": (
+        "Lines that made no record.",
+        (("engine", "empty", "empty"),),
+    ),
+    "alogd_lines_cut": (
+        "Lines or records taken only in part.",
+        (
+            ("engine", "too_long", "too_long"),
+            ("engine", "tokens_cut", "too_many_tokens"),
+            ("engine", "records_split", "record_too_long"),
+            ("engine", "late_continuations", "late_continuation"),
+        ),
+    ),
+    "alogd_templates_dropped": (
+        "Templates given up, or records that found no room for theirs.",
+        (("engine", "evicted", "evicted"), ("engine", "pruned", "pruned"), ("engine", "overflow", "overflow")),
+    ),
+    "alogd_records_out_of_order": (
+        "Records whose time does not fit their neighbours'.",
+        (("window", "late", "late"), ("window", "outliers", "outlier"), ("window", "undone", "undone")),
+    ),
+    "alogd_windows_closed": (
+        "Windows closed, by why.",
+        tuple(("window", f"closed_{why}", why) for why in ("full", "age", "idle", "evicted", "flush")),
+    ),
+}
+_COUNTERS = {
+    "alogd_lines_read": ("Lines read.", "lines"),
+    "alogd_records": ("Records made of lines; a record is a line with its continuation lines.", "records"),
+    "alogd_templates_created": ("Templates mined.", "created"),
+}
+
+
+class _Families(Collector):
+    """All families of one view."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        view = self._view
+        yield InfoMetricFamily("alogd_build", "The running alogd.", {"version": view.version})
+        yield _gauge("alogd_ready", "Whether /-/ready says yes.", float(view.ready))
+        yield from _streams(view.streams)
+        yield from _detectors(view.streams)
+        yield from _components(view)
+        yield from _sinks(view)
+        yield from _state(view)
+        yield from _process(view)
+
+
+def render(view: View, process: CollectorRegistry | None = None) -> bytes:
+    """The exposition text."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Families(view))
+    return generate_latest(registry) + (generate_latest(process) if process else b"")
+
+
+def process_registry() -> CollectorRegistry:
+    """The process_* metrics every Prometheus client has: CPU seconds, memory, open files."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    return registry
+
+
+def _streams(streams: Iterable[StreamView]) -> Iterator[Metric]:
+    streams = list(streams)
+    for name, (text, key) in _COUNTERS.items():
+        yield _counter(name, text, ["stream"], [((s.name,), s.count(key)) for s in streams])
+    for name, (text, rows) in _BY_REASON.items():
+        samples = [((s.name, reason), s.core.get(part, {}).get(key, 0)) for s in streams for part, key, reason in rows]
+        yield _counter(name, text, ["stream", "reason"], samples)
+    by_stream = [
+        ("alogd_source_lag_bytes", "Bytes there are to read and not read yet.", "backlog_bytes"),
+        ("alogd_sources", "Sources (files, journals ...) followed.", "source_count"),
+    ]
+    for name, text, attribute in by_stream:
+        yield _gauge(name, text, None, ["stream"], [((s.name,), getattr(s, attribute)) for s in streams])
+    yield _counter("alogd_bytes_read", "Bytes read.", ["stream"], [((s.name,), s.bytes_read) for s in streams])
+    yield _counter(
+        "alogd_collector_events",
+        "What befell sources: rotated, truncated, permission_denied ...",
+        ["stream", "reason"],
+        [((s.name, kind), count) for s in streams for kind, count in s.notes.items()],
+    )
+    yield from _learning(streams)
+
+
+def _learning(streams: list[StreamView]) -> Iterator[Metric]:
+    gauges = [
+        ("alogd_templates", "Templates known.", "templates", 1.0),
+        ("alogd_warmup_ratio", "How much of the warm-up is done; alerts are raised from 1 on.", "warmup", 1.0),
+        ("alogd_risk_score", "Risk of the last window, 0 to 100.", "risk", 1.0),
+        ("alogd_incidents_open", "Incidents that are firing.", "open_incidents", 1.0),
+        ("alogd_windows_open", "Windows being filled.", "open_windows", 1.0),
+        ("alogd_log_time_seconds", "Log time reached, in seconds since 1970.", "watermark_ns", 1e-9),
+    ]
+    for name, text, key, factor in gauges:
+        samples = [((s.name,), s.core[key] * factor) for s in streams if s.core.get(key) is not None]
+        yield _gauge(name, text, None, ["stream"], samples)
+    yield _gauge(
+        "alogd_engine_memory_bytes",
+        "Memory of the template miner.",
+        None,
+        ["stream"],
+        [((s.name,), s.count("memory")) for s in streams],
+    )
+    windows = [((s.name,), s.core.get("windows", 0)) for s in streams]
+    yield _counter("alogd_windows_scored", "Windows the detectors scored.", ["stream"], windows)
+
+
+def _detectors(streams: Iterable[StreamView]) -> Iterator[Metric]:
+    opened, errors, suppressed = [], [], []
+    for stream in streams:
+        for key, count in stream.opened.items():
+            detector, _, level = key.rpartition(" ")
+            opened.append(((stream.name, detector, level.lower()), count))
+        for detector, count in stream.core.get("detector_failures", {}).items():
+            errors.append(((stream.name, detector), count))
+        suppressed.append(((stream.name, "budget"), stream.core.get("suppressed_incidents", 0)))
+        suppressed.append(((stream.name, "state_unwritable"), stream.alerts_given_up))
+    labels = ["stream", "detector", "severity"]
+    yield _counter("alogd_anomalies", "Incidents opened, by the detector that had the largest share.", labels, opened)
+    yield _counter("alogd_detector_errors", "Windows a detector failed on.", ["stream", "detector"], errors)
+    text = "Incidents that were found and not raised."
+    yield _counter("alogd_anomalies_suppressed", text, ["stream", "reason"], suppressed)
+
+
+def _components(view: View) -> Iterator[Metric]:
+    up, restarts = [], []
+    for stream in view.streams:
+        up.append(((f"stream/{stream.name}",), float(stream.up)))
+        restarts.append(((f"stream/{stream.name}",), stream.restarts))
+        up += [((f"collector/{stream.name}/{slot}",), float(not why)) for slot, why in stream.collectors.items()]
+        for detector, count in stream.core.get("detector_failures", {}).items():
+            up.append(((f"detector/{stream.name}/{detector}",), float(not count)))
+    up += [((f"sink/{sink.name}",), float(not sink.problem)) for sink in view.sinks]
+    up.append((("state",), float(not view.state_problem)))
+    yield _gauge("alogd_component_up", "Whether a part of the daemon does its work.", None, ["component"], up)
+    yield _counter("alogd_component_restarts", "Times a part failed and began again.", ["component"], restarts)
+
+
+def _sinks(view: View) -> Iterator[Metric]:
+    outcomes = [
+        ((sink.name, outcome), sink.outcomes.get(outcome, 0))
+        for sink in view.sinks
+        for outcome in sorted({"sent", "superseded", "retried", *sink.outcomes})
+    ]
+    text = "Moments of alerts by what became of them; `retried` counts attempts."
+    yield _counter("alogd_notifications", text, ["receiver", "outcome"], outcomes)
+    lengths = [((sink.name,), sink.waiting) for sink in view.sinks]
+    yield _gauge("alogd_notification_queue_length", "Moments of alerts that wait.", None, ["receiver"], lengths)
+
+
+def _state(view: View) -> Iterator[Metric]:
+    text = "When the state was last written, in seconds since 1970; 0 = not yet."
+    yield _gauge("alogd_snapshot_last_success_timestamp_seconds", text, view.state_last_commit)
+    yield _counter("alogd_snapshot_failures", "Writes of the state that failed.", [], [((), view.state_failed_commits)])
+    recovered = {"damaged": 0, "unusable": 0, **view.state_recovered}
+    samples = [((reason,), count) for reason, count in recovered.items()]
+    yield _counter("alogd_state_recovered", "Times saved state could not be used.", ["reason"], samples)
+
+
+def _process(view: View) -> Iterator[Metric]:
+    yield _gauge("alogd_config_last_reload_successful", "Whether the last (re)load was good.", float(view.config_ok))
+    text = "When the configuration in force was loaded, in seconds since 1970."
+    yield _gauge("alogd_config_last_reload_success_timestamp_seconds", text, view.config_time)
+    yield _gauge("alogd_start_time_seconds", "When the daemon began, in seconds since 1970.", view.started)
+    text = "Lines of the daemon's own log that nobody read in time."
+    yield _counter("alogd_log_lines_dropped", text, [], [((), view.log_lines_dropped)])
+    yield _counter("alogd_core_jobs", "Jobs done by the core thread.", [], [((), view.core_jobs)])
+    yield _gauge("alogd_http_connections", "Open HTTP connections.", float(view.http.get("connections", 0)))
+    refused = [((why,), n) for why, n in view.http.items() if why != "connections"]
+    yield _counter("alogd_http_refused", "HTTP connections or requests turned away.", ["reason"], refused)
+
+
+Samples = Iterable[tuple[tuple[str, ...], float]]
+
+
+def _counter(name: str, text: str, labels: list[str], samples: Samples) -> Metric:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family
+
+
+def _gauge(name: str, text: str, value: float | None, labels: list[str] | None = None, samples: Samples = ()) -> Metric:
+    if value is not None:
+        return GaugeMetricFamily(name, text, value=value)
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, number in samples:
+        family.add_metric(values, number)
+    return family

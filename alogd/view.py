@@ -1,0 +1,157 @@
+"""The daemon at one moment, as plain values: what metrics, the API, readiness and the progress lines are made of.
+
+Looking never disturbs: a core that is busy is not waited for longer than a moment, then its last answer stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from alogd.collectors.base import SourceStatus
+from alogd.delivery import Delivery
+from alogd.members import Member
+from alogd.pipeline import Pipeline
+from alogd.runner import Runner
+from alogd.store import Store
+
+PATIENCE = 1.0  # seconds a busy core is waited for
+MAX_SOURCES = 200  # of one stream, shown
+
+
+class SourceView(msgspec.Struct, frozen=True):
+    """One source, as its collector sees it."""
+
+    name: str
+    state: str
+    offset: int  # bytes
+    size: int  # bytes
+    error: str
+
+
+class StreamView(msgspec.Struct, frozen=True):
+    """One stream."""
+
+    name: str
+    up: bool
+    problem: str  # why it is not up
+    caught_up: bool
+    collectors: Mapping[str, str]  # by slot: why it is down, "" when up
+    sources: Sequence[SourceView]
+    source_count: int
+    bytes_read: int
+    backlog_bytes: int
+    restarts: int
+    alerts_given_up: int
+    opened: Mapping[str, int]  # incidents opened, by "DETECTOR LEVEL"
+    notes: Mapping[str, int]  # what collectors said, by kind
+    unread: Sequence[str]  # what is not read and why, the first few
+    core: Mapping[str, Any]  # Stream.status(); {} before the first answer
+
+    @property
+    def warmup(self) -> float:
+        return float(self.core.get("warmup", 0.0))
+
+    def count(self, name: str) -> int:
+        """A counter of the engine."""
+        return int(self.core.get("engine", {}).get(name, 0))
+
+
+class SinkView(msgspec.Struct, frozen=True):
+    """One sink."""
+
+    name: str
+    waiting: int
+    outcomes: Mapping[str, int]
+    problem: str
+
+
+class View(msgspec.Struct, frozen=True):
+    """All of it."""
+
+    version: str
+    started: float  # seconds since 1970
+    ready: bool
+    reasons: Sequence[str]  # why it is not ready, or what is amiss though it is
+    streams: Sequence[StreamView]
+    sinks: Sequence[SinkView]
+    state_problem: str
+    state_last_commit: float
+    state_failed_commits: int
+    state_recovered: Mapping[str, int]
+    config_ok: bool
+    config_time: float  # of the last good load
+    log_lines_dropped: int
+    core_jobs: int
+    http: Mapping[str, int]  # connections, refused by reason
+
+    @property
+    def caught_up(self) -> bool:
+        return all(stream.caught_up or not stream.up for stream in self.streams)
+
+
+class Looker:
+    """Makes views; remembers each core's last answer."""
+
+    def __init__(self, pipeline: Pipeline, store: Store) -> None:
+        self._pipeline = pipeline
+        self._store = store
+        self._answers: dict[str, dict[str, Any]] = {}
+
+    async def streams(self) -> list[StreamView]:
+        names = list(self._pipeline.members)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                for name in names:
+                    status = await self._pipeline.ask(_status, name)
+                    if status is not None:
+                        self._answers[name] = status
+        except TimeoutError:
+            pass  # the rest answers next time
+        self._answers = {name: answer for name, answer in self._answers.items() if name in names}
+        members = [self._pipeline.members[name] for name in names if name in self._pipeline.members]
+        return [_stream(member, self._answers.get(member.plan.name, {})) for member in members]
+
+    def sinks(self, deliveries: Sequence[Delivery]) -> list[SinkView]:
+        lengths = self._store.lengths
+        return [
+            SinkView(way.sink.name, lengths.get(way.sink.name, 0), dict(way.outcomes), way.problem)
+            for way in deliveries
+        ]
+
+
+def _status(runner: Runner) -> dict[str, Any]:
+    return runner.core.status()
+
+
+def _stream(member: Member, answer: Mapping[str, Any]) -> StreamView:
+    collectors: dict[str, str] = {}
+    sources: list[SourceStatus] = []
+    for slot, collector in member.runner.collectors.items() if member.runner else ():
+        status = collector.status()
+        collectors[slot] = "" if status.up or slot in member.ended else status.reason
+        sources += status.sources
+    return StreamView(
+        name=member.plan.name,
+        up=member.is_up,
+        problem=member.problem,
+        caught_up=member.is_caught_up(),
+        collectors=collectors,
+        sources=[_source(source) for source in sources[:MAX_SOURCES]],
+        source_count=len(sources),
+        bytes_read=member.bytes,
+        backlog_bytes=member.backlog(),
+        restarts=member.restarts,
+        alerts_given_up=member.given_up,
+        opened={" ".join(key): count for key, count in member.opened.items()},
+        notes=dict(member.notes),
+        unread=list(member.unread),
+        core=answer,
+    )
+
+
+def _source(source: SourceStatus) -> SourceView:
+    return SourceView(source.name, source.state, source.offset, source.size, source.error)
