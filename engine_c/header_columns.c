@@ -1,0 +1,199 @@
+/* header_columns.c: lines in fixed columns: klog, access logs, the Linux audit trail, and supercomputers' logs
+ * whose time is an epoch in a column. */
+#include "header_app.h"
+
+/* ---- klog, glog ------------------------------------------------------------------------------------- */
+
+/* "I0613 12:34:56.123456  1234 file.go:12] msg" */
+uint8_t alog_read_klog(alog_reader *r) {
+    const uint8_t *p = r->text;
+    const size_t n = r->len;
+    if (n < 16 || (p[0] != 'I' && p[0] != 'W' && p[0] != 'E' && p[0] != 'F')) return 0;
+    const alog_stamp_layout layout = p[5] == ' ' ? ALOG_STAMP_KLOG : ALOG_STAMP_KLOG_Y;
+    alog_stamp stamp;
+    if (!alog_stamp_read_as(layout, r->state, r->config->utc_offset_s, p + 1, n - 1, &stamp)) return 0;
+    const size_t from = alog_skip_blank(p, n, 1 + stamp.len);
+    const size_t end = alog_skip_digits(p, n, from);
+    if (end == from || end >= n || p[end] != ' ') return 0;
+    const size_t limit = n - end > NAME_BYTES ? end + NAME_BYTES : n;
+    size_t close = end + 1;
+    while (close < limit && p[close] != ']' && p[close] != ' ') close++;
+    if (close >= limit || p[close] != ']') return 0;
+    size_t file = close;
+    while (file > end + 1 && alog_is_digit(p[file - 1])) file--;
+    if (file == close || file < end + 3 || p[file - 1] != ':') return 0;
+    r->out->program = alog_span_of(p + end + 1, file - end - 2);
+    r->out->pid = alog_span_of(p + from, end - from);
+    r->out->otel = alog_level_of_letter(p[0]);
+    r->out->timestamp_ns = stamp.ns;
+    if (!r->wrapped) alog_stamp_keep(r->state, p + 1, &stamp);
+    alog_set_message(r, close + 1);
+    return ALOG_HEADER_KLOG;
+}
+
+/* ---- access logs ------------------------------------------------------------------------------------ */
+
+#define CLF_LEAD_BYTES 512 /* client, identity and user together */
+
+/* The closing quote of a string whose quotes are escaped by a backslash; `n` when there is none. */
+static size_t quote_end(const uint8_t *p, size_t n, size_t at) {
+    while (at < n && p[at] != '"') at += p[at] == '\\' && at + 1 < n ? 2 : 1;
+    return at;
+}
+
+/* `GET /x HTTP/1.1" 200` without its quote. */
+static void request_message(alog_reader *r, size_t from, size_t quote, size_t status) {
+    uint8_t *to = r->room ? r->room : r->own + from;
+    memmove(to, r->text + from, quote - from);
+    to[quote - from] = ' ';
+    memmove(to + (quote - from) + 1, r->text + status, 3);
+    r->out->message = alog_span_of(to, quote - from + 4);
+}
+
+static uint8_t level_of_status(uint8_t first) { return first == '5' ? 17 : 9; }
+
+/* `client identity user [stamp] "request" status ...`, with or without a virtual host before it. The message is
+ * the request and its status: sizes, referrers and agents say nothing of what the server did. */
+uint8_t alog_read_clf(alog_reader *r) {
+    const uint8_t *p = r->text;
+    const size_t limit = r->len < CLF_LEAD_BYTES ? r->len : CLF_LEAD_BYTES;
+    const uint8_t *open = memchr(p, '[', limit);
+    alog_stamp stamp;
+    if (!open || open - p < 4 || open[-1] != ' ') return 0;
+    size_t at = (size_t)(open - p) + 1;
+    const size_t stamp_at = at;
+    if (!alog_stamp_read_as(ALOG_STAMP_CLF, r->state, r->config->utc_offset_s, p + at, r->len - at, &stamp)) return 0;
+    at += stamp.len;
+    if (r->len - at < 4 || memcmp(p + at, "] \"", 3) != 0) return 0;
+    const size_t from = at + 3, quote = quote_end(p, r->len, from), status = quote + 2;
+    if (quote >= r->len || r->len - quote < 5 || p[quote + 1] != ' ') return 0;
+    if (alog_skip_digits(p, r->len, status) != status + 3) return 0;
+    size_t client = 0, client_end = alog_skip_word(p, r->len, 0);
+    const size_t second = alog_skip_word(p, stamp_at, client_end + 1);
+    /* "www.example.com:80 192.0.2.1 - - [": one word more than client, identity and user */
+    if (second + 4 < stamp_at && p[second + 1] == '-' && p[second + 2] == ' ') {
+        client = client_end + 1;
+        client_end = second;
+    }
+    if (!client_end || client_end >= stamp_at - 1) return 0;
+    r->out->host = alog_span_of(p + client, client_end - client);
+    r->out->otel = level_of_status(p[status]);
+    r->out->timestamp_ns = stamp.ns;
+    if (!r->wrapped) alog_stamp_keep(r->state, p + stamp_at, &stamp);
+    request_message(r, from, quote, status);
+    return ALOG_HEADER_CLF;
+}
+
+/* ---- the audit trail -------------------------------------------------------------------------------- */
+
+/* "type=SYSCALL msg=audit(1364481363.243:24287): arch=..."; the message is "type=SYSCALL arch=...". */
+uint8_t alog_read_audit(alog_reader *r) {
+    const uint8_t *p = r->text;
+    const size_t n = r->len;
+    if (!ALOG_STARTS(p, n, "type=")) return 0;
+    const size_t type = alog_skip_word(p, n < 64 ? n : 64, 5);
+    if (!ALOG_STARTS(p + type, n - type, " msg=audit(")) return 0;
+    const size_t from = type + 11, limit = n - from > 64 ? from + 64 : n;
+    size_t colon = from;
+    while (colon < limit && p[colon] != ':') colon++;
+    const size_t close = colon < limit ? alog_skip_digits(p, n, colon + 1) : n;
+    if (close >= n || !ALOG_STARTS(p + close, n - close, "):")) return 0;
+    const int64_t ns = alog_epoch_ns(p + from, colon - from);
+    if (ns == ALOG_NO_TIME) return 0;
+    r->out->timestamp_ns = ns;
+    r->out->program = alog_span_of(p + type + 5, 5);
+    alog_set_message(r, close + 2);
+    uint8_t *to = r->room ? r->room : r->own;
+    const alog_span rest = r->out->message;
+    memmove(to, p, type);
+    to[type] = ' ';
+    memmove(to + type + 1, rest.ptr, rest.len);
+    r->out->message = alog_span_of(to, type + (rest.len ? 1 + rest.len : 0));
+    return ALOG_HEADER_ISO8601;
+}
+
+/* ---- supercomputers --------------------------------------------------------------------------------- */
+
+/* The next word and the blank after it; 0 when there is none. */
+static size_t word(const uint8_t *p, size_t n, size_t at, alog_span *out) {
+    const size_t end = alog_skip_word(p, n, at);
+    *out = alog_span_of(p + at, end - at);
+    return end == at || end >= n ? 0 : end + 1;
+}
+
+static int64_t epoch_of(alog_span s) { return s.len == 10 || s.len == 9 ? alog_epoch_ns(s.ptr, s.len) : ALOG_NO_TIME; }
+
+/* "NODE 2005-06-03-15.42.50.675872 NODE RAS KERNEL INFO msg" (BGL) after label, epoch and date. */
+static uint8_t ras_columns(alog_reader *r, size_t at) {
+    alog_span node, stamp, again, type, component, level;
+    at = word(r->text, r->len, at, &node);
+    if (at) at = word(r->text, r->len, at, &stamp);
+    if (!at || stamp.len < 20 || stamp.ptr[4] != '-' || stamp.ptr[10] != '-') return 0;
+    at = word(r->text, r->len, at, &again);
+    if (at) at = word(r->text, r->len, at, &type);
+    if (at) at = word(r->text, r->len, at, &component);
+    if (!at) return 0;
+    const size_t level_at = at;
+    int weak;
+    at = word(r->text, r->len, at, &level);
+    r->out->host = node;
+    r->out->program = component;
+    r->out->otel = alog_level_of_word(level.ptr, level.len, &weak);
+    alog_set_message(r, at ? at : r->out->otel ? r->len : level_at);
+    return ALOG_HEADER_LOG4J;
+}
+
+/* "dn228 Nov 9 12:01:01 dn228/dn228 crond(pam_unix)[2915]: msg" (Thunderbird) after label, epoch and date. */
+static uint8_t syslog_columns(alog_reader *r, size_t at) {
+    alog_span node;
+    at = word(r->text, r->len, at, &node);
+    if (!at) return 0;
+    alog_reader rest = *r;
+    rest.text += at;
+    rest.len -= at;
+    rest.wrapped = 1;
+    if (!alog_is_alpha(rest.len ? rest.text[0] : 0) || !alog_read_syslog(&rest)) return 0;
+    r->out->host = node;
+    return ALOG_HEADER_LOG4J;
+}
+
+/* "- 1117838570 2005.06.03 ...": an alert label, the epoch, the date. */
+static uint8_t labelled(alog_reader *r) {
+    alog_span label, epoch, date;
+    size_t at = word(r->text, r->len, 0, &label);
+    if (at) at = word(r->text, r->len, at, &epoch);
+    if (!at || label.len > 32) return 0;
+    const int64_t ns = epoch_of(epoch);
+    if (ns == ALOG_NO_TIME) return 0;
+    at = word(r->text, r->len, at, &date);
+    if (!at || date.len != 10 || date.ptr[4] != '.' || date.ptr[7] != '.') return 0;
+    uint8_t kind = ras_columns(r, at);
+    if (!kind) kind = syslog_columns(r, at);
+    if (kind) r->out->timestamp_ns = ns;
+    return kind;
+}
+
+/* "134681 node-246 unix.hw state_change.unavailable 1077804742 1 msg" (HPC RAS). */
+static uint8_t numbered(alog_reader *r) {
+    alog_span id, node, component, what, epoch, flag;
+    size_t at = word(r->text, r->len, 0, &id);
+    if (!at || alog_skip_digits(id.ptr, id.len, 0) != id.len) return 0;
+    at = word(r->text, r->len, at, &node);
+    if (at) at = word(r->text, r->len, at, &component);
+    if (at) at = word(r->text, r->len, at, &what);
+    if (at) at = word(r->text, r->len, at, &epoch);
+    if (at) at = word(r->text, r->len, at, &flag);
+    if (!at || flag.len != 1 || !alog_is_digit(flag.ptr[0])) return 0;
+    const int64_t ns = epoch_of(epoch);
+    if (ns == ALOG_NO_TIME) return 0;
+    r->out->timestamp_ns = ns;
+    r->out->host = node;
+    r->out->program = component;
+    alog_set_message(r, at);
+    return ALOG_HEADER_LOG4J;
+}
+
+uint8_t alog_read_columns(alog_reader *r) {
+    if (r->len < 30) return 0;
+    return alog_is_digit(r->text[0]) ? numbered(r) : labelled(r);
+}

@@ -1,0 +1,209 @@
+/* header_json.c: JSON lines, docker's json-file among them: one pass, no recursion, two levels deep. */
+#include "header_fields.h"
+
+/* What is done with each pair. */
+typedef struct {
+    alog_reader *r;
+    alog_pairs *pairs;
+    uint8_t *to; /* where "key=value ..." is put together; NULL on the first pass */
+    size_t len;
+    uint32_t count;
+} json_walk;
+
+static size_t skip_space(const uint8_t *p, size_t n, size_t at) {
+    while (at < n && (p[at] == ' ' || p[at] == '\t' || p[at] == '\n' || p[at] == '\r')) at++;
+    return at;
+}
+
+/* The closing quote of the string that begins at `at` (after its quote); `n` when it is not closed. */
+static size_t string_end(const uint8_t *p, size_t n, size_t at) {
+    const size_t begin = at;
+    while (at < n) {
+        const uint8_t *quote = memchr(p + at, '"', n - at);
+        if (!quote) return n;
+        const size_t end = (size_t)(quote - p);
+        size_t slash = end;
+        while (slash > begin && p[slash - 1] == '\\') slash--;
+        if (((end - slash) & 1) == 0) return end;
+        at = end + 1;
+    }
+    return n;
+}
+
+/* The end of the object or array that opens at `at`, strings minded; 0 when it is not closed. */
+static size_t skip_nested(const uint8_t *p, size_t n, size_t at) {
+    size_t depth = 0;
+    for (; at < n; at++) {
+        if (p[at] == '"') {
+            at = string_end(p, n, at + 1);
+        } else if (p[at] == '{' || p[at] == '[') {
+            depth++;
+        } else if ((p[at] == '}' || p[at] == ']') && --depth == 0) {
+            return at + 1;
+        }
+    }
+    return 0;
+}
+
+static size_t scalar_end(const uint8_t *p, size_t n, size_t at) {
+    while (at < n && (alog_is_alpha(p[at]) || alog_is_digit(p[at]) || p[at] == '-' || p[at] == '+' || p[at] == '.')) at++;
+    return at;
+}
+
+/* ---- putting a message together --------------------------------------------------------------------- */
+
+static void put(json_walk *walk, alog_span s) {
+    if (s.len > walk->r->len - walk->len) s.len = walk->r->len - walk->len; /* cannot be: JSON is longer than its rendering */
+    if (s.len) memcpy(walk->to + walk->len, s.ptr, s.len);
+    walk->len += s.len;
+}
+
+static void put_byte(json_walk *walk, uint8_t c) { put(walk, alog_span_of(&c, 1)); }
+
+/* "key=" with a blank before it unless it is the first in its object. */
+static void put_key(json_walk *walk, alog_span key) {
+    if (walk->len && walk->to[walk->len - 1] != '{') put_byte(walk, ' ');
+    put(walk, key);
+    put_byte(walk, '=');
+}
+
+static void on_scalar(json_walk *walk, const alog_pair *pair) {
+    walk->count++;
+    if (!walk->to) {
+        alog_pairs_take(walk->pairs, walk->r, pair);
+        return;
+    }
+    if (alog_pairs_taken(walk->pairs, pair)) return;
+    put_key(walk, pair->key);
+    put(walk, pair->value);
+}
+
+static void on_skipped(json_walk *walk, alog_span key, uint8_t open) {
+    walk->count++;
+    if (!walk->to) return;
+    put_key(walk, key);
+    put(walk, open == '{' ? alog_span_of((const uint8_t *)"{}", 2) : alog_span_of((const uint8_t *)"[]", 2));
+}
+
+/* ---- walking ---------------------------------------------------------------------------------------- */
+
+static size_t walk_value(json_walk *walk, alog_pair *pair, size_t at) {
+    const uint8_t *p = walk->r->text;
+    const size_t n = walk->r->len;
+    if (at >= n) return 0;
+    if (p[at] == '"') {
+        const size_t end = string_end(p, n, at + 1);
+        if (end >= n) return 0;
+        pair->value = alog_span_of(p + at + 1, end - at - 1);
+        pair->is_string = 1;
+        pair->has_escapes = memchr(pair->value.ptr, '\\', pair->value.len) != NULL;
+        on_scalar(walk, pair);
+        return end + 1;
+    }
+    if (p[at] == '{' || p[at] == '[') {
+        const size_t end = skip_nested(p, n, at);
+        if (end) on_skipped(walk, pair->key, p[at]);
+        return end;
+    }
+    const size_t end = scalar_end(p, n, at);
+    if (end == at) return 0;
+    pair->value = alog_span_of(p + at, end - at);
+    pair->is_string = pair->has_escapes = 0;
+    on_scalar(walk, pair);
+    return end;
+}
+
+/* `"key":` at `at`. Returns where the value begins, 0 when it is malformed. */
+static size_t walk_key(const json_walk *walk, size_t at, alog_span *key) {
+    const uint8_t *p = walk->r->text;
+    const size_t n = walk->r->len;
+    if (at >= n || p[at] != '"') return 0;
+    const size_t end = string_end(p, n, at + 1);
+    if (end >= n) return 0;
+    *key = alog_span_of(p + at + 1, end - at - 1);
+    at = skip_space(p, n, end + 1);
+    return at < n && p[at] == ':' ? skip_space(p, n, at + 1) : 0;
+}
+
+/* Walks the object that opens at `at`; objects in it are walked too, what stands in those is skipped. Returns the end,
+ * 0 when the text is malformed or cut: the pairs before that have been given. */
+static size_t walk_object(json_walk *walk, size_t at) {
+    const uint8_t *p = walk->r->text;
+    const size_t n = walk->r->len;
+    alog_pair pair = {0};
+    int comma = 0;
+    for (at++;;) {
+        at = skip_space(p, n, at);
+        if (at < n && p[at] == '}' && !comma) {
+            at++;
+            if (!pair.parent.ptr) return at;
+            if (walk->to) put_byte(walk, '}');
+            pair.parent = (alog_span){0};
+        } else {
+            at = walk_key(walk, at, &pair.key);
+            if (!at) return 0;
+            if (at < n && p[at] == '{' && !pair.parent.ptr && pair.key.len) {
+                pair.parent = pair.key;
+                if (walk->to) put_key(walk, pair.key), put_byte(walk, '{');
+                at++;
+                comma = 0;
+                continue;
+            }
+            at = walk_value(walk, &pair, at);
+            if (!at) return 0;
+        }
+        at = skip_space(p, n, at);
+        comma = at < n && p[at] == ',';
+        at += (size_t)comma;
+        if (!comma && (at >= n || p[at] != '}')) return 0;
+    }
+}
+
+/* A JSON line without a message: its scalars in order, without those that are header. */
+static void render(alog_reader *r, alog_pairs *pairs) {
+    if (!r->room) {
+        alog_set_message(r, 0);
+        return;
+    }
+    json_walk walk = {.r = r, .pairs = pairs, .to = r->room};
+    walk_object(&walk, 0);
+    r->out->message = alog_span_of(r->room, walk.len);
+}
+
+/* docker's json-file: {"log":"text\n","stream":"stderr","time":"..."}; the text is a line of its own. */
+static void docker(alog_reader *r, const alog_pairs *pairs) {
+    const alog_span log = pairs->value[ALOG_ROLE_MESSAGE];
+    uint8_t *own = r->room ? r->room : r->own + (log.ptr - r->text);
+    size_t n = log.len;
+    if (pairs->message_has_escapes)
+        n = alog_unescape(log.ptr, n, own);
+    else
+        memmove(own, log.ptr, n);
+    const int whole = n && own[n - 1] == '\n';
+    const int goes_on = r->state->partial;
+    r->state->partial = !whole;
+    if (whole) n--;
+    alog_read_wrapped(r, alog_span_of(own, n), own);
+    if (goes_on) r->out->begins = 0;
+}
+
+uint8_t alog_read_json(alog_reader *r) {
+    if (r->len < 7 || r->text[0] != '{') return 0;
+    alog_pairs pairs = {0};
+    json_walk walk = {.r = r, .pairs = &pairs};
+    const size_t end = walk_object(&walk, 0);
+    const int complete = end && skip_space(r->text, r->len, end) == r->len;
+    if (!walk.count || (!complete && !pairs.rank[ALOG_ROLE_TIME] && !pairs.rank[ALOG_ROLE_MESSAGE])) return 0;
+    alog_pairs_give(&pairs, r);
+    if (pairs.message_is_log && pairs.rank[ALOG_ROLE_STREAM] && pairs.rank[ALOG_ROLE_TIME] && !r->wrapped) {
+        docker(r, &pairs);
+        return ALOG_HEADER_DOCKER;
+    }
+    if (pairs.rank[ALOG_ROLE_MESSAGE])
+        alog_pairs_message(&pairs, r);
+    else if (complete)
+        render(r, &pairs);
+    else
+        alog_set_message(r, 0);
+    return ALOG_HEADER_JSON;
+}

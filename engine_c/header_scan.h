@@ -1,0 +1,103 @@
+/* header_scan.h: what the header readers share: the line being read, and the scanning of bytes, levels.
+ * Internal to header*.c and record.c. */
+#ifndef ALOG_HEADER_SCAN_H
+#define ALOG_HEADER_SCAN_H
+
+#include <string.h>
+
+#include "header.h"
+
+/* One line on its way through the readers. */
+typedef struct {
+    alog_header_state *state;
+    const alog_header_config *config;
+    const uint8_t *text;
+    size_t len;
+    uint8_t *room;    /* `len` bytes to put a message together in; NULL: `text` is ours and is changed in place */
+    uint8_t *own;     /* `text` again when it may be changed */
+    uint8_t wrapped;  /* the text is what a container runtime wrapped: its stamps are not remembered */
+    alog_fields *out;
+} alog_reader;
+
+/* A reader returns the kind it found (never AUTO), or 0: then it may have written to `out`, which the
+ * caller clears, and to nothing else. */
+typedef uint8_t alog_read_fn(alog_reader *r);
+
+uint8_t alog_read_syslog(alog_reader *r);   /* RFC3164 */
+uint8_t alog_read_rfc5424(alog_reader *r);
+uint8_t alog_read_app(alog_reader *r);      /* ISO8601 or LOG4J */
+uint8_t alog_read_klog(alog_reader *r);
+uint8_t alog_read_clf(alog_reader *r);
+uint8_t alog_read_dmesg(alog_reader *r);
+uint8_t alog_read_json(alog_reader *r);     /* JSON or DOCKER */
+uint8_t alog_read_logfmt(alog_reader *r);
+uint8_t alog_read_cri(alog_reader *r);
+uint8_t alog_read_columns(alog_reader *r);  /* LOG4J: supercomputers' logs with an epoch in a fixed column */
+uint8_t alog_read_audit(alog_reader *r);    /* ISO8601: Linux audit records */
+
+void alog_fields_clear(alog_fields *out);
+
+/* Reads with whatever kind fits the text; `state->kind` is not looked at. 0 when none does. */
+uint8_t alog_read_any(alog_reader *r);
+
+/* What a container runtime wrapped: reads `text` as a line of its own and keeps the outer time. */
+void alog_read_wrapped(alog_reader *r, alog_span text, uint8_t *own);
+
+/* Takes terminal colours (CSI sequences) out of `text`; `to` may be `text` itself. Returns the new length. */
+size_t alog_strip_colours(const uint8_t *text, size_t len, uint8_t *to);
+
+/* record.c: notes for alog_line_continues what a line without a header is; whether it goes on a record. */
+int alog_body_note(alog_header_state *state, const uint8_t *line, size_t len);
+void alog_body_begins(alog_header_state *state);
+
+/* ---- levels ----------------------------------------------------------------------------------------- */
+
+/* Severity number of a word in any case; 0 when it is none. *weak: it is a level only with its punctuation
+ * ("LOG:", "[Note]"), for it is a common word as well. */
+uint8_t alog_level_of_word(const uint8_t *p, size_t n, int *weak);
+uint8_t alog_level_of_syslog(unsigned severity);  /* 0 emerg .. 7 debug; the facility is ignored */
+uint8_t alog_level_of_letter(uint8_t c);          /* V D I N W E F C A */
+uint8_t alog_level_of_number(uint64_t number);    /* 0..7 syslog, 10..60 bunyan and pino */
+
+/* A level at `at`: [error], [core:error], <warn>, (INFO), ERROR, warn:, "Info   ". Returns its number and sets *next
+ * to what follows; `module` (may be NULL) becomes "core". 0 when there is none. */
+uint8_t alog_level_at(const uint8_t *p, size_t n, size_t at, size_t *next, alog_span *module);
+
+/* ---- bytes ------------------------------------------------------------------------------------------ */
+
+static inline int alog_is_digit(uint8_t c) { return (uint8_t)(c - '0') < 10; }
+static inline int alog_is_alpha(uint8_t c) { return (uint8_t)((c | 0x20) - 'a') < 26; }
+static inline int alog_is_upper(uint8_t c) { return (uint8_t)(c - 'A') < 26; }
+static inline int alog_is_blank(uint8_t c) { return c == ' ' || c == '\t'; }
+
+static inline alog_span alog_span_of(const uint8_t *p, size_t n) { return (alog_span){p, n}; }
+
+static inline size_t alog_skip_blank(const uint8_t *p, size_t n, size_t at) {
+    while (at < n && alog_is_blank(p[at])) at++;
+    return at;
+}
+
+static inline size_t alog_skip_digits(const uint8_t *p, size_t n, size_t at) {
+    while (at < n && alog_is_digit(p[at])) at++;
+    return at;
+}
+
+static inline size_t alog_skip_word(const uint8_t *p, size_t n, size_t at) {
+    while (at < n && !alog_is_blank(p[at])) at++;
+    return at;
+}
+
+static inline int alog_starts(const uint8_t *p, size_t n, const char *word, size_t len) {
+    return n >= len && memcmp(p, word, len) == 0;
+}
+#define ALOG_STARTS(p, n, literal) alog_starts((p), (n), (literal), sizeof(literal) - 1)
+
+/* The rest of the text from `at` without blanks around it becomes the message. */
+static inline void alog_set_message(alog_reader *r, size_t at) {
+    size_t end = r->len;
+    at = alog_skip_blank(r->text, end, at);
+    while (end > at && (alog_is_blank(r->text[end - 1]) || r->text[end - 1] == '\r' || r->text[end - 1] == '\n')) end--;
+    r->out->message = alog_span_of(r->text + at, end - at);
+}
+
+#endif

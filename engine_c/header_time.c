@@ -1,0 +1,361 @@
+/* header_time.c: time stamps by arithmetic alone; the layouts are data (see header_time.h for their looks). */
+#include "header_time.h"
+
+#include "header_scan.h"
+
+#define NS_PER_S INT64_C(1000000000)
+#define FRACTION_DIGITS 18 /* more digits than that are no fraction */
+
+/* Y m d y: digits of a date; D: day, one or two digits, blank-padded; b month name; a weekday name; H M S: two digits;
+ * G: hour, blank-padded; h i s: one or two digits; p: AM or PM; T: T, t, _ or a blank; F: fraction in the
+ * middle. Anything else stands for itself. */
+static const struct {
+    const char *pattern;
+    uint8_t clock_only;
+} layouts[ALOG_STAMP_COUNT] = {
+    [ALOG_STAMP_ISO] = {"Y-m-dTG:M:S", 0},          [ALOG_STAMP_SLASH] = {"Y/m/d H:M:S", 0},
+    [ALOG_STAMP_SHORT] = {"y/m/d H:M:S", 0},        [ALOG_STAMP_PACKED] = {"ymd HMS", 0},
+    [ALOG_STAMP_PACKED_D] = {"ymd G:M:S", 0},       [ALOG_STAMP_MONTH] = {"b D H:M:S", 0},
+    [ALOG_STAMP_MONTH_Y] = {"b D Y H:M:S", 0},      [ALOG_STAMP_CTIME] = {"a b D H:M:SF Y", 0},
+    [ALOG_STAMP_JUL] = {"b D, Y h:M:S p", 0},       [ALOG_STAMP_LOGCAT] = {"m-d H:M:S", 0},
+    [ALOG_STAMP_DOTTED] = {"m.d H:M:S", 0},         [ALOG_STAMP_GERMAN] = {"d.m.Y H:M:S", 0},
+    [ALOG_STAMP_HEALTH] = {"Ymd-h:i:s", 0},         [ALOG_STAMP_CLF] = {"d/b/Y:H:M:S", 0},
+    [ALOG_STAMP_DAY_FIRST] = {"d b Y H:M:S", 0},    [ALOG_STAMP_DASHED] = {"d-b-Y H:M:S", 0},
+    [ALOG_STAMP_KLOG] = {"md H:M:S", 0},            [ALOG_STAMP_KLOG_Y] = {"Ymd H:M:S", 0},
+    [ALOG_STAMP_CLOCK] = {"H:M:S", 1},
+};
+
+typedef struct {
+    int year, month, day, hour, minute, second, pm;
+    int64_t fraction_ns;
+    int has_fraction;
+} civil;
+
+/* Days since 1970-01-01 of a day in the proleptic Gregorian calendar (years from March, in eras of 400). */
+static int64_t days_from_civil(int64_t y, int m, int d) {
+    y -= m <= 2;
+    const int64_t era = (y >= 0 ? y : y - 399) / 400;
+    const int64_t yoe = y - era * 400;
+    const int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+static int is_leap(int y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; }
+
+static int days_in_month(int y, int m) {
+    static const uint8_t days[13] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    return days[m] + (m == 2 && is_leap(y));
+}
+
+/* ---- parts of a stamp ------------------------------------------------------------------------------- */
+
+static int month_of(const uint8_t *p) {
+    static const char names[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    const char a = (char)(p[0] | 0x20), b = (char)(p[1] | 0x20), c = (char)(p[2] | 0x20);
+    for (int m = 0; m < 12; m++)
+        if (names[3 * m] == a && names[3 * m + 1] == b && names[3 * m + 2] == c) return m + 1;
+    return 0;
+}
+
+static int is_weekday(const uint8_t *p) {
+    static const char names[] = "montuewedthufrisatsun";
+    const char a = (char)(p[0] | 0x20), b = (char)(p[1] | 0x20), c = (char)(p[2] | 0x20);
+    for (int d = 0; d < 7; d++)
+        if (names[3 * d] == a && names[3 * d + 1] == b && names[3 * d + 2] == c) return 1;
+    return 0;
+}
+
+/* Exactly `width` digits. Returns the end, 0 on failure. */
+static size_t digits(const uint8_t *p, size_t n, size_t at, size_t width, int *value) {
+    if (n - at < width) return 0;
+    int v = 0;
+    for (size_t i = 0; i < width; i++) {
+        if (!alog_is_digit(p[at + i])) return 0;
+        v = v * 10 + (p[at + i] - '0');
+    }
+    *value = v;
+    return at + width;
+}
+
+/* One or two digits, with a leading blank where `padded` and only one is there. */
+static size_t loose_digits(const uint8_t *p, size_t n, size_t at, int padded, int *value) {
+    if (padded && at < n && p[at] == ' ') return digits(p, n, at + 1, 1, value);
+    const size_t end = digits(p, n, at, 2, value);
+    return end ? end : digits(p, n, at, 1, value);
+}
+
+/* Two digits, or a blank and one. */
+static size_t padded_digits(const uint8_t *p, size_t n, size_t at, int *value) {
+    if (at < n && p[at] == ' ') return digits(p, n, at + 1, 1, value);
+    return digits(p, n, at, 2, value);
+}
+
+/* A separator of `marks` and digits; nine of them count. Returns `at` when there is none. */
+static size_t fraction(const uint8_t *p, size_t n, size_t at, const char *marks, civil *c) {
+    if (at >= n || (p[at] != (uint8_t)marks[0] && p[at] != (uint8_t)marks[1] && p[at] != (uint8_t)marks[2])) return at;
+    const size_t begin = at + 1;
+    size_t end = begin;
+    int64_t value = 0, scale = NS_PER_S;
+    while (end < n && end - begin < FRACTION_DIGITS && alog_is_digit(p[end])) {
+        if (scale > 1) {
+            value = value * 10 + (p[end] - '0');
+            scale /= 10;
+        }
+        end++;
+    }
+    if (end == begin) return at;
+    c->fraction_ns = value * scale;
+    c->has_fraction = 1;
+    return end;
+}
+
+static size_t part(char code, const uint8_t *p, size_t n, size_t at, civil *c) {
+    size_t end;
+    switch (code) {
+    case 'Y': return digits(p, n, at, 4, &c->year);
+    case 'y': end = digits(p, n, at, 2, &c->year); c->year += 2000; return end;
+    case 'm': return digits(p, n, at, 2, &c->month);
+    case 'd': return digits(p, n, at, 2, &c->day);
+    case 'D': return loose_digits(p, n, at, 1, &c->day);
+    case 'b': if (n - at < 3) return 0; c->month = month_of(p + at); return c->month ? at + 3 : 0;
+    case 'a': return n - at >= 3 && is_weekday(p + at) ? at + 3 : 0;
+    case 'H': return digits(p, n, at, 2, &c->hour);
+    case 'G': return padded_digits(p, n, at, &c->hour);
+    case 'h': return loose_digits(p, n, at, 0, &c->hour);
+    case 'M': return digits(p, n, at, 2, &c->minute);
+    case 'i': return loose_digits(p, n, at, 0, &c->minute);
+    case 'S': return digits(p, n, at, 2, &c->second);
+    case 's': return loose_digits(p, n, at, 0, &c->second);
+    case 'T': return at < n && (p[at] == 'T' || p[at] == 't' || p[at] == ' ' || p[at] == '_') ? at + 1 : 0;
+    case 'F': return fraction(p, n, at, "..,", c);
+    case 'p':
+        if (n - at < 2 || (p[at + 1] | 0x20) != 'm') return 0;
+        c->pm = (p[at] | 0x20) == 'p' ? 2 : (p[at] | 0x20) == 'a' ? 1 : 0;
+        return c->pm ? at + 2 : 0;
+    default: return at < n && p[at] == (uint8_t)code ? at + 1 : 0;
+    }
+}
+
+/* ---- zones ------------------------------------------------------------------------------------------ */
+
+/* +hh, +hhmm, +hh:mm at `at`; `full`: the minutes must be there. Returns the end, `at` when there is none. */
+static size_t numeric_zone(const uint8_t *p, size_t n, size_t at, int full, int32_t *offset_s) {
+    int h, m = 0;
+    if (at >= n || (p[at] != '+' && p[at] != '-')) return at;
+    size_t end = digits(p, n, at + 1, 2, &h);
+    if (!end) return at;
+    size_t with = digits(p, n, end + (end < n && p[end] == ':'), 2, &m);
+    if (!with && full) return at;
+    if (!with) m = 0;
+    if (with) end = with;
+    if ((end < n && alog_is_digit(p[end])) || h > 23 || m > 59) return at;
+    *offset_s = (p[at] == '-' ? -1 : 1) * (h * 3600 + m * 60);
+    return end;
+}
+
+/* " UTC", " GMT"; another name of 3 to 5 capitals only before " [" (as PostgreSQL writes it): those are local. */
+static size_t named_zone(const uint8_t *p, size_t n, size_t at, int32_t *offset_s) {
+    size_t end = at + 1;
+    while (end < n && end - at <= 6 && alog_is_upper(p[end])) end++;
+    const size_t len = end - at - 1;
+    if (len < 3 || len > 5) return at;
+    if (len == 3 && (memcmp(p + at + 1, "UTC", 3) == 0 || memcmp(p + at + 1, "GMT", 3) == 0)) {
+        if (end < n && !alog_is_blank(p[end]) && p[end] != ']' && p[end] != ',' && p[end] != ':') return at;
+        *offset_s = 0;
+        return end;
+    }
+    int weak;
+    if (n - end < 3 || p[end] != ' ' || p[end + 1] != '[' || !alog_is_digit(p[end + 2])) return at;
+    return alog_level_of_word(p + at + 1, len, &weak) ? at : end;
+}
+
+static size_t zone_at(const uint8_t *p, size_t n, size_t at, int32_t *offset_s, uint8_t *zone) {
+    *zone = ALOG_ZONE_NONE;
+    if (at >= n) return at;
+    size_t end = at;
+    if (p[at] == 'Z' || p[at] == 'z') {
+        if (at + 1 < n && (alog_is_alpha(p[at + 1]) || alog_is_digit(p[at + 1]))) return at;
+        *zone = ALOG_ZONE_Z;
+        *offset_s = 0;
+        return at + 1;
+    }
+    if (p[at] == '+' || p[at] == '-')
+        end = numeric_zone(p, n, at, 0, offset_s);
+    else if (p[at] == ' ' && at + 1 < n && (p[at + 1] == '+' || p[at + 1] == '-')) {
+        end = numeric_zone(p, n, at + 1, 1, offset_s);
+        if (end == at + 1) end = at;
+    } else if (p[at] == ' ') {
+        end = named_zone(p, n, at, offset_s);
+        if (end != at) *zone = ALOG_ZONE_NAME;
+        return end;
+    }
+    if (end != at) *zone = ALOG_ZONE_OFFSET;
+    return end;
+}
+
+/* ---- whole stamps ----------------------------------------------------------------------------------- */
+
+/* A year for a stamp without one. Six months back or more is a new year; December right after January is
+ * a straggler of the old one. */
+static int year_for(const alog_header_state *state, int month) {
+    if (!state->month) return state->year;
+    const int step = month - state->month;
+    if (step <= -6 && state->year < 9999) return state->year + 1;
+    return step == 11 && state->year > 1 ? state->year - 1 : state->year;
+}
+
+static int is_real(const civil *c, int yearless) {
+    if (c->month < 1 || c->month > 12 || c->day < 1) return 0;
+    /* 29 February under a wrong guess of the year is the day after the 28th */
+    if (c->day > (yearless && c->month == 2 ? 29 : days_in_month(c->year, c->month))) return 0;
+    if (c->minute > 59 || c->second > 60) return 0;
+    return c->hour < 24 || (c->hour == 24 && c->minute == 0 && c->second == 0);
+}
+
+static int64_t base_ns_of(const civil *c) {
+    if (c->year < 1970 || c->year > 2261) return ALOG_NO_TIME;
+    const int64_t day = days_from_civil(c->year, c->month, c->day);
+    return (day * 86400 + c->hour * 3600 + c->minute * 60 + c->second) * NS_PER_S;
+}
+
+/* Matches the layout up to the seconds and gives its value. Returns the end, 0 when it does not fit. */
+static size_t parse(alog_stamp_layout layout, const alog_header_state *state, const uint8_t *p, size_t n, civil *c,
+                    alog_stamp *out) {
+    size_t at = 0;
+    for (const char *code = layouts[layout].pattern; *code; code++) {
+        if (*code == 'F') {
+            at = part('F', p, n, at, c);
+            continue;
+        }
+        at = part(*code, p, n, at, c);
+        if (!at) return 0;
+    }
+    if (layouts[layout].clock_only) {
+        if (c->hour > 23 || c->minute > 59 || c->second > 60) return 0;
+        out->base_ns = ALOG_NO_TIME;
+        return at;
+    }
+    const int yearless = c->year < 0;
+    if (c->pm) {
+        if (c->hour < 1 || c->hour > 12) return 0;
+        c->hour = c->hour % 12 + (c->pm == 2 ? 12 : 0);
+    }
+    if (yearless) {
+        if (c->month < 1 || c->month > 12) return 0;
+        c->year = year_for(state, c->month);
+        out->month = (uint8_t)c->month;
+    }
+    if (!is_real(c, yearless)) return 0;
+    out->year = c->year;
+    out->base_ns = base_ns_of(c);
+    return at;
+}
+
+static const char *fraction_marks(alog_stamp_layout layout) { return layout == ALOG_STAMP_HEALTH ? ":::" : "..,"; }
+
+int alog_stamp_read_as(alog_stamp_layout layout, const alog_header_state *state, int32_t utc_offset_s, const uint8_t *p,
+                       size_t n, alog_stamp *out) {
+    civil c = {.year = -1};
+    *out = (alog_stamp){.layout = (uint8_t)layout};
+    if (layout == ALOG_STAMP_NONE || layout >= ALOG_STAMP_COUNT) return 0;
+    size_t at;
+    const size_t kept = state->memo_len;
+    if (state->memo_layout == layout && n >= kept && memcmp(p, state->memo, kept) == 0 &&
+        (n == kept || !alog_is_digit(p[kept]))) { /* 3:4:5 does not know 3:4:56 */
+        at = kept;
+        out->base_ns = state->memo_ns;
+        out->known = 1;
+    } else {
+        at = parse(layout, state, p, n, &c, out);
+        if (!at) return 0;
+        if (at <= sizeof state->memo && !c.has_fraction && !layouts[layout].clock_only) out->text_len = (uint8_t)at;
+    }
+    if (layout != ALOG_STAMP_CTIME) at = fraction(p, n, at, fraction_marks(layout), &c);
+    if (layouts[layout].clock_only && !c.has_fraction) return 0;
+    int32_t offset_s = utc_offset_s;
+    out->len = zone_at(p, n, at, &offset_s, &out->zone);
+    out->ns = out->base_ns == ALOG_NO_TIME ? ALOG_NO_TIME : out->base_ns + c.fraction_ns - offset_s * NS_PER_S;
+    return 1;
+}
+
+void alog_stamp_keep(alog_header_state *state, const uint8_t *p, const alog_stamp *stamp) {
+    if (stamp->known) return;
+    if (stamp->month) {
+        state->month = stamp->month;
+        state->year = stamp->year;
+    }
+    if (!stamp->text_len) return;
+    memcpy(state->memo, p, stamp->text_len);
+    state->memo_len = stamp->text_len;
+    state->memo_layout = stamp->layout;
+    state->memo_ns = stamp->base_ns;
+}
+
+/* ---- epochs ----------------------------------------------------------------------------------------- */
+
+#define EPOCH_S_LIMIT INT64_C(9200000000) /* seconds of the year 2261; and so on, by thousands */
+#define EPOCH_S_FIRST INT64_C(100000000)  /* 1973: smaller numbers are counters and run times */
+
+int64_t alog_epoch_ns(const uint8_t *p, size_t n) {
+    const size_t whole = alog_skip_digits(p, n, 0);
+    if (whole < 9 || whole > 19) return ALOG_NO_TIME;
+    uint64_t value = 0;
+    for (size_t i = 0; i < whole; i++) value = value * 10 + (uint64_t)(p[i] - '0');
+    if (value > INT64_MAX || (int64_t)value < EPOCH_S_FIRST) return ALOG_NO_TIME;
+    civil c = {0};
+    if (fraction(p, n, whole, "...", &c) != n) return ALOG_NO_TIME;
+    int64_t unit = NS_PER_S, limit = EPOCH_S_LIMIT;
+    while (unit > 1 && (int64_t)value >= limit) {
+        unit /= 1000;
+        limit *= 1000;
+    }
+    return (int64_t)value * unit + c.fraction_ns / (NS_PER_S / unit);
+}
+
+static int read_epoch(const uint8_t *p, size_t n, alog_stamp *out) {
+    *out = (alog_stamp){.layout = ALOG_STAMP_EPOCH};
+    const size_t whole = alog_skip_digits(p, n, 0);
+    civil c = {0};
+    if (whole != 10 && whole != 13) return 0;
+    const size_t end = fraction(p, n, whole, "...", &c);
+    out->ns = alog_epoch_ns(p, end);
+    out->len = end;
+    return p[0] == '1' && out->ns != ALOG_NO_TIME;
+}
+
+/* ---- shapes ----------------------------------------------------------------------------------------- */
+
+static alog_stamp_layout shape_of_digits(const uint8_t *p, size_t n) {
+    if (p[4] == '-') return ALOG_STAMP_ISO;
+    if (p[4] == '/') return ALOG_STAMP_SLASH;
+    if (p[2] == '/') return p[5] == '/' ? ALOG_STAMP_SHORT : ALOG_STAMP_CLF;
+    if (p[2] == '-') return alog_is_digit(p[3]) ? ALOG_STAMP_LOGCAT : ALOG_STAMP_DASHED;
+    if (p[2] == '.') return p[5] == '.' ? ALOG_STAMP_GERMAN : ALOG_STAMP_DOTTED;
+    if (p[2] == ' ') return ALOG_STAMP_DAY_FIRST;
+    if (p[2] == ':') return ALOG_STAMP_CLOCK;
+    if (p[6] == ' ') return n > 9 && p[9] == ':' ? ALOG_STAMP_PACKED_D : ALOG_STAMP_PACKED;
+    if (n > 8 && p[8] == '-') return ALOG_STAMP_HEALTH;
+    if (n > 8 && p[8] == ' ') return ALOG_STAMP_KLOG_Y;
+    return ALOG_STAMP_EPOCH;
+}
+
+/* Weekday or month; "Jan  2 03", "Jan 2 2026" and "Jan 2, 2026" differ after the day. */
+static alog_stamp_layout shape_of_name(const uint8_t *p, size_t n) {
+    if (p[3] != ' ') return ALOG_STAMP_NONE;
+    if (alog_is_alpha(p[4])) return ALOG_STAMP_CTIME;
+    size_t at = 4 + (p[4] == ' ');
+    at = alog_skip_digits(p, n, at);
+    if (at < n && p[at] == ',') return ALOG_STAMP_JUL;
+    return n - at > 3 && p[at + 3] == ':' ? ALOG_STAMP_MONTH : ALOG_STAMP_MONTH_Y;
+}
+
+int alog_stamp_read(const alog_header_state *state, int32_t utc_offset_s, const uint8_t *p, size_t n, alog_stamp *out) {
+    if (n < 8) return 0;
+    alog_stamp_layout layout = ALOG_STAMP_NONE;
+    if (alog_is_digit(p[0]))
+        layout = shape_of_digits(p, n);
+    else if (alog_is_alpha(p[0]))
+        layout = shape_of_name(p, n);
+    if (layout == ALOG_STAMP_EPOCH) return read_epoch(p, n, out);
+    return alog_stamp_read_as(layout, state, utc_offset_s, p, n, out);
+}
