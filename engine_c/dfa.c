@@ -1,0 +1,143 @@
+/* dfa.c: loads tables (untrusted: every index is checked) and walks them. A start is tried only where the first two bytes
+ * can begin a match, so that text without candidates is passed over quickly. */
+#include "dfa.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEADER = 36, NONE = 0xffff };
+
+struct alog_dfa {
+    uint32_t states, classes, patterns, max_match;
+    uint32_t start[3];
+    uint8_t class_of[256];
+    uint8_t first[256];   /* a match may begin with this byte */
+    uint8_t pair[65536 / 8]; /* and with these two, or the first alone is one */
+    uint8_t *accepting;   /* per state: any of its four accepts */
+    uint16_t *accept;     /* [states][4] */
+    uint16_t *next;       /* [states][classes] */
+};
+
+/* ---- loading ------------------------------------------------------------------------------------------ */
+
+static uint32_t read32(const uint8_t *p) {
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static int read16s(uint16_t *to, const uint8_t *p, size_t count, uint32_t limit, uint32_t also) {
+    for (size_t i = 0; i < count; i++) {
+        to[i] = (uint16_t)(p[2 * i] | p[2 * i + 1] << 8);
+        if (to[i] >= limit && to[i] != also) return 0;
+    }
+    return 1;
+}
+
+static int read_header(alog_dfa *dfa, const uint8_t *table, size_t len) {
+    if (len < HEADER + 256 || memcmp(table, "ALGD", 4) != 0 || read32(table + 4) != 1) return 0;
+    dfa->states = read32(table + 8);
+    dfa->classes = read32(table + 12);
+    dfa->patterns = read32(table + 16);
+    dfa->max_match = read32(table + 20);
+    if (dfa->states < 1 || dfa->states > 65535 || dfa->classes < 1 || dfa->classes > 256) return 0;
+    if (dfa->patterns < 1 || dfa->patterns >= NONE || dfa->max_match < 1 || dfa->max_match > 65535) return 0;
+    for (unsigned i = 0; i < 3; i++) {
+        dfa->start[i] = read32(table + 24 + 4 * i);
+        if (dfa->start[i] >= dfa->states) return 0;
+    }
+    memcpy(dfa->class_of, table + HEADER, 256);
+    for (unsigned i = 0; i < 256; i++)
+        if (dfa->class_of[i] >= dfa->classes) return 0;
+    return len == HEADER + 256 + (size_t)dfa->states * (8 + 2 * (size_t)dfa->classes);
+}
+
+static uint32_t step(const alog_dfa *dfa, uint32_t state, uint8_t byte) {
+    return dfa->next[(size_t)state * dfa->classes + dfa->class_of[byte]];
+}
+
+static void fill_filters(alog_dfa *dfa) {
+    for (size_t state = 0; state < dfa->states; state++)
+        for (unsigned i = 0; i < 4; i++) dfa->accepting[state] |= dfa->accept[4 * state + i] != NONE;
+    for (unsigned context = 0; context < 3; context++) {
+        for (unsigned one = 0; one < 256; one++) {
+            const uint32_t state = step(dfa, dfa->start[context], (uint8_t)one);
+            if (!state) continue;
+            dfa->first[one] = 1;
+            for (unsigned two = 0; two < 256; two++)
+                if (dfa->accepting[state] || step(dfa, state, (uint8_t)two))
+                    dfa->pair[one << 5 | two >> 3] |= (uint8_t)(1u << (two & 7));
+        }
+    }
+}
+
+alog_dfa *alog_dfa_load(const uint8_t *table, size_t len, alog_status *status) {
+    alog_dfa *dfa = calloc(1, sizeof *dfa);
+    if (!dfa) return *status = ALOG_NOMEM, NULL;
+    *status = ALOG_CORRUPT;
+    if (read_header(dfa, table, len)) {
+        const size_t cells = (size_t)dfa->states * dfa->classes;
+        const uint8_t *accept = table + HEADER + 256, *next = accept + (size_t)8 * dfa->states;
+        dfa->accepting = calloc(dfa->states, 1);
+        dfa->accept = malloc((size_t)8 * dfa->states);
+        dfa->next = malloc(2 * cells);
+        if (!dfa->accepting || !dfa->accept || !dfa->next) {
+            *status = ALOG_NOMEM;
+        } else if (read16s(dfa->accept, accept, (size_t)4 * dfa->states, dfa->patterns, NONE) &&
+                   read16s(dfa->next, next, cells, dfa->states, 0)) {
+            *status = ALOG_OK;
+            fill_filters(dfa);
+            return dfa;
+        }
+    }
+    alog_dfa_free(dfa);
+    return NULL;
+}
+
+void alog_dfa_free(alog_dfa *dfa) {
+    if (!dfa) return;
+    free(dfa->accepting);
+    free(dfa->accept);
+    free(dfa->next);
+    free(dfa);
+}
+
+/* ---- matching ----------------------------------------------------------------------------------------- */
+
+static int is_word(uint8_t c) {
+    return (uint8_t)(c - '0') < 10 || (uint8_t)((c | 0x20) - 'a') < 26 || c == '_';
+}
+
+/* The pattern that matches when a walk in `state` stands before text[at]. */
+static unsigned accepted(const alog_dfa *dfa, uint32_t state, const uint8_t *text, size_t len, size_t at) {
+    const int ends = at == len;
+    const int boundary = is_word(text[at - 1]) != (!ends && is_word(text[at]));
+    return dfa->accept[(size_t)4 * state + (unsigned)(2 * ends + boundary)];
+}
+
+/* Longest match that begins at `begin`. */
+static int match_from(const alog_dfa *dfa, const uint8_t *text, size_t len, size_t begin, size_t *end) {
+    const size_t stop = len - begin < dfa->max_match ? len : begin + dfa->max_match;
+    uint32_t state = dfa->start[begin == 0 ? 0 : is_word(text[begin - 1]) ? 2 : 1];
+    int best = -1;
+    for (size_t at = begin; at < stop;) {
+        state = step(dfa, state, text[at++]);
+        if (!state) break;
+        if (!dfa->accepting[state]) continue;
+        const unsigned pattern = accepted(dfa, state, text, len, at);
+        if (pattern == NONE) continue;
+        best = (int)pattern;
+        *end = at;
+    }
+    return best;
+}
+
+int alog_dfa_find(const alog_dfa *dfa, const uint8_t *text, size_t len, size_t from, size_t *begin, size_t *end) {
+    for (size_t at = from; at < len; at++) {
+        if (!dfa->first[text[at]]) continue;
+        if (at + 1 < len && !(dfa->pair[(size_t)text[at] << 5 | text[at + 1] >> 3] >> (text[at + 1] & 7) & 1)) continue;
+        const int pattern = match_from(dfa, text, len, at, end);
+        if (pattern < 0) continue;
+        *begin = at;
+        return pattern;
+    }
+    return -1;
+}

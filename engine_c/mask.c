@@ -1,0 +1,370 @@
+/* mask.c: the flow of the masker. Text is scanned 64 bytes at a time for white space and for the few bytes without
+ * which no mask can match; tokens without them are hashed where they stand, the others go to mask_match.c.
+ *
+ * Invariant: the text and the tokens are those of alogd/reference/masks.py, and what is cut is cut between tokens. */
+#include "mask.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hash.h"
+#include "mask_match.h"
+#include "mask_scan.h"
+#include "unicode.h"
+
+struct alog_masker {
+    uint32_t builtin;
+    uint64_t seed;
+    size_t user_count, delimiter_count;
+    alog_dfa **user;
+    alog_span *shown;      /* <NAME>, in `bytes` */
+    alog_span *delimiters; /* in `bytes` */
+    uint8_t *bytes;
+};
+
+/* ---- making one --------------------------------------------------------------------------------------- */
+
+static int config_is_valid(const alog_mask_config *config) {
+    if (config->builtin & ~(uint32_t)ALOG_MASK_ALL) return 0;
+    for (size_t i = 0; i < config->user_count; i++)
+        if (config->user_names[i].len == 0 || !alog_is_utf8(config->user_names[i].ptr, config->user_names[i].len)) return 0;
+    for (size_t i = 0; i < config->delimiter_count; i++)
+        if (config->delimiters[i].len == 0 || !alog_is_utf8(config->delimiters[i].ptr, config->delimiters[i].len)) return 0;
+    return 1;
+}
+
+static alog_status copy_config(alog_masker *masker, const alog_mask_config *config) {
+    size_t total = 1;
+    for (size_t i = 0; i < config->user_count; i++) total += config->user_names[i].len + 2;
+    for (size_t i = 0; i < config->delimiter_count; i++) total += config->delimiters[i].len;
+    masker->user = calloc(config->user_count + 1, sizeof *masker->user);
+    masker->shown = calloc(config->user_count + 1, sizeof *masker->shown);
+    masker->delimiters = calloc(config->delimiter_count + 1, sizeof *masker->delimiters);
+    masker->bytes = malloc(total);
+    if (!masker->user || !masker->shown || !masker->delimiters || !masker->bytes) return ALOG_NOMEM;
+    uint8_t *to = masker->bytes;
+    for (size_t i = 0; i < config->user_count; i++) {
+        const alog_span name = config->user_names[i];
+        masker->shown[i] = (alog_span){to, name.len + 2};
+        *to++ = '<';
+        memcpy(to, name.ptr, name.len);
+        to += name.len;
+        *to++ = '>';
+    }
+    for (size_t i = 0; i < config->delimiter_count; i++) {
+        masker->delimiters[i] = (alog_span){to, config->delimiters[i].len};
+        memcpy(to, config->delimiters[i].ptr, config->delimiters[i].len);
+        to += config->delimiters[i].len;
+    }
+    masker->delimiter_count = config->delimiter_count;
+    return ALOG_OK;
+}
+
+alog_masker *alog_masker_new(const alog_mask_config *config, alog_status *status) {
+    if (!config_is_valid(config)) return *status = ALOG_INVALID, NULL;
+    alog_masker *masker = calloc(1, sizeof *masker);
+    if (!masker) return *status = ALOG_NOMEM, NULL;
+    masker->builtin = config->builtin;
+    masker->seed = config->seed;
+    *status = copy_config(masker, config);
+    for (size_t i = 0; *status == ALOG_OK && i < config->user_count; i++) {
+        masker->user[i] = alog_dfa_load(config->user_tables[i].ptr, config->user_tables[i].len, status);
+        if (masker->user[i]) masker->user_count++;
+    }
+    if (*status == ALOG_OK) return masker;
+    alog_masker_free(masker);
+    return NULL;
+}
+
+void alog_masker_free(alog_masker *masker) {
+    if (!masker) return;
+    for (size_t i = 0; i < masker->user_count; i++) alog_dfa_free(masker->user[i]);
+    free(masker->user);
+    free(masker->shown);
+    free(masker->delimiters);
+    free(masker->bytes);
+    free(masker);
+}
+
+/* ---- tokens ------------------------------------------------------------------------------------------- */
+
+/* Where the cut stands. Source and text may be one buffer, when there is nothing left to mask. */
+typedef struct {
+    const uint8_t *source;
+    size_t len;
+    size_t copied;     /* source bytes that are in the text already */
+    size_t text_len;
+    uint32_t masks;
+    uint64_t seed;
+    alog_tokens *out;
+} cutter;
+
+/* Whether a token that ends here in the text fits; at the very end only when nothing follows it. */
+static int fits(const cutter *cut, size_t text_end, size_t source_end) {
+    return text_end < cut->out->text_cap || (text_end == cut->out->text_cap && source_end == cut->len);
+}
+
+static int push(cutter *cut, const uint8_t *token, size_t offset, size_t length, uint8_t flags) {
+    alog_tokens *out = cut->out;
+    if (out->count == out->max_tokens) return 0;
+    const uint32_t i = out->count++;
+    out->hash[i] = alog_hash_inline(token, length, cut->seed);
+    out->offset[i] = (uint32_t)offset;
+    out->length[i] = (uint32_t)length;
+    out->flags[i] = flags;
+    return 1;
+}
+
+/* A token that is taken as it is: it stays in the source for now. */
+static int push_plain(cutter *cut, size_t begin, size_t end, uint8_t flags) {
+    const size_t offset = cut->text_len + (begin - cut->copied);
+    if (!fits(cut, offset + (end - begin), end)) return 0;
+    return push(cut, cut->source + begin, offset, end - begin, flags);
+}
+
+static int append(cutter *cut, const uint8_t *from, size_t len) {
+    if (len > cut->out->text_cap - cut->text_len) return 0;
+    if (cut->out->text + cut->text_len != from) memcpy(cut->out->text + cut->text_len, from, len);
+    cut->text_len += len;
+    return 1;
+}
+
+static int copy_upto(cutter *cut, size_t end) {
+    const size_t from = cut->copied;
+    cut->copied = end;
+    return append(cut, cut->source + from, end - from);
+}
+
+/* Cuts text[begin, end) of the out buffer at Unicode white space and pushes its tokens. */
+static int push_wide(cutter *cut, size_t begin, size_t end, size_t source_end) {
+    const uint8_t *text = cut->out->text;
+    for (size_t i = begin; i <= end;) {
+        const size_t space = i == end ? 1 : text[i] < 0x80 ? 0 : alog_wide_space(text, end, i);
+        if (!space) {
+            i++;
+            continue;
+        }
+        if (i > begin) {
+            if (!fits(cut, i, i == end ? source_end : 0)) return 0;
+            if (!push(cut, text + begin, begin, i - begin, (uint8_t)alog_has_digit(text + begin, i - begin))) return 0;
+        }
+        begin = i += space;
+    }
+    return 1;
+}
+
+/* End of the token that holds source[i]; *wide is set when there are bytes beyond ASCII before it. */
+static size_t token_end(const cutter *cut, size_t i, int *wide) {
+    for (; i < cut->len; i++) {
+        const uint8_t c = cut->source[i];
+        if ((uint8_t)(c - 9) < 5 || (uint8_t)(c - 0x1c) < 5) break;
+        *wide |= c >> 7;
+    }
+    return i;
+}
+
+/* Masks the token at source[begin, *end); a list moves *end on, over white space. */
+static int push_masked(cutter *cut, size_t begin, size_t *end, int wide) {
+    alog_match match;
+    size_t from = begin, offset = 0;
+    int first = 1;
+    while (cut->masks && alog_mask_next(cut->source, cut->len, from, *end, cut->masks, &match)) {
+        from = match.end;
+        if (from > *end) *end = token_end(cut, from, &wide);
+        if (!match.mask) continue;
+        if (!copy_upto(cut, match.begin)) return 0;
+        if (first) offset = cut->text_len - (match.begin - begin);
+        first = 0;
+        const alog_span shown = alog_mask_shown(match.mask);
+        if (!append(cut, shown.ptr, shown.len)) return 0;
+        cut->copied = match.end;
+    }
+    if (first && !wide) return push_plain(cut, begin, *end, (uint8_t)alog_has_digit(cut->source + begin, *end - begin));
+    if (first) offset = cut->text_len + (begin - cut->copied);
+    if (!copy_upto(cut, *end)) return 0;
+    if (wide) return push_wide(cut, offset, cut->text_len, *end);
+    if (!fits(cut, cut->text_len, *end)) return 0;
+    const uint8_t *token = cut->out->text + offset;
+    return push(cut, token, offset, cut->text_len - offset, (uint8_t)alog_has_digit(token, cut->text_len - offset));
+}
+
+/* Whether a token without digits may hold a MAC or a UUID: separators three or five bytes apart. */
+static int may_be_lettered(const uint8_t *p, size_t len) {
+    for (size_t i = 2; i + 14 < len; i++) {
+        if (p[i] != ':' && p[i] != '-') continue;
+        if (p[i] == p[i + 3] || (p[i] == '-' && p[i + 5] == '-')) return 1;
+    }
+    return 0;
+}
+
+static int push_token(cutter *cut, size_t begin, size_t *end, int marked, int wide) {
+    const size_t len = *end - begin;
+    if (!wide && !marked && (len < 17 || !cut->masks || !may_be_lettered(cut->source + begin, len)))
+        return push_plain(cut, begin, *end, 0);
+    return push_masked(cut, begin, end, wide);
+}
+
+static void cut_tokens(cutter *cut) {
+    size_t begin = SIZE_MAX, skip = 0; /* of the token we are in; SIZE_MAX between tokens */
+    int marked = 0, wide = 0, complete = 1;
+    for (size_t base = 0; complete && base < cut->len; base += 64) {
+        const size_t left = cut->len - base;
+        const alog_scan scan =
+            left < 64 ? alog_scan_last(cut->source + base, left) : alog_scan_block(cut->source + base);
+        uint64_t edges = scan.space ^ (scan.space << 1 | (begin == SIZE_MAX));
+        size_t from = 0; /* bit at which the token in work begins in this block */
+        while (edges) {
+            const unsigned bit = (unsigned)__builtin_ctzll(edges);
+            edges &= edges - 1;
+            if (begin == SIZE_MAX) {
+                begin = base + bit;
+                from = bit;
+                marked = wide = 0;
+                continue;
+            }
+            const uint64_t inside = (bit ? ~UINT64_C(0) >> (64 - bit) : 0) & ~UINT64_C(0) << from;
+            marked |= (scan.mark & inside) != 0;
+            wide |= (scan.high & inside) != 0;
+            size_t end = base + bit;
+            if (begin >= skip) {
+                complete = push_token(cut, begin, &end, marked, wide);
+                if (!complete) break;
+                skip = end;
+            }
+            begin = SIZE_MAX;
+        }
+        if (begin != SIZE_MAX) {
+            marked |= (scan.mark >> from) != 0;
+            wide |= (scan.high >> from) != 0;
+        }
+    }
+    if (complete && begin != SIZE_MAX && begin >= skip) {
+        size_t end = cut->len;
+        complete = push_token(cut, begin, &end, marked, wide);
+    }
+    /* the rest of the text: white space, or what a cut leaves of it */
+    alog_tokens *out = cut->out;
+    if (complete && copy_upto(cut, cut->len)) {
+        out->text_len = cut->text_len;
+        return;
+    }
+    out->truncated = 1;
+    out->text_len = out->count ? (size_t)out->offset[out->count - 1] + out->length[out->count - 1] : 0;
+    if (out->text_len > cut->text_len) copy_upto(cut, cut->copied + (out->text_len - cut->text_len));
+}
+
+/* ---- messages ----------------------------------------------------------------------------------------- */
+
+/* The message being masked whole, because users' masks or delimiters make what one token is depend on others. */
+typedef struct {
+    const alog_masker *masker;
+    const uint8_t *message;
+    alog_tokens *out;
+    int overflow;
+} writer;
+
+static void write_bytes(writer *to, const uint8_t *from, size_t len) {
+    const size_t room = to->out->text_cap - to->out->text_len;
+    if (to->overflow) return;
+    to->overflow = len > room;
+    memcpy(to->out->text + to->out->text_len, from, to->overflow ? room : len);
+    to->out->text_len += to->overflow ? room : len;
+}
+
+static void write_builtin(writer *to, size_t begin, size_t end) {
+    const uint32_t masks = to->masker->builtin;
+    alog_match match;
+    size_t copied = begin;
+    for (size_t from = begin; masks && alog_mask_next(to->message, end, from, end, masks, &match); from = match.end) {
+        if (!match.mask) continue;
+        const alog_span shown = alog_mask_shown(match.mask);
+        write_bytes(to, to->message + copied, match.begin - copied);
+        write_bytes(to, shown.ptr, shown.len);
+        copied = match.end;
+    }
+    write_bytes(to, to->message + copied, end - copied);
+}
+
+/* Masks message[begin, end) by the users' masks from `level` on, then by the built-in ones. */
+static void write_masked(writer *to, size_t level, size_t begin, size_t end) {
+    const alog_masker *masker = to->masker;
+    if (level == masker->user_count) {
+        write_builtin(to, begin, end);
+        return;
+    }
+    size_t first, last;
+    while (!to->overflow && alog_dfa_find(masker->user[level], to->message, end, begin, &first, &last) >= 0) {
+        if (first > begin) write_masked(to, level + 1, begin, first);
+        write_bytes(to, masker->shown[level].ptr, masker->shown[level].len);
+        begin = last;
+    }
+    if (begin < end) write_masked(to, level + 1, begin, end);
+}
+
+static int any_user_mask(const alog_masker *masker, const uint8_t *message, size_t len) {
+    size_t begin, end;
+    for (size_t i = 0; i < masker->user_count; i++)
+        if (alog_dfa_find(masker->user[i], message, len, 0, &begin, &end) >= 0) return 1;
+    return 0;
+}
+
+static size_t space_at(const uint8_t *text, size_t len, size_t i) {
+    const uint8_t c = text[i];
+    if (c >= 0x80) return alog_wide_space(text, len, i);
+    return (uint8_t)(c - 9) < 5 || (uint8_t)(c - 0x1c) < 5;
+}
+
+/* str.strip(), in place. */
+static size_t strip(uint8_t *text, size_t len) {
+    size_t begin = 0, end = 0, size;
+    while (begin < len && (size = space_at(text, len, begin)) != 0) begin += size;
+    for (size_t i = begin; i < len; i += size ? size : 1) {
+        size = space_at(text, len, i);
+        if (!size) end = i + 1;
+    }
+    if (begin == len) return 0;
+    memmove(text, text + begin, end - begin);
+    return end - begin;
+}
+
+/* str.replace(delimiter, " "), in place. */
+static size_t blank(uint8_t *text, size_t len, alog_span delimiter) {
+    size_t to = 0;
+    for (size_t i = 0; i < len;) {
+        if (len - i >= delimiter.len && memcmp(text + i, delimiter.ptr, delimiter.len) == 0) {
+            text[to++] = ' ';
+            i += delimiter.len;
+        } else {
+            text[to++] = text[i++];
+        }
+    }
+    return to;
+}
+
+static void mask_whole(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out) {
+    writer to = {masker, message, out, 0};
+    write_masked(&to, 0, 0, len);
+    if (masker->delimiter_count) out->text_len = strip(out->text, out->text_len);
+    for (size_t i = 0; i < masker->delimiter_count; i++)
+        out->text_len = blank(out->text, out->text_len, masker->delimiters[i]);
+    const size_t whole = out->text_len;
+    cutter cut = {out->text, whole, 0, 0, 0, masker->seed, out};
+    cut_tokens(&cut);
+    if (!to.overflow) return;
+    /* the last token may lack its end */
+    if (out->count && (size_t)out->offset[out->count - 1] + out->length[out->count - 1] == whole) out->count--;
+    out->text_len = out->count ? (size_t)out->offset[out->count - 1] + out->length[out->count - 1] : 0;
+    out->truncated = 1;
+}
+
+void alog_mask_tokens(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out) {
+    out->count = 0;
+    out->text_len = 0;
+    out->truncated = 0;
+    if (masker->delimiter_count || (masker->user_count && any_user_mask(masker, message, len))) {
+        mask_whole(masker, message, len, out);
+        return;
+    }
+    cutter cut = {message, len, 0, 0, masker->builtin, masker->seed, out};
+    cut_tokens(&cut);
+}

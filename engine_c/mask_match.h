@@ -1,0 +1,20 @@
+/* mask_match.h: the careful half of the masker: where in a text the next mask matches, as the alternation of
+ * alogd/reference/masks.py finds it. Looks are bounded, nothing is read twice more than a constant number of times. */
+#ifndef ALOG_MASK_MATCH_H
+#define ALOG_MASK_MATCH_H
+
+#include "alog.h"
+
+typedef struct {
+    size_t begin, end;
+    uint32_t mask; /* ALOG_MASK_*, or 0 for text that is kept as it is (main.c:12) */
+} alog_match;
+
+/* The first match that begins in [from, stop); 0 when none. It may end behind `stop`, never behind `len`.
+ * Looking back sees the bytes before `from`. */
+int alog_mask_next(const uint8_t *text, size_t len, size_t from, size_t stop, uint32_t masks, alog_match *match);
+
+/* <IP> for ALOG_MASK_IP and so on. */
+alog_span alog_mask_shown(uint32_t mask);
+
+#endif
