@@ -131,6 +131,7 @@ class Alerts(Strict, frozen=True, kw_only=True):
     """One thing to set: how many alerts a day, over all streams, a person can bear."""
 
     budget: str = "5/day"  # "5/day", "1/hour", "2/week"
+    max_share: Annotated[float, Meta(gt=0, le=1)] = 0.02  # of a stream's windows that may alert, whatever the budget
     resolve_after: Annotated[float, Meta(ge=1, le=2_592_000, extra=_DURATION)] = 900.0  # log time without an odd window
     join_within: Annotated[float, Meta(ge=0, le=2_592_000, extra=_DURATION)] = (
         120.0  # odd windows this close: one incident

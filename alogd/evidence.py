@@ -168,7 +168,7 @@ def _reasons(templates: Sequence[TemplateEvidence], severity: int, phrase: str) 
     if new:
         sentences.append(f"never seen before: {_quote(new[0].text)}" + (f" and {len(new) - 1} more" if new[1:] else ""))
     for template in templates:
-        if template.is_new:
+        if template.is_new or not _differs(template):
             continue
         text, seen, usual = _quote(template.text), _number(template.seen), _number(template.expected)
         if template.seen > template.expected:
@@ -182,6 +182,11 @@ def _reasons(templates: Sequence[TemplateEvidence], severity: int, phrase: str) 
     elif severity >= 60:
         sentences.append(f"its worst line has severity {severity}")
     return sentences
+
+
+def _differs(template: TemplateEvidence) -> bool:
+    """Whether the count itself is worth a sentence; where only the order is odd it is not."""
+    return abs(template.seen - template.expected) >= max(1.0, 0.25 * template.expected)
 
 
 def _quote(text: str) -> str:

@@ -57,6 +57,7 @@ class Judge:
         self.weights = weights
         self.warmup = alerts.warmup_windows
         self.budget_per_day = budget_per_day
+        self.max_share = alerts.max_share
         self.calibrators = {name: Calibrator() for name in detectors}
         self.fusion = Calibrator()  # of `fused`: detectors that agree are rarer than either alone
         self.decision = Calibrator()  # of the ranking by which windows become alerts
@@ -80,8 +81,13 @@ class Judge:
     @property
     def windows_per_day(self) -> float:
         """Measured in log time."""
-        windows, days, _ = self.rate
-        return windows / days if days > 1e-6 else UNTIMED_PER_DAY
+        windows, days, _ = self.rate.tolist()
+        return float(windows / days) if days > 1e-6 else UNTIMED_PER_DAY
+
+    @property
+    def largest_share(self) -> float:
+        """Windows rarer than this are odd: the budget over the rate, and never so many that a slow log drowns."""
+        return min(self.max_share, self.budget_per_day * exp(self.gain) / self.windows_per_day)
 
     @property
     def warmup_ratio(self) -> float:
@@ -95,7 +101,7 @@ class Judge:
         fused = np.sqrt(np.sum([value * value for value in decades.values()], axis=0))
         rare = rarity(self.fusion.tail(fused))
         severity = window_severity(windows.severity, windows.start)
-        expected_per_day = self.decision.tail(self._ranking(rare, severity)) * self.windows_per_day
+        share = self.decision.tail(self._ranking(rare, severity))
         return Verdict(
             windows=windows,
             scores=scores,
@@ -105,7 +111,7 @@ class Judge:
             anomaly=anomaly(rare),
             severity=severity,
             risk=risk(anomaly(rare), severity, self.weights),
-            odd=np.asarray((expected_per_day <= self.budget_per_day * exp(self.gain)) & (self.seen >= self.warmup)),
+            odd=np.asarray((share <= self.largest_share) & (self.seen >= self.warmup)),
         )
 
     def _score(self, name: str, windows: WindowBatch) -> F64:

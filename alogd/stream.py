@@ -17,7 +17,7 @@ import numpy as np
 from alogd import registry, severity
 from alogd.config import Alerts, DetectorOptions, Risk, StreamOptions
 from alogd.detectors.base import Detector
-from alogd.engine import Engine, EngineConfig
+from alogd.engine import Engine, EngineConfig, fingerprint
 from alogd.event import NO_TIME, Alert, Batch, Template, WindowBatch
 from alogd.evidence import Reader, gather
 from alogd.incidents import Finding, Incidents

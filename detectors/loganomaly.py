@@ -152,16 +152,17 @@ class LogAnomaly:
             return []
         best = z[mine].max(axis=0)
         total = float((best**2).sum()) or 1.0
+        slots = windows.slot[windows.start[index] : windows.start[index + 1]].astype(np.int64)
         found = []
         for feature in np.argsort(-best, kind="stable")[:5]:
             if best[feature] <= 0:
                 break
             at = mine[int(np.argmax(z[mine, feature]))]
-            unit = self.idf[feature] / self.options.lines
-            expected = self.sums[group[at], feature] / max(self.weight[group[at], feature], 1e-300) / unit
+            usual = self.sums[group[at], feature] / max(self.weight[group[at], feature], 1e-300) / self.idf[feature]
+            share = float(best[feature] ** 2 / total)
             for slot, after in self._slots(int(feature), chunks, int(at)):
-                share = float(best[feature] ** 2 / total)
-                found.append(Contribution(slot, float(vectors[at, feature] / unit), float(expected), share, after))
+                seen = float(_occurrences(slots, slot, after))
+                found.append(Contribution(slot, seen, float(usual * len(slots)), share, after))
         return found
 
     def _slots(self, feature: int, chunks: Chunks, at: int) -> list[tuple[int, int | None]]:
@@ -279,6 +280,12 @@ def _is_refresh(learned: int) -> bool:
     while learned > FIRST_REFRESH and learned % 4 == 0:
         learned //= 4
     return learned == FIRST_REFRESH
+
+
+def _occurrences(slots: I64, slot: int, after: int | None) -> int:
+    if after is None:
+        return int((slots == slot).sum())
+    return int(((slots[1:] == slot) & (slots[:-1] == after)).sum())
 
 
 def _split(term: int) -> tuple[int, int | None]:
