@@ -17,12 +17,13 @@ def show_alert(alert: Alert, color: bool) -> None:
         print(line)
 
 
-def lines_of(alert: Alert, color: bool) -> Iterator[str]:
-    """The alert's layout, line by line; text of logs is made safe."""
+def lines_of(alert: Alert, color: bool, *, incident: bool = True) -> Iterator[str]:
+    """The alert's layout, line by line, or that of one window told as an alert; text of logs is made safe."""
     badge = paint(f" {alert.level} ", level_style(alert.level), color)
     yield f"{badge} {paint(safe(alert.title), 'bold', color)}"
-    yield f"  {_state(alert)}"
-    yield paint(f"  stream {safe(alert.stream)}{_key(alert)}   id {alert.id}", "dim", color)
+    yield f"  {_state(alert) if incident else _window(alert)}"
+    name = f"   id {alert.id}" if incident else ""
+    yield paint(f"  stream {safe(alert.stream)}{_key(alert)}{name}", "dim", color)
     yield ""
     yield f"  risk {alert.risk:.0f} = anomaly {alert.anomaly:.0f} with severity {alert.severity:.0f}"
     for name, share in sorted(alert.detectors.items(), key=lambda item: -item[1]):
@@ -51,6 +52,11 @@ def _state(alert: Alert) -> str:
     return f"{times}; {alert.windows} odd window{'s' * (alert.windows != 1)} of {alert.lines_seen} lines"
 
 
+def _window(alert: Alert) -> str:
+    count = f"{alert.lines_seen} line{'s' * (alert.lines_seen != 1)}"
+    return f"a window of {count}, {time_text(alert.opened_ns)} to {time_text(alert.updated_ns)}"
+
+
 def _key(alert: Alert) -> str:
     return f"   {safe(alert.key)}" if alert.key else ""
 
@@ -77,11 +83,12 @@ def _count(number: float) -> str:
 
 def _evidence(lines: Sequence[EvidenceLine], color: bool) -> Iterator[str]:
     source = None
+    wide = max(len(str(line.offset)) for line in lines)
     for line in lines:
         if line.source != source:
             source = line.source
-            yield paint(f"    {safe(source)}:{line.offset}", "dim", color)
-        mark, style = ("> ", "") if line.marked else ("  ", "dim")
+            yield paint(f"    {safe(source)}, at byte", "dim", color)
+        place, style = (f"{line.offset:>{wide}} > ", "") if line.marked else (f"{line.offset:>{wide}}   ", "dim")
         for row in line.text.split("\n"):
-            yield f"    {paint(mark + safe(row), style, color)}"
-            mark = "  "
+            yield f"    {paint(place + safe(row), style, color)}"
+            place = " " * len(place)

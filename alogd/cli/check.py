@@ -84,12 +84,12 @@ def _what(stream: StreamOptions) -> str:
 
 
 def _look_at_files(collector: dict[str, Any], taken: tuple[str, ...], reads: Reads) -> None:
-    from alogd.collectors.globs import Walk, is_rotated
+    from alogd.collectors.globs import Walk
 
     excludes = [*collector.get("exclude", ()), *taken]
     walk = Walk(collector["include"], excludes, collector.get("follow_symlinks", True))
     for path, found in walk.run().items():
-        if is_rotated(os.path.basename(path)) and not collector.get("rotated") and not found.explicit:
+        if found.rotated and not collector.get("rotated"):
             continue
         _look_at(path, collector.get("binary", False), reads)
     if not walk.complete:

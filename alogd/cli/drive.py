@@ -36,12 +36,11 @@ def choose(config_path: str | None, stream: str | None, paths: Sequence[str]) ->
 
 
 def _owner(config: Config, paths: Sequence[str]) -> StreamOptions | None:
-    from alogd.collectors.globs import Walk, is_rotated
+    from alogd.collectors.globs import Walk, unrotated
 
-    path = os.path.abspath(paths[0]) if paths else ""
-    names = [path]
-    while is_rotated(os.path.basename(names[-1])) and "." in os.path.basename(names[-1]):
-        names.append(names[-1].rpartition(".")[0])
+    folder, name = os.path.split(os.path.abspath(paths[0]))
+    before = unrotated(name)
+    names = [os.path.join(folder, one) for one in (name, before) if one]
     for options in config.streams:
         for collector in options.collect:
             include = collector.get("include", ()) if collector["kind"] == "file" else ()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from typing import Any
 
 from alogd import alert_json
 from alogd.cli.drive import Drive, choose, with_windows
@@ -86,18 +87,23 @@ def _show(drive: Drive, moments: list[Alert], args: argparse.Namespace) -> None:
 def _summary(drive: Drive, moments: list[Alert], seconds: float) -> None:
     """What was read and how the alerts compare with the budget, on standard error."""
     status = drive.stream.status()
-    days = status["windows"] / status["windows_per_day"] if status["windows"] else 0.0
     alerts = len({alert.id for alert in moments})
-    rate = f"{alerts / days:.2g} a day over {days:.1f} days of log" if days >= 1 else f"in {24 * days:.1f} hours of log"
     held = status["suppressed_incidents"]
     for line in (
         "",
-        f"{drive.lines:,} lines ({drive.bytes / 1e6:,.1f} MB) in {seconds:.2f} s, {drive.lines / seconds:,.0f} a second",
+        f"{drive.lines:,} lines ({drive.bytes / 1e6:,.1f} MB), {seconds:.2f} s: {drive.lines / seconds:,.0f} a second",
         f"{status['templates']:,} templates, {status['windows']:,} windows",
-        f"{alerts} alert{'s' * (alerts != 1)}, {rate}; budget {drive.budget_per_day:.2g} a day"
+        f"{alerts} alert{'s' * (alerts != 1)} {_rate(drive, status, alerts)}; budget {drive.budget_per_day:.2g} a day"
         + (f", {held} held back over it" if held else ""),
     ):
         print(line, file=sys.stderr)
     if status["warmup"] < 1:
         need = drive.stream.alerts.warmup_windows
         print(f"still learning: {status['windows']} of the {need} windows before the first alert", file=sys.stderr)
+
+
+def _rate(drive: Drive, status: dict[str, Any], alerts: int) -> str:
+    if drive.stream.watermark_ns is None or not status["windows"]:
+        return "from lines that carry no time"
+    days = status["windows"] / status["windows_per_day"]
+    return f"in {24 * days:.1f} hours of log" if days < 1 else f"in {days:.1f} days of log, {alerts / days:.2g} a day"

@@ -11,16 +11,8 @@ Stop it with Ctrl-C or SIGTERM: it saves what it has learned and goes on from th
 from __future__ import annotations
 
 import argparse
-import hashlib
-import os
-from pathlib import Path
 
-import msgspec
-
-from alogd.cli.drive import single_stream
-from alogd.cli.failures import Usage
-from alogd.cli.settings import add_config, require_config
-from alogd.config import Config, Http, State, StreamOptions
+from alogd.cli.settings import add_config
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,110 @@
+"""How a line, a file or an alert is understood, and why.
+
+  alogd explain 'kernel: Out of memory: Killed process 4242 (mysqld)'
+  alogd explain 'sshd[7]: error: kex' --learn auth.log     against what auth.log teaches
+  alogd explain app.log                                    formats, templates, the oddest windows and why
+  alogd explain 3f2a9c0001                                 an alert the daemon raised, with all its evidence
+  journalctl -n 1000 | alogd explain -
+
+A line is held against what a daemon has learned (--state, or the configuration's state directory), or against the
+files given with --learn. Nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+
+from alogd.cli.drive import Drive, choose
+from alogd.cli.explain_file import explain_file
+from alogd.cli.explain_line import explain_line
+from alogd.cli.failures import OK, Failed, Usage
+from alogd.cli.inputs import Input, open_all
+from alogd.cli.output import add_output
+from alogd.cli.settings import add_state, config_or_default
+from alogd.config import Config, StreamOptions
+from alogd.state import Reader, StateUnusable
+
+_ALERT_ID = re.compile(r"[0-9a-f]{4,32}\Z")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of `alogd explain`."""
+    parser.add_argument("what", help="a line, a file, an alert's id (or how it begins), or - for standard input")
+    parser.add_argument("--as", dest="kind", choices=("line", "file", "alert"), help="when it could be taken otherwise")
+    parser.add_argument("--learn", nargs="+", metavar="FILE", default=[], help="a line: learn from these files first")
+    parser.add_argument("--stream", metavar="NAME", help="as this stream of the configuration")
+    add_state(parser)
+    add_output(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Find out what it is, then explain it."""
+    kind = args.kind or _kind(args)
+    if kind == "alert":
+        return _alert(args)
+    if kind == "file":
+        config, options = choose(args.config, args.stream, [args.what])
+        explain_file(Drive(config, options, [Input(args.what)]), args)
+        return OK
+    line = args.what.rstrip("\n").encode("utf-8", "surrogateescape")
+    explain_line(line, args, _learned(args))
+    return OK
+
+
+def _kind(args: argparse.Namespace) -> str:
+    if args.what == "-" or os.path.isfile(args.what):
+        return "file"
+    if os.path.isdir(args.what):
+        raise Usage(f"{args.what} is a directory; name a file in it")
+    if _ALERT_ID.match(args.what):
+        return "alert"
+    return "line"
+
+
+def _alert(args: argparse.Namespace) -> int:
+    from alogd.cli.alerts import find_alert, print_alerts
+    from alogd.cli.settings import open_state
+
+    args.action = "show"
+    with open_state(args) as reader:
+        return print_alerts([find_alert(reader, args.what)], args)
+
+
+def _learned(args: argparse.Namespace) -> list[Drive]:
+    """Streams that have learned something, one for each that the line could belong to."""
+    if args.learn:
+        drive = Drive(*choose(args.config, args.stream, args.learn), open_all(args.learn))
+        for _ in drive.run():
+            continue
+        return [drive]
+    config = config_or_default(args.config)
+    directory = args.state or (config.state.directory if config else None)
+    if directory is None:
+        return []
+    try:
+        return _from_state(directory, config, args.stream)
+    except StateUnusable:
+        if args.state:
+            raise
+        return []  # the daemon has not run yet: there is nothing to hold the line against
+
+
+def _from_state(directory: str, config: Config | None, name: str | None) -> list[Drive]:
+    reader = Reader.open(directory)
+    try:
+        saved = {stream: reader.parts(stream) for stream in reader.streams() if name in (None, stream)}
+    finally:
+        reader.close()
+    drives = []
+    for stream, parts in saved.items():
+        known = [options for options in config.streams if options.name == stream] if config else []
+        options = known[0] if known else StreamOptions(name=stream, collect=())
+        drive = Drive(config or Config(streams=(options,)), options, [])
+        try:
+            drive.stream.load(parts)
+        except ValueError as error:
+            raise Failed(f'stream "{stream}" learned under another configuration: {error}') from None
+        drives.append(drive)
+    return drives
