@@ -21,7 +21,7 @@ _ALONE = rb"(?<![0-9A-Za-z])", rb"(?![0-9A-Za-z])"
 _UUID = _ALONE[0] + _HEX + rb"{8}(?:-" + _HEX + rb"{4}){3}-" + _HEX + rb"{12}" + _ALONE[1]
 
 # Six octets, all joined by ':' or all by '-'.
-_MAC = rb"(?<![\w:-])" + _HEX + rb"{2}(?:(?::" + _HEX + rb"{2}){5}|(?:-" + _HEX + rb"{2}){5})(?![\w:-])"
+_MAC = rb"(?<![\w:-])" + _HEX + rb"{2}(?:(?::" + _HEX + rb"{2}){5}|(?:-" + _HEX + rb"{2}){5})(?!\w|[:-]\w)"
 
 # One address or a comma-joined list of them (X-Forwarded-For); /10.0.0.1:80, 10.0.0.1:80, 10.0.0.0/8.
 _IP4 = rb"(?:[0-9]{1,3}\.){3}[0-9]{1,3}"
