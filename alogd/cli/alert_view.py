@@ -71,10 +71,10 @@ def _template(template: TemplateEvidence, color: bool) -> Iterator[str]:
     new = paint("new ", "yellow", color) if template.is_new else ""
     yield f"    {bar(template.share)} {template.share:4.0%}  {new}{safe(template.text)}"
     yield paint(f"{'':22}seen {_count(template.seen)}, expected {_count(template.expected)}", "dim", color)
-    if template.nearest:
+    if template.nearest and len(template.difference) <= 0.6 * len(template.nearest.split()):
         yield paint(f"{'':22}nearest known: {safe(template.nearest)}", "dim", color)
-    for there, here in template.difference:
-        yield f"{'':22}{paint('- ' + safe(there), 'red', color)}  {paint('+ ' + safe(here), 'green', color)}"
+        for there, here in template.difference:
+            yield f"{'':22}{paint('- ' + safe(there), 'red', color)}  {paint('+ ' + safe(here), 'green', color)}"
 
 
 def _count(number: float) -> str:

@@ -34,9 +34,10 @@ _LEVELS = {"CRITICAL": "alarm", "HIGH": "red", "MEDIUM": "yellow", "LOW": "cyan"
 _NUMBERS = (int, float)
 
 
-def add_output(parser: argparse.ArgumentParser, *, flag: str = "--output") -> None:
+def add_output(parser: argparse.ArgumentParser) -> None:
     """The flags every command that prints data has."""
-    parser.add_argument("-o", flag, dest="output", choices=("table", "json", "jsonl"), default="table", help="(table)")
+    forms = ("table", "json", "jsonl")
+    parser.add_argument("-o", "--output", "--format", choices=forms, default="table", help="(table)")
     parser.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR, or not a terminal)")
 
 

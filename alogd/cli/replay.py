@@ -37,7 +37,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", metavar="RATE", help='alerts to bear, "5/day" (the configuration\'s share)')
     parser.add_argument("--window", metavar="W", help='"50/25" lines, "60s" of log time, "session:2m"')
     parser.add_argument("--key", metavar="KEY", help="program, source, host, pid, none, field:NAME, mask:NAME")
-    parser.add_argument("--format", dest="output", choices=("table", "json", "jsonl"), help="the same as --output")
     add_output(parser)
 
 
