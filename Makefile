@@ -37,7 +37,7 @@ lint: dev ## style of Python, C, configuration and prose
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run -Werror $(C)
 	$(BIN)/codespell
-	$(BIN)/validate-pyproject -q pyproject.toml
+	@$(BIN)/validate-pyproject pyproject.toml
 
 types: dev ## mypy --strict
 	$(BIN)/mypy
@@ -71,15 +71,15 @@ $(BIN)/python:
 
 # The daemon and the engine. setuptools stays in .venv, so that C changes are compiled without asking an index.
 $(VENV)/run.stamp: pyproject.toml setup.py | $(BIN)/python
-	@echo "installing alogd into $(VENV) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check "setuptools>=77" wheel
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -e .
+	@echo "installing alogd into $(VENV), half a minute the first time ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check "setuptools>=77" wheel
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml setup.py | $(BIN)/python
 	@echo "installing alogd and its tools into $(VENV) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check "setuptools>=77" wheel
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -e ".[dev]"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check "setuptools>=77" wheel
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation -e ".[dev]"
 	@touch $@ $(VENV)/run.stamp
 
 $(VENV)/engine.stamp: $(C) setup.py | $(BIN)/python
