@@ -1,10 +1,14 @@
 """What engine_c/pymodule.c offers; alogd.engine and alogd.windows are the faces to use."""
 
-from typing import Self
+from typing import Any, Self
 
+from numpy.typing import NDArray
 from typing_extensions import Buffer
 
+_Array = NDArray[Any]
+
 def fingerprint(text: Buffer, /) -> int: ...
+def snapshot_seal(payload: Buffer, /) -> bytes: ...
 def snapshot_meta(data: Buffer, /) -> bytes: ...
 
 # slot, id, text, fingerprint, count, first text
@@ -83,30 +87,30 @@ class Windows:
     def push(
         self,
         source: int,
-        key: Buffer,
-        timestamp_ns: Buffer,
-        slot: Buffer,
-        severity: Buffer,
-        is_new: Buffer,
-        offset: Buffer,
-        length: Buffer,
+        key: _Array,
+        timestamp_ns: _Array,
+        slot: _Array,
+        severity: _Array,
+        is_new: _Array,
+        offset: _Array,
+        length: _Array,
         /,
     ) -> tuple[int, int]: ...
     def take(
         self,
-        start: Buffer,
-        key: Buffer,
-        group: Buffer,
-        fresh: Buffer,
-        reason: Buffer,
-        closed_ns: Buffer,
-        slot: Buffer,
-        severity: Buffer,
-        is_new: Buffer,
-        source: Buffer,
-        offset: Buffer,
-        length: Buffer,
-        timestamp_ns: Buffer,
+        start: _Array,
+        key: _Array,
+        group: _Array,
+        fresh: _Array,
+        reason: _Array,
+        closed_ns: _Array,
+        slot: _Array,
+        severity: _Array,
+        is_new: _Array,
+        source: _Array,
+        offset: _Array,
+        length: _Array,
+        timestamp_ns: _Array,
         /,
     ) -> None: ...
     def tick(self, watermark_ns: int, /) -> tuple[int, int]: ...
