@@ -26,7 +26,7 @@ from alogd.config_decode import Decoder, Rule
 from alogd.config_scalar import nearest
 from alogd.config_yaml import MAX_BYTES, ConfigError, Mark, Problem, YamlError, parse
 
-__all__ = ["SEARCH", "ConfigError", "Loaded", "find_config", "load", "load_config"]
+__all__ = ["SEARCH", "ConfigError", "Loaded", "check_listen", "find_config", "load", "load_config"]
 
 SEARCH = ("configs/alogd.yaml", "/etc/alogd/alogd.yaml")  # where a configuration is looked for when none is named
 _RECORD_KEYS = ("source", "program", "host", "pid", "none")
@@ -134,9 +134,9 @@ def _windows(options: WindowOptions) -> Findings:
 def _stream(options: StreamOptions) -> Findings:
     key = options.windows.key
     if isinstance(key, dict) and (name := key.get("mask")):
-        known = [*options.engine.masks, *(mask.name for mask in options.engine.user_masks)]
-        if name.lower() not in map(str.lower, known):
-            yield "windows.key.mask", f'no mask named "{name}" in this stream; {nearest(name, known)}'
+        known = [mask.name for mask in options.engine.user_masks]
+        if name not in known:
+            yield "windows.key.mask", f'no mask named "{name}" in engine.user_masks; {nearest(name, known)}'
 
 
 def _alerts(options: Alerts) -> Findings:
@@ -155,10 +155,17 @@ def _risk(options: Risk) -> Findings:
         yield "", "anomaly_weight and severity_weight have to add up to 1, so that risk is 0 to 100"
 
 
-def _http(options: Http) -> Findings:
-    match = _LISTEN.match(options.listen)
+def check_listen(address: str) -> str | None:
+    """What is wrong with an address to listen on; None when nothing is."""
+    match = _LISTEN.match(address)
     if not match or int(match[2]) > 65535:
-        yield "listen", f"{options.listen!r} is not HOST:PORT (port 0 to 65535)"
+        return f"{address!r} is not HOST:PORT (port 0 to 65535)"
+    return None
+
+
+def _http(options: Http) -> Findings:
+    if message := check_listen(options.listen):
+        yield "listen", message
 
 
 def _config(config: Config) -> Findings:

@@ -42,7 +42,7 @@ class Problem:
         return place + (f"{self.path}: " if self.path else "") + self.message
 
 
-class ConfigError(Exception):
+class ConfigError(ValueError):
     """A configuration that cannot be used, with everything that is wrong with it."""
 
     def __init__(self, name: str, problems: list[Problem]) -> None:

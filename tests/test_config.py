@@ -90,7 +90,7 @@ def test_the_least_configuration_takes_every_default() -> None:
         (good(stream="    engine: 7"), "4:13: streams[0].engine: expected a mapping, not '7'"),
         (good(stream="    windows: {size: 10, stride: 11}"), "streams[0].windows.stride: 11 is larger than size 10"),
         (good(stream="    windows: {key: porgram}"), 'did you mean "program"?'),
-        (good(stream="    windows: {key: {mask: blk}}"), 'windows.key.mask: no mask named "blk" in this stream'),
+        (good(stream="    windows: {key: {mask: blk}}"), 'windows.key.mask: no mask named "blk" in engine.user_masks'),
         (good(stream="    windows: {key: {mask: ip, field: x}}"), "expected {field: NAME} or {mask: NAME}"),
         (good(stream="    windows: {kind: session, key: none}"), "need a key that tells sessions apart"),
         (good(stream="    windows: {max_age: 0}"), "windows.max_age: 0 is out of range: 100ms to 7d"),

@@ -11,8 +11,19 @@ Stop it with Ctrl-C or SIGTERM: it saves what it has learned and goes on from th
 from __future__ import annotations
 
 import argparse
+import asyncio
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from alogd.cli.settings import add_config
+from msgspec.structs import replace
+
+from alogd.cli.failures import Usage
+from alogd.cli.settings import add_config, require_config, single_stream
+from alogd.config import Config
+from alogd.config_load import check_listen, load_config
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,3 +34,55 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="read what is there, then stop")
     parser.add_argument("--from-beginning", action="store_true", help="read files whole that were there before")
     parser.add_argument("--listen", metavar="HOST:PORT", help="metrics, health and API")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Until it is told to stop, or the files named are read (`--once`)."""
+    if args.listen and (message := check_listen(args.listen)):
+        raise Usage(f"--listen: {message}")
+    if args.file and args.config:
+        raise Usage("name files, or a configuration, not both")
+    from alogd.daemon import run
+
+    if args.file:
+        config = _with_flags(_for_files(args.file), args)
+        return asyncio.run(run(config, config_path=None, once=args.once))
+    loaded = require_config(args.config)
+    return asyncio.run(
+        run(
+            _with_flags(loaded.config, args),
+            config_path=loaded.name,
+            once=args.once,
+            reload=lambda: _with_flags(load_config(Path(loaded.name)), args),
+        )
+    )
+
+
+def _for_files(paths: list[str]) -> Config:
+    for path in paths:
+        os.stat(path)  # a file that is misspelt is better said now than waited for
+    config = single_stream(paths)
+    return replace(config, state=replace(config.state, directory=str(_own_state(paths))))
+
+
+def _own_state(paths: list[str]) -> Path:
+    """A state directory for these files, so that naming them again goes on where it stopped."""
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    name = hashlib.sha256("\0".join(sorted(map(os.path.abspath, paths))).encode("utf-8", "surrogateescape")).hexdigest()
+    return Path(base, "alogd", f"files-{name[:12]}")
+
+
+def _with_flags(config: Config, args: argparse.Namespace) -> Config:
+    """What the command line says goes before what the file says."""
+    if args.state_dir:
+        config = replace(config, state=replace(config.state, directory=args.state_dir))
+    if args.listen:
+        config = replace(config, http=replace(config.http, listen=args.listen))
+    if args.from_beginning:
+        streams = [replace(stream, collect=tuple(map(_whole, stream.collect))) for stream in config.streams]
+        config = replace(config, streams=tuple(streams))
+    return config
+
+
+def _whole(collector: Mapping[str, Any]) -> dict[str, Any]:
+    return {**collector, "start": "beginning"} if collector["kind"] == "file" else dict(collector)

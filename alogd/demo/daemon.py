@@ -64,7 +64,7 @@ class Daemon:
                 found = msgspec.json.decode(reply.read(1 << 20))
         except (URLError, OSError, ValueError):
             return []
-        return list(found if isinstance(found, list) else found.get("streams", []))
+        return list(found["streams"])
 
     def stop(self) -> None:
         """As an operator would; no longer than ten seconds."""

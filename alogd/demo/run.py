@@ -12,6 +12,7 @@ from alogd.cli.failures import Failed
 from alogd.cli.output import paint
 from alogd.demo.daemon import BUDGET, Daemon
 from alogd.demo.score import Score, Tail
+from alogd.demo.shop import FILES
 from alogd.demo.show import Facts, Live, Plain, tally
 from alogd.demo.stage import HISTORY, SPEED, Stage
 
@@ -59,7 +60,7 @@ def _introduce(folder: Path, seed: int, color: bool) -> None:
 def _learn(stage: Stage, daemon: Daemon, facts: Facts, show: Live | Plain) -> None:
     """Until the daemon has read the history."""
     limit = time.monotonic() + START_LIMIT
-    while facts.lines < stage.lines:
+    while facts.lines < stage.lines - 2 * len(FILES):  # the last line of a file waits for the next one
         if time.monotonic() > limit:
             raise Failed(f"the daemon read {facts.lines:,} of {stage.lines:,} lines in {START_LIMIT:.0f} s")
         time.sleep(STEP)
@@ -88,6 +89,6 @@ def _perform(stage: Stage, daemon: Daemon, score: Score, facts: Facts, show: Liv
 def _ask(daemon: Daemon, facts: Facts) -> None:
     if failure := daemon.failure():
         raise Failed(failure)
-    if streams := daemon.streams():
-        facts.lines = sum(int(stream["engine"]["lines"]) for stream in streams)
-        facts.templates = sum(int(stream["templates"]) for stream in streams)
+    if cores := [stream["core"] for stream in daemon.streams() if stream["core"]]:
+        facts.lines = sum(int(core["engine"]["lines"]) for core in cores)
+        facts.templates = sum(int(core["templates"]) for core in cores)
