@@ -10,11 +10,12 @@ import json
 import secrets
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from alogd import _engine
+from alogd import _engine, drain3_snapshot, drain_state
 from alogd.engine_config import KEYS, MASKS, EngineConfig, Explanation, differing, header_number
 from alogd.event import Batch, Template
 
@@ -158,7 +159,10 @@ class Engine:
 
     def save(self) -> bytes:
         """Everything learned and where each source resumes: the same bytes for the same input, however it was cut."""
-        return self._raw.save(json.dumps(self.config.meaning(), sort_keys=True).encode())
+        return self._raw.save(self._meta())
+
+    def _meta(self) -> bytes:
+        return json.dumps(self.config.meaning(), sort_keys=True).encode()
 
     @classmethod
     def load(cls, data: bytes, config: EngineConfig | None = None) -> Self:
@@ -175,6 +179,31 @@ class Engine:
         loaded.config = config
         loaded._start(data)
         return loaded
+
+    def load_drain3(self, path: str | Path) -> None:
+        """Take over what Drain3 has learned (its snapshot, plain or compressed), instead of what was learned here.
+
+        Counters begin anew, sources are forgotten. Raises ValueError and changes nothing when the file is no such
+        snapshot, or its tree has another depth, or it holds more than max_clusters.
+        """
+        state = drain3_snapshot.read(path, self.config.depth)
+        payload = drain_state.pack(state, self.config.depth, self._meta(), self._raw.seed)
+        self._start(_engine.snapshot_seal(payload))
+
+    def save_drain3(self, path: str | Path, *, compressed: bool = False) -> None:
+        """Write what was learned as a snapshot that Drain3 0.9.11 loads (compressed: as its default setting asks)."""
+        config = self.config
+        settings = {
+            "log_cluster_depth": config.depth,
+            "max_node_depth": config.depth - 2,
+            "sim_th": config.sim_th,
+            "max_children": config.max_children,
+            "max_clusters": config.max_clusters,
+            "extra_delimiters": list(config.extra_delimiters),
+            "parametrize_numeric_tokens": config.parametrize_numeric_tokens,
+        }
+        state = drain_state.unpack(self._raw.save(b""), config.depth)
+        drain3_snapshot.write(path, state, settings, compressed)
 
 
 def fingerprint(text: str | bytes) -> str:

@@ -2,6 +2,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stdlib.h>
+
 #include "engine.h"
 #include "hash.h"
 
@@ -31,8 +33,24 @@ static PyObject *module_snapshot_meta(PyObject *module, PyObject *data) {
     return result;
 }
 
+static PyObject *module_snapshot_seal(PyObject *module, PyObject *payload) {
+    (void)module;
+    Py_buffer view;
+    if (PyObject_GetBuffer(payload, &view, PyBUF_SIMPLE) != 0) return NULL;
+    alog_output out = {0};
+    alog_snapshot_begin(&out);
+    alog_put_bytes(&out, view.buf, (size_t)view.len);
+    alog_snapshot_end(&out);
+    PyBuffer_Release(&view);
+    PyObject *result =
+        out.failed ? PyErr_NoMemory() : PyBytes_FromStringAndSize((const char *)out.bytes, (Py_ssize_t)out.len);
+    free(out.bytes);
+    return result;
+}
+
 static PyMethodDef functions[] = {
     {"fingerprint", module_fingerprint, METH_O, "Stable 64-bit name of a template's text (BLAKE2b, 8 bytes)."},
+    {"snapshot_seal", module_snapshot_seal, METH_O, "A snapshot of this payload: header and checksum in front."},
     {"snapshot_meta", module_snapshot_meta, METH_O, "The meta bytes of a snapshot; ValueError when it is damaged."},
     {NULL, NULL, 0, NULL},
 };
