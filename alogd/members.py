@@ -50,6 +50,8 @@ class Member:
     runner: Runner | None = None
     problem: str = "starting"  # why it is not up; "" when it is
     restarts: int = 0
+    resumed: bool = False  # it goes on from an earlier run
+    lines_before: int = 0  # lines of earlier runs
     notes: Counter[str] = field(default_factory=Counter)  # by kind
     unread: list[str] = field(default_factory=list)  # what is not read and why, the first few
     opened: Counter[tuple[str, str]] = field(default_factory=Counter)  # incidents, by (detector, level)
@@ -93,7 +95,7 @@ class Member:
             waits = slot in self.unavailable or bool(status.sources)  # else it has not looked yet
             if not (status.up or waits) or any(source.state in {"reading", "draining"} for source in status.sources):
                 return False
-        return not self.backlog() and self.runner.all_idle
+        return not self.backlog()
 
     def say(self, slot: str, note: Note) -> None:
         """Count what a collector says, and log it."""

@@ -46,7 +46,7 @@ _BY_REASON: dict[str, tuple[str, tuple[Row, ...]]] = {
     ),
 }
 _COUNTERS = {
-    "alogd_lines_read": ("Lines read.", "lines"),
+    "alogd_lines_read": ("Lines read, in all runs since the stream began to learn.", "lines"),
     "alogd_records": ("Records made of lines; a record is a line with its continuation lines.", "records"),
     "alogd_templates_created": ("Templates mined.", "created"),
 }
@@ -156,8 +156,6 @@ def _components(view: View) -> Iterator[Metric]:
         up.append(((f"stream/{stream.name}",), float(stream.up)))
         restarts.append(((f"stream/{stream.name}",), stream.restarts))
         up += [((f"collector/{stream.name}/{slot}",), float(not why)) for slot, why in stream.collectors.items()]
-        for detector, count in stream.core.get("detector_failures", {}).items():
-            up.append(((f"detector/{stream.name}/{detector}",), float(not count)))
     up += [((f"sink/{sink.name}",), float(not sink.problem)) for sink in view.sinks]
     up.append((("state",), float(not view.state_problem)))
     yield _gauge("alogd_component_up", "Whether a part of the daemon does its work.", None, ["component"], up)

@@ -97,6 +97,11 @@ class Pipeline:
             consumer.cancel()
         self._core_thread.shutdown(wait=False)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits for the core and it works on nothing."""
+        return self.busy_since is None and self._queue.empty()
+
     def end_with_input(self) -> None:
         """What stops from now on has seen all its input: what is pending is taken as whole."""
         self._ending = True
@@ -174,6 +179,9 @@ class Pipeline:
                 raise
             await self._store.forget(plan.name, "unusable", str(error))
             runner = await self._on_core(lambda: Runner(plan.name, plan.make, None, member.opened))
+        if not member.restarts:
+            member.resumed = saved is not None
+            member.lines_before = await self._on_core(lambda: runner.lines)
         member.ended.clear()
         member.trouble.clear()
         return runner
@@ -249,8 +257,9 @@ class Pipeline:
         if now - self._last_tick < TICK_EVERY:
             return
         self._last_tick = now
-        for runner in self._runners():
-            if runner.is_quiet(now):
+        for member in list(self.members.values()):
+            runner = member.runner
+            if runner is not None and runner.is_quiet(now, member.is_caught_up()):
                 await self._on_core(lambda runner=runner: _tick(runner, now))  # type: ignore[misc]
 
     async def _on_core(self, job: Callable[[], T]) -> T:

@@ -144,19 +144,16 @@ class Runner:
             self.alerts.popleft()
             self._first += 1
 
-    def is_quiet(self, now: float) -> bool:
-        """Whether every source is read to its end and silent."""
+    def is_quiet(self, now: float, caught_up: bool) -> bool:
+        """Whether every source is read to its end and silent; `caught_up` says what the collectors think."""
         if self.last_data is not None and now - self.last_data > QUIET_ANYWAY:
             return True
-        return bool(self._live) and self._live <= self._idle
+        return caught_up and self._live <= self._idle
 
     @property
-    def all_idle(self) -> bool:
-        return self._live <= self._idle
-
-    @property
-    def sources(self) -> int:
-        return len(self._live)
+    def lines(self) -> int:
+        """Lines read in all runs."""
+        return int(self.core.status().get("engine", {}).get("lines", 0))
 
     def _open(self, slot: str, event: Opened) -> None:
         number = self._ids.get((slot, event.source))
@@ -167,7 +164,7 @@ class Runner:
         position = self.rows[number].position if number in self.rows else {}
         self.rows[number] = SourceRow(slot, event.source, number, event.name, position)
         self._live.add(number)
-        self._idle.discard(number)
+        self._idle.add(number)  # until something comes
         self.core.open(number, offset=event.offset, year=event.year, header=event.header)
 
     def _feed(self, slot: str, event: Data, now: float) -> None:

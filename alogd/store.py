@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -46,6 +48,11 @@ class Store:
         if self._state is not None:
             await self.call(self._state.close)
         self._thread.shutdown(wait=False)
+
+    @property
+    def recovered(self) -> Counter[str]:
+        """Times saved state could not be used, by reason."""
+        return self._state.recovered if self._state else Counter()
 
     @property
     def state(self) -> State:
@@ -99,7 +106,7 @@ class Store:
         if self.problem:
             log.info("the state is written again")
         self.problem = ""
-        self.last_commit = await self.call(_now)
+        self.last_commit = time.time()
         return True
 
     async def queued(self, sink: str, limit: int, after: int) -> list[Queued]:
@@ -170,9 +177,3 @@ class Store:
 
 def _moment(alert: Alert) -> Moment:
     return (alert.id, alert.updated_ns, alert.windows, alert.status)
-
-
-def _now() -> float:
-    import time
-
-    return time.time()

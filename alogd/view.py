@@ -42,6 +42,9 @@ class StreamView(msgspec.Struct, frozen=True):
     collectors: Mapping[str, str]  # by slot: why it is down, "" when up
     sources: Sequence[SourceView]
     source_count: int
+    size_bytes: int  # of all sources, as far as known
+    resumed: bool  # it goes on from an earlier run
+    lines_read: int  # in this run
     bytes_read: int
     backlog_bytes: int
     restarts: int
@@ -103,6 +106,8 @@ class Looker:
 
     async def streams(self) -> list[StreamView]:
         names = list(self._pipeline.members)
+        idle = self._pipeline.is_idle
+        done = {name for name, member in self._pipeline.members.items() if idle and member.is_caught_up()}
         try:
             async with asyncio.timeout(PATIENCE):
                 for name in names:
@@ -110,10 +115,12 @@ class Looker:
                     if status is not None:
                         self._answers[name] = status
         except TimeoutError:
-            pass  # the rest answers next time
+            done.clear()  # the rest answers next time
         self._answers = {name: answer for name, answer in self._answers.items() if name in names}
         members = [self._pipeline.members[name] for name in names if name in self._pipeline.members]
-        return [_stream(member, self._answers.get(member.plan.name, {})) for member in members]
+        return [
+            _stream(member, self._answers.get(member.plan.name, {}), member.plan.name in done) for member in members
+        ]
 
     def sinks(self, deliveries: Sequence[Delivery]) -> list[SinkView]:
         lengths = self._store.lengths
@@ -127,7 +134,7 @@ def _status(runner: Runner) -> dict[str, Any]:
     return runner.core.status()
 
 
-def _stream(member: Member, answer: Mapping[str, Any]) -> StreamView:
+def _stream(member: Member, answer: Mapping[str, Any], caught_up: bool) -> StreamView:
     collectors: dict[str, str] = {}
     sources: list[SourceStatus] = []
     for slot, collector in member.runner.collectors.items() if member.runner else ():
@@ -138,10 +145,13 @@ def _stream(member: Member, answer: Mapping[str, Any]) -> StreamView:
         name=member.plan.name,
         up=member.is_up,
         problem=member.problem,
-        caught_up=member.is_caught_up(),
+        caught_up=caught_up and member.is_caught_up(),
         collectors=collectors,
         sources=[_source(source) for source in sources[:MAX_SOURCES]],
         source_count=len(sources),
+        size_bytes=sum(source.size for source in sources),
+        resumed=member.resumed,
+        lines_read=max(0, int(answer.get("engine", {}).get("lines", 0)) - member.lines_before),
         bytes_read=member.bytes,
         backlog_bytes=member.backlog(),
         restarts=member.restarts,

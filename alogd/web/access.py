@@ -1,0 +1,124 @@
+"""Who may ask what: checks made of every request before it reaches a handler.
+
+On loopback a page in somebody's browser is the attacker (DNS rebinding, cross-site POST), so Host and Origin are
+looked at; from elsewhere nothing is changed without the token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import socket
+from ipaddress import ip_address
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from alogd.config import read_secret
+from alogd.web.guard import Guard
+
+HANDLER_SECONDS = 15.0
+SAFE = frozenset({"GET", "HEAD"})
+HEADERS = {
+    "Server": "alogd",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class Access:
+    """The rules for one listening address."""
+
+    def __init__(self, listen_host: str, token_file: str | None) -> None:
+        self._token_file = token_file
+        self._only_loopback = is_loopback(listen_host)
+        self._names = {"localhost", listen_host.lower(), socket.gethostname().lower()}
+
+    async def check(self, request: web.Request) -> None:
+        """Raises an HTTP error unless the request may be answered."""
+        if (self._only_loopback or request.method not in SAFE) and not self._is_own_name(request.host):
+            raise web.HTTPMisdirectedRequest(text="this name is not mine; use my address\n")
+        if request.method in SAFE:
+            return
+        origin = request.headers.get("Origin")
+        if origin is not None and origin not in {f"http://{request.host}", f"https://{request.host}"}:
+            raise web.HTTPForbidden(text="requests from other sites are not taken\n")
+        if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+            raise web.HTTPForbidden(text="requests from other sites are not taken\n")
+        if not self._comes_from_here(request) and not await self._has_token(request):
+            raise web.HTTPUnauthorized(
+                text="a token is needed: Authorization: Bearer ...\n", headers={"WWW-Authenticate": "Bearer"}
+            )
+
+    def _is_own_name(self, host: str) -> bool:
+        name = host_name(host)
+        return name in self._names or _is_address(name)
+
+    def _comes_from_here(self, request: web.Request) -> bool:
+        """From this host, and not passed on by a proxy on it."""
+        passed_on = {"Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"} & set(request.headers)
+        return not passed_on and is_loopback(request.remote or "")
+
+    async def _has_token(self, request: web.Request) -> bool:
+        if self._token_file is None:
+            return False
+        try:
+            token = await asyncio.to_thread(read_secret, self._token_file)
+        except (OSError, ValueError):
+            return False
+        given = request.headers.get("Authorization", "")
+        return hmac.compare_digest(f"Bearer {token}".encode(), given.encode("utf-8", "surrogateescape"))
+
+
+def middleware(access: Access) -> Middleware:
+    """Outermost: tells the guard, bounds the time, checks access, adds the headers every answer has."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        guard = request.transport.get_protocol() if request.transport is not None else None
+        if isinstance(guard, Guard):
+            guard.begin()
+        try:
+            async with asyncio.timeout(HANDLER_SECONDS):
+                await access.check(request)
+                response: web.StreamResponse = await handler(request)
+        except web.HTTPException as error:
+            error.headers.update(HEADERS)
+            raise
+        except TimeoutError:
+            response = web.Response(status=503, text="busy\n")
+        finally:
+            if isinstance(guard, Guard):
+                guard.end()
+        response.headers.update(HEADERS)
+        return response
+
+    return answer
+
+
+def host_name(host: str) -> str:
+    """The name of a Host header, without port and brackets, in lower case."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.rpartition(":")[0].lower() if host.count(":") == 1 else host.lower()
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

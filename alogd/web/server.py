@@ -1,0 +1,136 @@
+"""The HTTP face: metrics, health, reload, the API; one listening socket with a guard before every connection."""
+
+from __future__ import annotations
+
+import asyncio
+from html import escape as html_escape
+from typing import Protocol
+
+from aiohttp import web
+
+from alogd import metrics
+from alogd.config import Http
+from alogd.view import View
+from alogd.web.access import Access, middleware
+from alogd.web.api import Api, Source
+from alogd.web.guard import HEADER_SECONDS, Gate, Guard
+
+MAX_BODY = 64 * 1024  # bytes of a request
+MAX_LINE = 8190  # bytes of a request line or a header
+
+ENDPOINTS = (
+    ("/metrics", "for Prometheus"),
+    ("/-/healthy", "whether the process answers"),
+    ("/-/ready", "whether logs are followed, and what is amiss"),
+    ("/api/v1/alerts", "alerts, newest first (stream, status, min_level, since, limit, after)"),
+    ("/api/v1/templates", "what was learned (stream, order=count|newest|id, contains, limit)"),
+    ("/api/v1/streams", "streams and their sources"),
+    ("/api/v1/status", "the daemon at this moment"),
+)
+
+
+class Daemon(Source, Protocol):
+    """What is served."""
+
+    async def reload(self) -> str | None:
+        """None when the configuration was read again and is in force, else why not."""
+
+
+class Server:
+    """Listens until closed."""
+
+    def __init__(self, options: Http, daemon: Daemon) -> None:
+        self._options = options
+        self._daemon = daemon
+        self._process = metrics.process_registry()
+        self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
+        self.gate = Gate(options.max_connections)
+
+    async def start(self) -> str:
+        """Listen; the address as a URL. Raises OSError when the port cannot be had."""
+        host, port = split(self._options.listen)
+        app = web.Application(
+            middlewares=[middleware(Access(host, self._options.token_file))], client_max_size=MAX_BODY
+        )
+        app.add_routes(self._routes())
+        app.add_routes(Api(self._daemon).routes())
+        self._runner = web.AppRunner(
+            app,
+            handle_signals=False,
+            access_log=None,
+            keepalive_timeout=75.0,
+            lingering_time=HEADER_SECONDS,
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_LINE,
+        )
+        await self._runner.setup()
+        make = self._runner.server
+        if make is None:
+            raise RuntimeError("the HTTP application did not start")
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: Guard(self.gate, make), host or None, port, backlog=64
+        )
+        address = self._server.sockets[0].getsockname()
+        return f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
+
+    async def close(self) -> None:
+        """Stop listening; answers under way have a moment."""
+        if self._server is not None:
+            self._server.close()
+        if self._runner is not None:
+            try:
+                async with asyncio.timeout(1.0):
+                    await self._runner.shutdown()
+                    await self._runner.cleanup()
+            except TimeoutError:
+                pass
+        self.gate.close()
+
+    def _routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/", self._index),
+            web.get("/metrics", self._metrics),
+            web.get("/-/healthy", self._healthy),
+            web.get("/-/ready", self._ready),
+            web.post("/-/reload", self._reload),
+        ]
+
+    async def _index(self, _request: web.Request) -> web.Response:
+        rows = "".join(f'<li><a href="{path}">{path}</a> {html_escape(what)}</li>' for path, what in ENDPOINTS)
+        title = "<!doctype html><html lang=en><meta charset=utf-8><title>alogd</title><h1>alogd</h1>"
+        return web.Response(
+            text=f"{title}<ul>{rows}</ul><p>POST /-/reload reads the configuration again.</p></html>\n",
+            content_type="text/html",
+        )
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        view = await self._daemon.view()
+        body = metrics.render(view, self._process)
+        return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    async def _healthy(self, _request: web.Request) -> web.Response:
+        return web.Response(text="alogd is healthy\n")
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        view = await self._daemon.view()
+        return web.Response(text=ready_text(view), status=200 if view.ready else 503)
+
+    async def _reload(self, _request: web.Request) -> web.Response:
+        problem = await self._daemon.reload()
+        if problem is not None:
+            return web.Response(status=400, text=f"the old configuration stays: {problem}\n")
+        return web.Response(text="the configuration was read again\n")
+
+
+def ready_text(view: View) -> str:
+    """The state of readiness, a line a reason; learning is a field of its own, not a reason."""
+    lines = ["ready" if view.ready else "not ready", *view.reasons]
+    lines += [f"warm-up {stream.name}: {stream.warmup:.0%}" for stream in view.streams]
+    return "\n".join(lines) + "\n"
+
+
+def split(listen: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT`, `[::1]:PORT` or `:PORT`."""
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)
