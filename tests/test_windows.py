@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -13,52 +12,10 @@ from hypothesis import strategies as st
 
 from alogd import windows as face
 from alogd.config import WindowOptions
-from alogd.event import AGE, EVICTED, FLUSH, FULL, IDLE, NO_TIME, Batch, WindowBatch
+from alogd.event import AGE, EVICTED, FLUSH, FULL, IDLE, NO_TIME, WindowBatch
 from alogd.reference.window_types import Limits
 from alogd.reference.windows import Windows as Reference
-
-S = 10**9
-HOUR = 3600 * S
-DAY = 24 * HOUR
-NOON = 1_700_000_000 * S // (60 * S) * (60 * S)  # on a whole minute
-FAR = 4_102_444_800 * S  # the year 2100
-LAST = 2**63 - 1
-
-needs_c = pytest.mark.skipif(face.Windows is Reference, reason="the C extension is not built")
-both = pytest.mark.parametrize("windows", [pytest.param(face.Windows, id="c", marks=needs_c), Reference])
-
-Row = tuple[int, int]  # key, timestamp_ns
-
-
-def batch(rows: Iterable[Row], source: int = 0, first: int = 0) -> Batch:
-    """Records whose offset is their number."""
-    rows = list(rows)
-    number = np.arange(first, first + len(rows))
-    return Batch(
-        source=source,
-        offset=number.astype(np.uint64),
-        length=(number % 91).astype(np.uint32),
-        timestamp_ns=np.array([stamp for _, stamp in rows], np.int64),
-        severity=(number % 101).astype(np.uint8),
-        template_id=np.ones(len(rows), np.uint32),
-        slot=(number % 17).astype(np.uint32),
-        is_new=number % 7 == 0,
-        key=np.array([key for key, _ in rows], np.uint64),
-    )
-
-
-def shown(closed: WindowBatch) -> list[tuple[int, int, list[int]]]:
-    """(key, reason, numbers of the records) of every window."""
-    cuts = closed.start.tolist()
-    rows = closed.offset.tolist()
-    return [
-        (key, reason, rows[begin:end])
-        for key, reason, begin, end in zip(closed.key.tolist(), closed.reason.tolist(), cuts, cuts[1:], strict=False)
-    ]
-
-
-def seconds(key: int, *at: float) -> list[Row]:
-    return [(key, NOON + round(second * S)) for second in at]
+from tests.window_records import DAY, FAR, HOUR, LAST, NOON, S, batch, both, needs_c, seconds, shown
 
 
 @both
@@ -109,73 +66,6 @@ def test_sessions_end_idle_old_or_full(windows: type[Reference]) -> None:
     assert closed.group.tolist() == [0, 0, 0]
     assert w.open_windows == 1
     assert shown(w.push(batch(seconds(5, 39, 54, 69), first=9))) == [(3, IDLE, [4, 6]), (5, AGE, [9, 10])]
-
-
-@both
-def test_a_lone_stamp_far_ahead_closes_nothing(windows: type[Reference]) -> None:
-    w = windows(WindowOptions(size=100, stride=50, max_age=30))
-    closed = w.push(batch([*seconds(1, 0, 1), (2, FAR), *seconds(1, 2, 3), (1, 0), *seconds(1, 4)]))
-    assert shown(closed) == []
-    assert w.watermark == NOON + 4 * S
-    counted = w.counters()
-    assert (counted["outliers"], counted["late"], counted["records"]) == (1, 1, 7)
-
-
-@both
-def test_a_far_jump_counts_when_its_source_says_it_again(windows: type[Reference]) -> None:
-    w = windows(WindowOptions())
-    w.push(batch([*seconds(1, 0), (1, FAR)]))
-    w.push(batch(seconds(1, 1), source=1))
-    assert w.watermark == NOON + S
-    w.push(batch([(1, FAR + 3 * S)]))
-    assert w.watermark == FAR + 3 * S
-
-
-@both
-@pytest.mark.parametrize("days", [1, 6.9])
-def test_a_quiet_log_gets_on_with_each_line(windows: type[Reference], days: float) -> None:
-    w = windows(WindowOptions(max_age=30))
-    closed = w.push(batch((1, NOON + round(n * days * DAY)) for n in range(5)))
-    assert shown(closed) == [(1, AGE, [n]) for n in range(4)]
-
-
-@both
-def test_a_line_a_month_is_one_line_behind_at_most(windows: type[Reference]) -> None:
-    w = windows(WindowOptions(max_age=30))
-    w.push(batch((1, NOON + n * 30 * DAY) for n in range(5)))
-    assert w.watermark == NOON + 3 * 30 * DAY
-
-
-@both
-def test_a_first_stamp_far_ahead_is_undone(windows: type[Reference]) -> None:
-    w = windows(WindowOptions(size=1000, stride=1000, max_age=30))
-    closed = w.push(batch([(1, FAR), *seconds(2, *range(60))]))
-    assert w.watermark == NOON + 59 * S
-    assert w.counters()["undone"] == 1
-    # From record 17 on (second 15) time is right again, and every age began anew there.
-    assert shown(closed) == [(1, AGE, [0]), (2, AGE, list(range(1, 46)))]
-
-
-@both
-def test_two_forged_lines_do_not_stop_time_for_good(windows: type[Reference]) -> None:
-    w = windows(WindowOptions(max_age=30))
-    w.push(batch(seconds(1, *range(2000))))
-    w.push(batch([(1, FAR), (1, FAR)], source=1))
-    assert w.watermark == FAR
-    w.push(batch(seconds(1, *range(2000, 2100))))
-    assert w.watermark == NOON + 2099 * S
-
-
-@both
-@pytest.mark.parametrize(("late", "goes_back"), [(39, False), (40, True)])
-def test_going_back_takes_four_late_stamps_for_each_near_one(
-    windows: type[Reference], late: int, goes_back: bool
-) -> None:
-    w = windows(WindowOptions())
-    w.push(batch(seconds(1, *range(10))))
-    w.push(batch([(1, NOON - DAY + n) for n in range(late)], source=1))
-    assert (w.watermark < NOON) == goes_back
-    assert w.counters()["late"] == late
 
 
 @both
