@@ -10,12 +10,13 @@ import json
 import secrets
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from alogd import _engine, drain3_snapshot, drain_state
+from alogd import _engine, dfa, drain3_snapshot, drain_state
 from alogd.engine_config import KEYS, MASKS, EngineConfig, Explanation, differing, header_number
 from alogd.event import Batch, Template
 
@@ -38,8 +39,9 @@ class Engine:
         self._start(b"")
 
     def _start(self, snapshot: bytes) -> None:
-        self._rules: tuple[str, ...] = ()
-        self._raw = _raw_engine(self.config, (), b"", b"", snapshot)
+        tables = tuple(dfa.compile(pattern) for _, pattern in self.config.user_masks)
+        self._rules, table, severities = _severity_rules(self.config, tables)
+        self._raw = _raw_engine(self.config, tables, table, severities, snapshot)
 
     # -- bytes in, records out
 
@@ -241,6 +243,31 @@ def _batch(source: int, n: int, cap: int, columns: bytes) -> Batch:
         severity=np.frombuffer(columns, np.uint8, n, 36 * cap),
         is_new=np.frombuffer(columns, np.bool_, n, 37 * cap),
     )
+
+
+def _severity_rules(config: EngineConfig, user_tables: tuple[bytes, ...]) -> tuple[tuple[str, ...], bytes, bytes]:
+    """Phrase, table and severity of every pattern of engine_c/severity.c."""
+    if not config.severity_rules:
+        return (), b"", b""
+    mask = _raw_engine(config, user_tables, b"", b"", b"").mask
+    patterns = {phrase.encode("utf-8", "surrogateescape"): phrase for phrase, _ in config.severity_rules}
+    as_written = len(patterns)
+    for raw, phrase in list(patterns.items()):
+        patterns.setdefault(mask(raw)[0], phrase)
+    severities = [_worst(raw, config.severity_rules) for raw in patterns]
+    flags = [0] * as_written + [0x80] * (len(patterns) - as_written)
+    both = bytes(severity | flag for severity, flag in zip(severities, flags, strict=True))
+    return tuple(patterns.values()), _literals(tuple(patterns)), both
+
+
+def _worst(text: bytes, rules: Sequence[tuple[str, int]]) -> int:
+    """The search gives the longest phrase at a place: it stands for those inside it too."""
+    return max((severity for phrase, severity in rules if phrase.encode("utf-8", "surrogateescape") in text), default=0)
+
+
+@lru_cache(maxsize=8)
+def _literals(phrases: tuple[bytes, ...]) -> bytes:
+    return dfa.compile_literals(phrases)
 
 
 def _raw_engine(

@@ -100,6 +100,9 @@ class EngineConfig:
         for name in self.masks:
             if name not in MASKS:
                 raise ValueError(f"no mask {name!r}; there are: {', '.join(MASKS)}")
+        for phrase, severity in self.severity_rules:
+            if not phrase or not 0 <= severity <= 100:
+                raise ValueError(f"severity rule {phrase!r}: {severity}; a phrase and a severity from 0 to 100")
         header_number(self.header)
         self.key_parts()
 

@@ -25,7 +25,8 @@ static alog_status load_severities(alog_engine *engine, const alog_engine_config
     if (!engine->severities) return ALOG_NOMEM;
     for (size_t i = 0; i < config->severity_count && i <= UINT16_MAX; i++) {
         engine->severities[i] = config->severities[i];
-        if (config->severities[i] > engine->top_severity) engine->top_severity = config->severities[i];
+        const uint8_t severity = config->severities[i] & ALOG_SEVERITY_MASK;
+        if (severity > engine->top_severity) engine->top_severity = severity;
     }
     return ALOG_OK;
 }
@@ -103,7 +104,7 @@ void alog_engine_close(alog_engine *engine, uint32_t source) { alog_source_remov
 /* What continuation lines add to a record's severity. */
 static void explain_more(const alog_engine *engine, const uint8_t *text, size_t len, alog_explanation *out) {
     int32_t rule;
-    const uint8_t severity = alog_severity_of_text(engine, text, len, &rule);
+    const uint8_t severity = alog_severity_of_text(engine, text, len, &rule) & ALOG_SEVERITY_MASK;
     if (rule < 0 || severity <= out->severity) return;
     out->severity = severity;
     out->rule = rule;
@@ -125,7 +126,8 @@ void alog_engine_explain(alog_engine *engine, uint32_t source, const uint8_t *li
     alog_mask_tokens(engine->masker, out->fields.message.ptr, out->fields.message.len, engine->tokens);
     out->tokens = engine->tokens;
     out->slot = alog_drain_find(engine->drain, engine->tokens, &out->best, &out->equal);
-    out->severity = alog_severity_of_tokens(engine, engine->tokens, &out->rule);
+    const uint8_t found = alog_severity_of_tokens(engine, engine->tokens, &out->rule);
+    out->severity = alog_severity_of_message(engine, out->fields.message, found, &out->rule);
     if (newline) explain_more(engine, newline, len - (size_t)(newline - line), out);
     const uint8_t level = alog_severity_of_otel(out->fields.otel);
     if (level > out->severity) out->severity = level;

@@ -42,7 +42,7 @@ typedef struct {
     uint32_t max_line_bytes;
     uint32_t max_sources;
     alog_span severity_table;  /* alog_dfa over all phrases; empty = none */
-    const uint8_t *severities; /* 0-100 of each pattern of the table */
+    const uint8_t *severities; /* 0-100 of each pattern of the table; 0x80 more: see severity.c */
     size_t severity_count;
     uint64_t seed; /* of all hashes; drain.seed and mask.seed are set from it */
 } alog_engine_config;

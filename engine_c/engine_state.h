@@ -76,10 +76,15 @@ void alog_line_counters_add(alog_line_counters *sum, const alog_line_counters *m
 
 /* ---- severity.c ---- */
 
-/* Largest severity of the rules that match, 0 when none does; *rule gets its number or -1. */
+enum { ALOG_SEVERITY_MASK = 0x7f, ALOG_SEVERITY_RAW = 0x80 };
+
+/* Largest severity of the phrases in a text, 0 when there is none, and ALOG_SEVERITY_RAW when one was found whose raw
+ * form has to be looked for in the message. *rule gets its number or -1. */
 uint8_t alog_severity_of_text(const alog_engine *engine, const uint8_t *text, size_t len, int32_t *rule);
 /* The same for the masked tokens, joined by one space. */
 uint8_t alog_severity_of_tokens(const alog_engine *engine, const alog_tokens *tokens, int32_t *rule);
+/* Severity of a message when its tokens gave `found`; *rule is kept unless the raw text has a worse phrase. */
+uint8_t alog_severity_of_message(const alog_engine *engine, alog_span message, uint8_t found, int32_t *rule);
 
 /* ---- key.c ---- */
 

@@ -10,12 +10,12 @@ static alog_source_state *now_of(alog_source *source) { return &source->state[so
 
 /* ---- records ------------------------------------------------------------------------------------------ */
 
-static uint8_t severity_of_match(alog_engine *engine, const alog_match *match) {
-    if (match->remembered) return *match->memo;
+static uint8_t severity_of_match(alog_engine *engine, const alog_match *match, alog_span message) {
     int32_t rule;
-    const uint8_t severity = alog_severity_of_tokens(engine, engine->tokens, &rule);
-    if (match->memo) *match->memo = severity;
-    return severity;
+    if (match->remembered) return alog_severity_of_message(engine, message, *match->memo, &rule);
+    const uint8_t found = alog_severity_of_tokens(engine, engine->tokens, &rule);
+    if (match->memo) *match->memo = found;
+    return alog_severity_of_message(engine, message, found, &rule);
 }
 
 /* Learns a record's first line and writes its entry. */
@@ -26,7 +26,7 @@ static alog_status emit(alog_engine *engine, const alog_pending *record, alog_ba
     alog_drain_add(engine->drain, engine->tokens, &match); /* when full: the overflow template, counted there */
     engine->records++;
     engine->tokens_cut += engine->tokens->truncated;
-    const uint8_t severity = severity_of_match(engine, &match);
+    const uint8_t severity = severity_of_match(engine, &match, record->message);
     const size_t i = out->n++;
     out->offset[i] = record->offset;
     out->timestamp_ns[i] = record->timestamp_ns;
@@ -60,7 +60,7 @@ static void go_on(alog_engine *engine, alog_source *source, uint64_t offset, con
         return;
     }
     int32_t rule;
-    const uint8_t severity = alog_severity_of_text(engine, line, len, &rule);
+    const uint8_t severity = alog_severity_of_text(engine, line, len, &rule) & ALOG_SEVERITY_MASK;
     alog_pending *record = &source->pending;
     if (severity > record->severity) record->severity = severity;
     /* empty lines between may put the end out of reach of a 32 bit length */
