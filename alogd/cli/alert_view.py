@@ -71,10 +71,16 @@ def _template(template: TemplateEvidence, color: bool) -> Iterator[str]:
     new = paint("new ", "yellow", color) if template.is_new else ""
     yield f"    {bar(template.share)} {template.share:4.0%}  {new}{safe(template.text)}"
     yield paint(f"{'':22}seen {_count(template.seen)}, expected {_count(template.expected)}", "dim", color)
-    if template.nearest and len(template.difference) <= 0.6 * len(template.nearest.split()):
+    if template.nearest and _is_alike(template):
         yield paint(f"{'':22}nearest known: {safe(template.nearest)}", "dim", color)
         for there, here in template.difference:
             yield f"{'':22}{paint('- ' + safe(there), 'red', color)}  {paint('+ ' + safe(here), 'green', color)}"
+
+
+def _is_alike(template: TemplateEvidence) -> bool:
+    """Whether half of the tokens are shared; listing all differences of two strangers tells nothing."""
+    words = sum(max(len(there.split()), len(here.split())) for there, here in template.difference)
+    return 2 * words <= len(template.text.split())
 
 
 def _count(number: float) -> str:

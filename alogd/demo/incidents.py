@@ -57,9 +57,10 @@ def _out_of_memory(shop: Shop, second: int) -> Iterator[Writer]:
         yield partial(shop.database, "FATAL", "the database system is in recovery mode")
 
 
-def _scanner(shop: Shop, _: int) -> Iterator[Writer]:
-    for page in ("/.env", "/wp-login.php", "/phpmyadmin/index.php", "/.git/config"):
-        yield partial(shop.web, "GET", page, 404, 153, "sqlmap/1.7.2#stable (https://sqlmap.org)", "198.51.100.9")
+def _scanner(shop: Shop, second: int) -> Iterator[Writer]:
+    if second % 2 == 0:  # nginx writes what it cannot read as escapes
+        hello = f"\\x16\\x03\\x01\\x02\\x00\\x01\\x00\\x01\\xFC\\x03\\x03{shop.number(100, 999)}"
+        yield partial(shop.garbage, hello, "198.51.100.9")
 
 
 def _retries(shop: Shop, second: int) -> Iterator[Writer]:
@@ -85,7 +86,7 @@ def _disk(shop: Shop, second: int) -> Iterator[Writer]:
 # In the order they are injected; neighbours strike different logs, as real trouble rarely waits in line.
 INCIDENTS = (
     Incident("a release brings a new exception into the checkout", 150, _exception),
-    Incident("a scanner walks the web server", 90, _scanner),
+    Incident("a scanner sends garbage to the web server", 90, _scanner),
     Incident("the kernel kills PostgreSQL: out of memory", 8, _out_of_memory),
     Incident("the mail server is gone, the worker retries", 150, _retries),
     Incident("someone guesses passwords", 120, _guessing),

@@ -77,7 +77,7 @@ def _perform(stage: Stage, daemon: Daemon, score: Score, facts: Facts, show: Liv
         for struck in stage.step():
             show.injected(struck)
         for alert in tail.read():
-            if found := score.add(alert, stage.struck, now):
+            if found := score.add(alert, stage.struck, stage.opens, now):
                 show.alerted(found)
         if now - asked > 1:
             asked = now

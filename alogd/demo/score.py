@@ -36,9 +36,13 @@ class Score:
     """What was found so far, by alert id."""
 
     found: dict[str, Found] = field(default_factory=dict)
+    before: set[str] = field(default_factory=set)  # ids of alerts of the hours before the show
 
-    def add(self, alert: Alert, truth: list[Struck], now: float) -> Found | None:
-        """Take one moment of an alert; what it is about when the alert is new."""
+    def add(self, alert: Alert, truth: list[Struck], opens: int, now: float) -> Found | None:
+        """Take one moment of an alert; what it is about when the alert is new. The show begins at log time `opens`."""
+        if alert.opened_ns < opens * 10**9:
+            self.before.add(alert.id)
+            return None
         if known := self.found.get(alert.id):
             known.alert = alert
             return None

@@ -84,11 +84,14 @@ class Shop:
 
     # The five writers, also used by incidents
 
-    def web(self, method: str, page: str, status: int, size: int, agent: str = "", address: str = "") -> Line:
+    def web(self, method: str, page: str, status: int, size: int) -> Line:
         """nginx, combined format."""
-        agent = agent or self.random.choice(_AGENTS)
-        who = f"{address or self.address()} - - [{self._stamps['clf']}]"
+        who, agent = f"{self.address()} - - [{self._stamps['clf']}]", self.random.choice(_AGENTS)
         return Line("access.log", f'{who} "{method} {page} HTTP/1.1" {status} {size} "-" "{agent}"')
+
+    def garbage(self, request: str, address: str) -> Line:
+        """nginx, of a request that is none."""
+        return Line("access.log", f'{address} - - [{self._stamps["clf"]}] "{request}" 400 157 "-" "-"')
 
     def app(self, level: str, thread: str, logger: str, message: str) -> Line:
         """The application, as logback writes it."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from alogd.cli.alert_view import lines_of
 from alogd.cli.output import paint, safe, time_text
 from alogd.demo.score import Found, Score
-from alogd.demo.stage import SPEED, Stage, Struck
+from alogd.demo.stage import HISTORY, SPEED, Stage, Struck
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -169,8 +169,12 @@ def tally(stage: Stage, score: Score, color: bool) -> list[str]:
     verdict = f"{len(found)} of {len(stage.struck)} incidents found"
     if delays:
         median = delays[len(delays) // 2]
-        verdict += f", half of them within {median:.1f} s ({median * SPEED / 60:.0f} min of log time)"
+        verdict += f", half of them within {median:.1f} s ({median * SPEED:.0f} s of log time)"
     lines.append(paint(verdict, "green" if not missed else "yellow", color))
     lines += [f"  missed: {struck.incident.what} ({struck.lines} lines)" for struck in missed]
-    lines.append(f"{len(score.false())} false alarms in {stage.lines:,} lines")
+    hours = (stage.now - stage.opens) / 3600
+    false, before = len(score.false()), len(score.before)
+    lines.append(f"{false} false alarm{'s' * (false != 1)} in {hours:.1f} hours of log time")
+    bears = f"the budget bears one an hour, and there were {HISTORY // 3600} hours of it"
+    lines.append(f"{before} alert{'s' * (before != 1)} raised while learning ({bears})")
     return lines

@@ -10,7 +10,7 @@ from alogd.demo.incidents import INCIDENTS, Incident
 from alogd.demo.shop import FILES, Shop
 
 SPEED = 60  # seconds of log time a second
-HISTORY = 6 * 3600  # seconds of log time written before anything is shown
+HISTORY = 12 * 3600  # seconds of log time written before anything is shown
 QUIET_BEFORE, QUIET_AFTER = 6.0, 7.0  # seconds of the show before the first and after the last incident
 
 
@@ -40,7 +40,7 @@ class Stage:
         self.lines = 0
         self.now = int(time.time() - seconds * SPEED) - HISTORY  # so that log time never runs ahead of the clock
         self._started_at = 0.0
-        self._starts_log = 0
+        self.opens = 0  # log time at which the show begins, seconds
         self._files = {name: (folder / name).open("ab", buffering=1 << 16) for name in FILES}
         self._schedule = plan(seconds)
 
@@ -52,12 +52,12 @@ class Stage:
 
     def start(self) -> None:
         """The clock runs from now."""
-        self._started_at, self._starts_log = time.monotonic(), self.now
+        self._started_at, self.opens = time.monotonic(), self.now
 
     def step(self) -> list[Struck]:
         """Write up to the present; what began meanwhile."""
         elapsed = time.monotonic() - self._started_at
-        due = self._starts_log + int(elapsed * SPEED)
+        due = self.opens + int(elapsed * SPEED)
         began = []
         while self._schedule and self._schedule[0][0] <= elapsed:
             _, incident = self._schedule.pop(0)
