@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from alogd.collectors.base import Closed, Collector, Data, EndOfInput, Event, Idle, Note, Opened
 from alogd.registry import find
 from tests.log_writer import numbers
 
-STUCK = 20.0  # real seconds after which a test is called stuck; never a measure of anything
+GLANCE = 0.02  # real seconds between two looks at a condition
+STUCK = 4.0  # real seconds after which a test is called stuck; never a measure of anything
 
 
 class ManualClock:
@@ -83,6 +85,7 @@ class Rig:
         self.text: dict[str, bytes] = {}  # what came of each source, closed ones included
         self.begins: dict[str, int] = {}
         self.open: list[str] = []
+        self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Rig:
@@ -99,6 +102,7 @@ class Rig:
         async for event in self.collector.events():
             self.events.append(event)
             self._take(event)
+            self._news.set()
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Opened):
@@ -135,12 +139,13 @@ class Rig:
             self.waker.changed()
             await self.settle()
 
-    async def until(self, count: int, kind: type[Event] = Data) -> None:
-        """Waits, in real time but bounded, for what the kernel announces."""
+    async def when(self, condition: Callable[[], bool]) -> None:
+        """Waits, in real time but bounded, for what other processes and the kernel bring about."""
         async with asyncio.timeout(STUCK):
-            while len(self.of(kind)) < count:
-                await asyncio.sleep(0)
-                await asyncio.to_thread(lambda: None)
+            while not condition():
+                self._news.clear()
+                with suppress(TimeoutError):  # not all that is waited for comes as an event
+                    await asyncio.wait_for(self._news.wait(), GLANCE)
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
