@@ -18,6 +18,7 @@ from alogd.event import F64
 CENTROIDS = 256  # about how many the digest keeps
 BUFFER = 512  # scores between two merges; the first merges come at 16, 32, 64 ... scores
 MEMORY = 50_000.0  # scores after which old ones count less
+YOUTH = 0.5  # until then: of all scores seen, so that a stream's first windows, all new, soon count for little
 TAIL_COUNT = 50.0  # largest scores that the Pareto tail is fitted to: few, for only the very tail is asked of it
 TAIL_USED = 10.0  # scores so large that fewer than this were as large are judged by the fitted tail
 SMALLEST = 1e-12
@@ -56,7 +57,8 @@ class Calibrator:
 
     def _merge(self, scores: F64) -> None:
         total = self.weight.sum()
-        kept = self.weight * min(1.0, MEMORY / total) if total else self.weight
+        memory = min(MEMORY, max(BUFFER / 4, YOUTH * self.seen))
+        kept = self.weight * min(1.0, memory / total) if total else self.weight
         mean = np.concatenate([self.mean, scores])
         weight = np.concatenate([kept, np.ones(len(scores))])
         order = np.argsort(mean, kind="stable")

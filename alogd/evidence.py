@@ -47,7 +47,7 @@ class Evidence:
 def gather(
     windows: WindowBatch, index: int, contributions: Mapping[str, Sequence[Contribution]], reader: Reader
 ) -> Evidence:
-    """Evidence for one window; `contributions` by detector, each list weighted by that detector's own shares."""
+    """Evidence for one window; `contributions` by detector, shares of the whole anomaly."""
     begin, end = int(windows.start[index]), int(windows.start[index + 1])
     merged = _merge(contributions)
     where = {slot: _first_record(windows, begin, end, slot) for slot in merged}
@@ -69,14 +69,14 @@ def gather(
 
 
 def _merge(contributions: Mapping[str, Sequence[Contribution]]) -> dict[int, Contribution]:
-    """One contribution a template, shares averaged over detectors, largest first; the novelty itself is no template."""
+    """One contribution a template, shares added over detectors, largest first; the novelty itself is no template."""
     shares: dict[int, float] = {}
     first: dict[int, Contribution] = {}
     for parts in contributions.values():
         for part in parts:
             if part.slot == NEW or part.share < 0.01:
                 continue
-            shares[part.slot] = shares.get(part.slot, 0.0) + part.share / len(contributions)
+            shares[part.slot] = shares.get(part.slot, 0.0) + part.share
             first.setdefault(part.slot, part)
     order = sorted(shares, key=lambda slot: (-shares[slot], slot))
     return {

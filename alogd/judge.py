@@ -29,7 +29,16 @@ LONGEST_GAP_NS = 86_400 * 10**9  # a longer silence counts as a day: the source 
 GAIN_STEP = 0.1  # an alert too many makes the next rarer by a tenth
 LARGEST_GAIN = 2.3  # a factor of ten
 SEVERITY_DECADES = 1.5  # a severity that one window in thirty reaches counts in full
+EARLIEST = 8  # windows before anything is odd
+EARLY_SEVERITY = 80.0  # before the warm-up ends, a new template in a window this severe is odd,
+EARLY_UNUSUAL = 60.0  # if what of its severity is unusual is this much
 DAY_NS = 86_400 * 10**9
+
+
+# What is believed of a stream before its windows are counted, worth 20 windows: one window in a thousand holds
+# something critical, one in a hundred an error, one in twenty a warning.
+PRIOR = np.zeros(101)
+PRIOR[[0, 60, 80, 100]] = 20 * np.array([0.95, 0.04, 0.009, 0.001])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,8 @@ class Verdict:
     anomalies: Mapping[str, F64]  # 0-100, by detector
     decades: Mapping[str, F64]  # rarity, by detector, not capped
     fused: F64  # all detectors' decades as one number: the root of the sum of their squares
-    anomaly: F64  # 0-100, of `fused`
+    severe: F64  # rarity of windows as severe as this
+    anomaly: F64  # 0-100, of the rarer of `fused` and `severe`
     severity: F64  # 0-100
     risk: F64  # 0-100
     odd: Bool  # rarer than the alert budget allows
@@ -99,19 +109,26 @@ class Judge:
         scores = {name: self._score(name, windows) for name in self.detectors}
         decades = {name: self._decades(name, score) for name, score in scores.items()}
         fused = np.sqrt(np.sum([value * value for value in decades.values()], axis=0))
-        rare = rarity(self.fusion.tail(fused))
         severity = window_severity(windows.severity, windows.start)
-        share = self.decision.tail(self._ranking(rare, severity))
+        severe = self._severe(severity)
+        rare = np.maximum(rarity(self.fusion.tail(fused)), severe)
+        unusual = severity * np.minimum(1.0, severe / SEVERITY_DECADES)
+        share = self.decision.tail(self._ranking(rare, unusual))
+        odd = share <= self.largest_share
+        if self.seen < self.warmup:  # too little is known to call anything rare: only what says itself that it is bad
+            new = np.logical_or.reduceat(windows.is_new, windows.start[:-1]) if len(windows) else odd
+            odd = new & (severity >= EARLY_SEVERITY) & (unusual >= EARLY_UNUSUAL) & (self.seen >= EARLIEST)
         return Verdict(
             windows=windows,
             scores=scores,
             anomalies={name: anomaly(value) for name, value in decades.items()},
             decades=decades,
             fused=fused,
+            severe=severe,
             anomaly=anomaly(rare),
             severity=severity,
             risk=risk(anomaly(rare), severity, self.weights),
-            odd=np.asarray((share <= self.largest_share) & (self.seen >= self.warmup)),
+            odd=np.asarray(odd),
         )
 
     def _score(self, name: str, windows: WindowBatch) -> F64:
@@ -126,12 +143,15 @@ class Judge:
         result[known] = rarity(self.calibrators[name].tail(score[known]))
         return result
 
-    def _ranking(self, decades: F64, severity: F64) -> F64:
-        """Like risk, but not capped, and severity counts only as far as it is unusual on this stream."""
-        at_least = np.append(np.cumsum(self.levels[::-1])[::-1], 0.0)
-        share = (at_least[severity.astype(np.int64)] + 1.0) / (at_least[0] + 1.0)
-        unusual = np.minimum(1.0, rarity(share) / SEVERITY_DECADES)
-        return np.asarray(risk(POINTS_PER_DECADE * decades, severity * unusual, self.weights))
+    def _severe(self, severity: F64) -> F64:
+        """Decades of rarity of windows as severe as this, by count on this stream and, before it counts, a prior."""
+        levels = self.levels + PRIOR
+        at_least = np.cumsum(levels[::-1])[::-1]
+        return rarity(at_least[severity.astype(np.int64)] / at_least[0])
+
+    def _ranking(self, decades: F64, unusual: F64) -> F64:
+        """Like risk, but not capped, and severity counts only as far as it is unusual."""
+        return np.asarray(risk(POINTS_PER_DECADE * decades, unusual, self.weights))
 
     # -- learning
 
@@ -157,7 +177,10 @@ class Judge:
             detector.learn(windows, keep)
         fused = np.concatenate([verdict.fused for verdict in self._epoch])
         severity = np.concatenate([verdict.severity for verdict in self._epoch])
-        self.decision.add(self._ranking(rarity(self.fusion.tail(fused)), severity)[count])
+        severe = np.concatenate([verdict.severe for verdict in self._epoch])
+        unusual = severity * np.minimum(1.0, severe / SEVERITY_DECADES)
+        rare = np.maximum(rarity(self.fusion.tail(fused)), severe)
+        self.decision.add(self._ranking(rare, unusual)[count])
         self.fusion.add(fused[count])
         fade = min(1.0, MEMORY / (self.levels.sum() + len(severity)))
         self.levels = (self.levels + np.bincount(severity.astype(np.int64), minlength=101)) * fade
@@ -255,7 +278,8 @@ class Judge:
         fused = np.sqrt(np.sum([value * value for value in decades.values()], axis=0))
         zero = np.zeros(len(windows))  # what was told of these windows is told; learning needs scores and severity
         severity = window_severity(windows.severity, windows.start)
-        verdict = Verdict(windows, scores, {}, decades, fused, zero, severity, zero, odd)
+        severe = self._severe(severity)
+        verdict = Verdict(windows, scores, {}, decades, fused, severe, zero, severity, zero, odd)
         self._epoch, self._learnable, self._countable = [verdict], [learnable], [countable]
         self._in_epoch = len(windows)
 

@@ -17,7 +17,7 @@ CRITICAL = (
     "stack segment:", "divide error:", "invalid opcode:", "BUG: KASAN:", "BUG: KFENCE:", "BUG: KMSAN:", "KASAN:",
     "Kernel stack is corrupted", "kernel stack overflow", "BUG: stack guard page was hit", "BUG: Bad page",
     "BUG: Bad rss-counter", "BUG: soft lockup", "hard LOCKUP", "detected stall", "self-detected stall",
-    "blocked for more than", "task hung", "can't die for more than", "Internal error:", "PAX: size overflow",
+    "blocked for more than", "task hung", "can't die for more than", "Internal error:", "PAX: size overflow", "BUG: ",
     "unable to mount root fs", "Attempted to kill init", "Fixing recursive fault", "Machine Check Exception",
     "Hardware Error", "Uncorrected error", "rcu_sched kthread starved", "BUG: spinlock", "BUG: workqueue lockup",
     # memory and disk
@@ -34,7 +34,7 @@ CRITICAL = (
 )  # fmt: skip
 
 HIGH = (
-    "BUG: ", "WARNING: CPU:", "WARNING: at ", "WARNING: ODEBUG", "------------[ cut here ]------------",
+    "WARNING: CPU:", "WARNING: at ", "WARNING: ODEBUG", "------------[ cut here ]------------",
     "Call Trace:", "UBSAN:", "KCSAN:", "possible circular locking", "possible recursive locking",
     "possible irq lock inversion", "inconsistent lock state", "bad unlock balance", "lock held when returning",
     "suspicious RCU usage", "SOFTIRQ-safe -> SOFTIRQ-unsafe", "HARDIRQ-safe -> HARDIRQ-unsafe",

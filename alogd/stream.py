@@ -134,7 +134,7 @@ class Stream:
         windows = verdict.windows
         shares = self._shares(verdict, index)
         contributions = {
-            name: [replace(c, share=c.share * shares[name] * len(shares)) for c in detector.explain(windows, index)]
+            name: [replace(c, share=c.share * shares[name]) for c in detector.explain(windows, index)]
             for name, detector in self.judge.detectors.items()
             if shares[name] > 0
         }
@@ -166,6 +166,7 @@ class Stream:
 
     def _shares(self, verdict: Verdict, index: int) -> dict[str, float]:
         decades = {name: float(values[index]) for name, values in verdict.decades.items()}
+        decades["severity"] = float(verdict.severe[index])
         total = sum(decades.values())
         return {name: value / total if total else 0.0 for name, value in decades.items()}
 

@@ -13,31 +13,33 @@ from alogd.detectors.base import NEW, Contribution, State, take
 from alogd.event import F64, I64, Bool, WindowBatch
 from alogd.registry import register
 
-# Variance of a count that never varied: with less, one stray line in a steady log would outrank a real burst.
-COUNT_FLOOR = 3e-3
-NOVELTY_FLOOR = 1e-3
+# Variance of the root of a count that never varied: with less, one stray line in a steady log outranks a real burst.
+FLOOR = 1e-3
 POWER = 4  # between the sum (2) and the largest (infinity) of the jumps
 
 
 class EwmaOptions(Strict, frozen=True, kw_only=True):
-    """alpha: weight of the newest `step` windows of a group in its baseline; step: windows."""
+    """alpha weighs the newest `step` windows of a group, and the newest `novelty_step` of the stream."""
 
     alpha: float = 0.3
     step: int = 1000
+    novelty_step: int = 20
 
 
 @register("detectors", "ewma")
 class Ewma:
     """Jumps of template counts against an exponentially weighted baseline, one baseline a group.
 
-    For template j of a window in group g, with mean m and variance v of its count under the baseline and i windows
-    learned, the jump is z = |c - m| / sqrt(v + 1 / (i + 10) + 0.003); a template that is usual here and absent counts
-    too. The number of templates created in the window makes one more z against the whole stream's baseline. The score
-    is (sum of z^4)^(1/4). Counts rather than shares: a window closed by age may hold a single line, and a share of
+    For template j of a window in group g, with x the square root of its count (which makes the spread of counts alike,
+    Anscombe 1948), m and v the mean and variance of x under the baseline and i windows learned, the jump is
+    z = |x - m| / sqrt(v + 1 / (i + 10) + 0.001); a template that is usual here and absent counts too. The root of the
+    number of templates created in the window makes one more z against the whole stream's baseline. The score is
+    (sum of z^4)^(1/4). Counts rather than shares: a window closed by age may hold a single line, and a share of
     1/1 would outrank 30/50; and counts see a change of rate.
 
     alpha weighs a step of 1000 windows, not one window: a memory of three windows forgets a template between two of
-    its usual occurrences. The first windows are averaged with equal weight (pandas: ewm(adjust=True)).
+    its usual occurrences. The first windows are averaged with equal weight (pandas: ewm(adjust=True)). Novelty has a
+    short memory (20 windows): a log's first hour is all new, and must not hide what is new in its second.
 
     >>> import numpy as np
     >>> from alogd.detectors.ewma import Ewma, EwmaOptions
@@ -57,9 +59,9 @@ class Ewma:
         self.groups = Groups()
         self.windows = np.zeros(1, np.int64)  # learned, per group
         self.weight = np.zeros(1)  # of the sums below, per group
-        self.sums = np.zeros((1, 64))  # weighted counts per group and slot
+        self.sums = np.zeros((1, 64))  # weighted roots of counts per group and slot
         self.squares = np.zeros((1, 64))
-        self.novelty = np.zeros(4)  # windows, weight, sum, sum of squares of created templates
+        self.novelty = np.zeros(4)  # windows, weight, sum, sum of squares of roots of templates created
         self._derive(np.arange(1))
 
     # -- scoring
@@ -83,13 +85,13 @@ class Ewma:
         mean = np.where(pairs.new, 0.0, self._lookup(self._mean, pairs, group))
         variance = np.where(pairs.new, 0.0, self._lookup(self._variance, pairs, group))
         floor = self._floor[group[pairs.row]]
-        return np.asarray(np.abs(pairs.count - mean) / np.sqrt(variance + floor))
+        return np.asarray(np.abs(np.sqrt(pairs.count) - mean) / np.sqrt(variance + floor))
 
     def _novelty(self, created: F64) -> F64:
         seen, weight, total, square = self.novelty
         mean = total / weight if weight else 0.0
         variance = max(0.0, square / weight - mean * mean) if weight else 0.0
-        z = (created - mean) / np.sqrt(variance + 1 / (seen + 10) + NOVELTY_FLOOR)
+        z = (np.sqrt(created) - mean) / np.sqrt(variance + 1 / (seen + 10) + FLOOR)
         return np.asarray(np.maximum(z, 0.0))
 
     def explain(self, windows: WindowBatch, index: int) -> Sequence[Contribution]:
@@ -100,7 +102,7 @@ class Ewma:
         here = pairs.row == index
         jump, mean = self._jumps(pairs, group)[here], self._lookup(self._mean, pairs, group)[here]
         parts = [
-            (z, int(slot), float(count), 0.0 if new else float(expected))
+            (z, int(slot), float(count), 0.0 if new else float(expected) ** 2)
             for z, slot, count, new, expected in zip(
                 jump, pairs.slot[here], pairs.count[here], pairs.new[here], mean, strict=True
             )
@@ -108,7 +110,7 @@ class Ewma:
         absent = self._usual[row].copy()
         absent[pairs.slot[here][pairs.slot[here] < len(absent)]] = 0.0
         parts += [
-            (absent[slot] ** (1 / POWER), int(slot), 0.0, float(self._mean[row, slot]))
+            (absent[slot] ** (1 / POWER), int(slot), 0.0, float(self._mean[row, slot]) ** 2)
             for slot in np.argsort(-absent, kind="stable")[:5]
             if absent[slot] > 0
         ]
@@ -137,23 +139,23 @@ class Ewma:
         self._learn_novelty(pairs.created[keep])
         self._derive(touched if not len(born) else np.arange(len(self.groups)))
 
-    def _gain(self, windows: int) -> float:
-        return float(1 - (1 - self.options.alpha) ** (windows / self.options.step))
+    def _gain(self, windows: int, step: int) -> float:
+        return float(1 - (1 - self.options.alpha) ** (windows / step))
 
     def _learn_group(self, row: int, pairs: Counts, members: Bool) -> None:
         n = int(members.sum())
         mine = members[pairs.row]
         slot, count = pairs.slot[mine], pairs.count[mine]
         width = self.sums.shape[1]
-        gain = self._gain(n)
-        self.sums[row] += gain * (np.bincount(slot, count, width) / n - self.sums[row])
-        self.squares[row] += gain * (np.bincount(slot, count * count, width) / n - self.squares[row])
+        gain = self._gain(n, self.options.step)
+        self.sums[row] += gain * (np.bincount(slot, np.sqrt(count), width) / n - self.sums[row])
+        self.squares[row] += gain * (np.bincount(slot, count, width) / n - self.squares[row])
         self.weight[row] += gain * (1 - self.weight[row])
         self.windows[row] += n
 
     def _learn_novelty(self, created: F64) -> None:
-        gain = self._gain(len(created))
-        moments = np.array([1.0, created.mean(), (created * created).mean()])
+        gain = self._gain(len(created), self.options.novelty_step)
+        moments = np.array([1.0, np.sqrt(created).mean(), created.mean()])
         self.novelty[1:] += gain * (moments - self.novelty[1:])
         self.novelty[0] += len(created)
 
@@ -179,7 +181,7 @@ class Ewma:
         weight = np.maximum(self.weight[rows], 1e-300)[:, None]
         mean = self.sums[rows] / weight
         variance = np.maximum(self.squares[rows] / weight - mean * mean, 0.0)
-        floor = 1 / (self.windows[rows] + 10) + COUNT_FLOOR
+        floor = 1 / (self.windows[rows] + 10) + FLOOR
         usual = (mean * mean / (variance + floor[:, None])) ** (POWER // 2)
         self._mean[rows], self._variance[rows], self._usual[rows] = mean, variance, usual
         self._floor[rows], self._base[rows] = floor, usual.sum(axis=1)

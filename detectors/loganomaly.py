@@ -74,6 +74,7 @@ class LogAnomaly:
         self.sums = np.zeros((1, width))
         self.squares = np.zeros((1, width))
         self.sample = np.full((SAMPLE, options.lines), NO_SLOT, np.uint32)
+        self.sample_group = np.zeros(SAMPLE, np.int64)
         self.learned = np.zeros(1, np.int64)  # chunks
         self._index()
 
@@ -88,16 +89,11 @@ class LogAnomaly:
         lines = self.options.lines
         sizes = np.diff(windows.start)
         per_window = -(-sizes // lines)
-        window = np.repeat(np.arange(len(windows)), per_window)
         record_window = np.repeat(np.arange(len(windows)), sizes)
         position = np.arange(len(windows.slot)) - windows.start[record_window]
         chunk = (np.cumsum(per_window) - per_window)[record_window] + position // lines
-        slot = windows.slot.astype(np.int64)
-        value = 1.0 / np.bincount(chunk, minlength=len(window)).astype(np.float64)
-        pairs = np.flatnonzero(chunk[1:] == chunk[:-1]) + 1 if len(chunk) else np.empty(0, np.int64)
-        term = np.concatenate([SINGLE << 32 | slot, slot[pairs - 1] << 32 | slot[pairs]])
-        at = np.concatenate([chunk, chunk[pairs]])
-        return Chunks(window=window, chunk=at, term=term, value=value[at])
+        window = np.repeat(np.arange(len(windows)), per_window)
+        return _terms(windows.slot.astype(np.int64), chunk, window)
 
     def _features_of(self, terms: I64) -> I64:
         """Feature number of every term; the last for those outside the vocabulary."""
@@ -189,7 +185,7 @@ class LogAnomaly:
         group = self.groups.rows(windows.group)[chunks.window]
         for row in np.unique(group[kept]):
             members = vectors[kept & (group == row)]
-            gain = 1 - (1 - self.options.alpha) ** (len(members) / self.options.step)
+            gain = self._gain(len(members))
             self.sums[row] += gain * (members.mean(axis=0) - self.sums[row])
             self.squares[row] += gain * ((members * members).mean(axis=0) - self.squares[row])
             self.weight[row] += gain * (1 - self.weight[row])
@@ -207,11 +203,13 @@ class LogAnomaly:
         lines = self.options.lines
         sizes = np.diff(windows.start)
         first = np.concatenate([np.arange(s, s + n, lines) for s, n in zip(windows.start, sizes, strict=False) if n])
-        for begin, window in zip(first[kept], chunks.window[kept], strict=True):
+        group = self.groups.rows(windows.group)[chunks.window]
+        for begin, window, row in zip(first[kept], chunks.window[kept], group[kept], strict=True):
             end = min(begin + lines, windows.start[window + 1])
-            row = self.sample[self.learned[0] % SAMPLE]
-            row[:] = NO_SLOT
-            row[: end - begin] = windows.slot[begin:end]
+            place = self.learned[0] % SAMPLE
+            self.sample[place] = NO_SLOT
+            self.sample[place, : end - begin] = windows.slot[begin:end]
+            self.sample_group[place] = row
             self.learned[0] += 1
             if _is_refresh(int(self.learned[0])):
                 self._refresh()
@@ -220,28 +218,41 @@ class LogAnomaly:
         """The most frequent terms of the sample become the features; those that stay keep their statistics."""
         rows = self.sample[: min(int(self.learned[0]), SAMPLE)].astype(np.int64)
         present = rows != NO_SLOT
-        chunk = np.repeat(np.arange(len(rows)), rows.shape[1]).reshape(rows.shape)
-        pair = present[:, 1:] & present[:, :-1]
-        single = SINGLE << 32 | rows[present]
-        double = rows[:, :-1][pair] << 32 | rows[:, 1:][pair]
-        term = np.concatenate([single, double])
-        found, which, frequency = np.unique(term, return_inverse=True, return_counts=True)
-        at = np.concatenate([chunk[present], chunk[:, 1:][pair]])
-        documents = np.bincount(np.unique(which * np.int64(len(rows)) + at) // len(rows), minlength=len(found))
+        row = np.repeat(np.arange(len(rows)), rows.shape[1]).reshape(rows.shape)
+        chunks = _terms(rows[present], row[present], np.arange(len(rows)))
+        found, which, frequency = np.unique(chunks.term, return_inverse=True, return_counts=True)
+        documents = np.bincount(np.unique(which * len(rows) + chunks.chunk) // len(rows), minlength=len(found))
         best = np.argsort(-frequency, kind="stable")[: self.options.features]
-        self._adopt(found[best], np.log((1 + len(rows)) / (1 + documents[best])) + 1, np.log(1 + len(rows)) + 1)
+        idf = np.log((1 + len(rows)) / (1 + documents)) + 1
+        changed = self._adopt(found[best], idf[best], float(np.log(1 + len(rows)) + 1))
+        self._learn_columns(chunks, changed)
 
-    def _adopt(self, terms: I64, idf: F64, rest_idf: float) -> None:
+    def _adopt(self, terms: I64, idf: F64, rest_idf: float) -> I64:
+        """Replace the terms that are no longer frequent; gives the features whose meaning has changed."""
         leaving = np.flatnonzero(~np.isin(self.terms, terms))
         arriving = np.flatnonzero(~np.isin(terms, self.terms))
         self.terms[leaving] = -1
-        changed = leaving[: len(arriving)]
-        self.terms[changed], self.idf[changed] = terms[arriving], idf[arriving]
+        taken = leaving[: len(arriving)]
+        self.terms[taken], self.idf[taken] = terms[arriving], idf[arriving]
         self.idf[-1] = rest_idf
-        for table in (self.weight, self.sums, self.squares):
-            table[:, leaving] = 0.0
-            table[:, -1] = 0.0  # what "all other terms" are has changed
         self._index()
+        return np.append(leaving, self.options.features)
+
+    def _learn_columns(self, chunks: Chunks, columns: I64) -> None:
+        """Take the statistics of some features from the sample: nothing older knows them."""
+        for table in (self.weight, self.sums, self.squares):
+            table[:, columns] = 0.0
+        vectors = self._vectors(chunks)[:, columns]
+        group = self.sample_group[: len(vectors)]
+        for row in np.unique(group):
+            members = vectors[group == row]
+            gain = self._gain(len(members))
+            self.weight[row, columns] = gain
+            self.sums[row, columns] = gain * members.mean(axis=0)
+            self.squares[row, columns] = gain * (members * members).mean(axis=0)
+
+    def _gain(self, chunks: int) -> float:
+        return float(1 - (1 - self.options.alpha) ** (chunks / self.options.step))
 
     # -- state
 
@@ -255,6 +266,7 @@ class LogAnomaly:
             "sums": self.sums,
             "squares": self.squares,
             "sample": self.sample,
+            "sample_group": self.sample_group,
             "learned": self.learned,
         }
 
@@ -264,15 +276,19 @@ class LogAnomaly:
         idf, learned = take(state, "idf", np.float64, 1), take(state, "learned", np.int64, 1)
         weight, sums = take(state, "weight", np.float64, 2), take(state, "sums", np.float64, 2)
         squares, sample = take(state, "squares", np.float64, 2), take(state, "sample", np.uint32, 2)
+        sample_group = take(state, "sample_group", np.int64, 1)
         table = (len(groups), self.options.features + 1)
         if not weight.shape == sums.shape == squares.shape == table or len(groups) > MAX_GROUPS:
             raise ValueError(f"saved state: loganomaly tables are not {table}")
         if sample.shape != self.sample.shape or terms.shape != self.terms.shape or idf.shape != self.idf.shape:
             raise ValueError("saved state: loganomaly was saved with other options (features or lines)")
-        if len(learned) != 1 or not all(np.isfinite(a).all() for a in (idf, weight, sums, squares)):
+        if len(sample_group) != len(sample) or (sample_group < 0).any() or (sample_group >= len(groups)).any():
+            raise ValueError("saved state: loganomaly's sample names groups that are not there")
+        if len(learned) != 1 or learned[0] < 0 or not all(np.isfinite(a).all() for a in (idf, weight, sums, squares)):
             raise ValueError("saved state: loganomaly holds numbers that are not finite")
         self.groups, self.terms, self.idf, self.learned = groups, terms, idf, learned
         self.weight, self.sums, self.squares, self.sample = weight, sums, squares, sample
+        self.sample_group = sample_group
         self._index()
 
 
@@ -280,6 +296,15 @@ def _is_refresh(learned: int) -> bool:
     while learned > FIRST_REFRESH and learned % 4 == 0:
         learned //= 4
     return learned == FIRST_REFRESH
+
+
+def _terms(slot: I64, chunk: I64, window: I64) -> Chunks:
+    """1-grams and 2-grams of records whose chunk numbers ascend; `window` is that of each chunk."""
+    value = 1.0 / np.bincount(chunk, minlength=len(window)).astype(np.float64)
+    pairs = np.flatnonzero(chunk[1:] == chunk[:-1]) + 1 if len(chunk) else np.empty(0, np.int64)
+    term = np.concatenate([SINGLE << 32 | slot, slot[pairs - 1] << 32 | slot[pairs]])
+    at = np.concatenate([chunk, chunk[pairs]])
+    return Chunks(window=window, chunk=at, term=term, value=value[at])
 
 
 def _occurrences(slots: I64, slot: int, after: int | None) -> int:

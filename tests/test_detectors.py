@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from alogd import registry, rows
 from alogd.detectors._groups import MAX_GROUPS
 from alogd.detectors.base import Detector
-from alogd.detectors.ewma import COUNT_FLOOR, NOVELTY_FLOOR, Ewma, EwmaOptions
+from alogd.detectors.ewma import FLOOR, Ewma, EwmaOptions
 from alogd.detectors.loganomaly import DEVIATION_FLOOR, LogAnomaly, LogAnomalyOptions
 from alogd.event import WindowBatch
 from alogd.reference.batches import window_batch
@@ -139,7 +139,8 @@ def test_ewma_mean_is_the_adjusted_exponential_mean_of_pandas() -> None:
     steps = [quiet(10, seed=i) for i in range(30)]
     for step in steps:
         detector.learn(rows.join([window_batch(_slots(step), group=1)]), np.ones(10, bool))
-    means = pd.DataFrame([np.bincount(step.slot, minlength=12) / 10 for step in steps])
+    roots = [np.sqrt([np.bincount(row, minlength=12) for row in _slots(step)]).mean(axis=0) for step in steps]
+    means = pd.DataFrame(roots)
     expected = means.ewm(alpha=0.3, adjust=True).mean().iloc[-1].to_numpy()
     np.testing.assert_allclose(detector.sums[1, :12] / detector.weight[1], expected, rtol=1e-12)
 
@@ -148,12 +149,12 @@ def test_ewma_score_is_its_formula() -> None:
     detector = Ewma(EwmaOptions())
     history = [[1, 1, 2], [1, 2, 2], [1, 1, 1], [2, 2, 3]]
     detector.learn(window_batch(history), np.ones(4, bool))
-    counts = np.array([[row.count(slot) for slot in range(6)] for row in history], float)
+    counts = np.sqrt([[row.count(slot) for slot in range(6)] for row in history])
     mean, variance = counts.mean(0), counts.var(0)
     window = [1, 4, 4, 5]
-    seen = np.array([window.count(slot) for slot in range(6)], float)
-    z = np.abs(seen - mean) / np.sqrt(variance + 1 / 14 + COUNT_FLOOR)
-    created = 2 / np.sqrt(1 / 14 + NOVELTY_FLOOR)
+    seen = np.sqrt([window.count(slot) for slot in range(6)])
+    z = np.abs(seen - mean) / np.sqrt(variance + 1 / 14 + FLOOR)
+    created = np.sqrt(2) / np.sqrt(1 / 14 + FLOOR)
     expected = ((z**4).sum() + created**4) ** 0.25
     score = detector.score(window_batch([window], new=[[False, True, False, True]]))
     np.testing.assert_allclose(score, [expected], rtol=1e-12)

@@ -150,8 +150,14 @@ def test_a_detector_without_a_number_is_a_failure_not_normal() -> None:
 def test_severity_counts_as_far_as_it_is_unusual() -> None:
     judge = scripted()
     run(judge, window_batch([[1]] * 1000, severity=60, second=30.0), 64)
-    routine, rare = judge._ranking(np.array([1.0, 1.0]), np.array([60.0, 100.0]))
-    assert rare > routine + 30
+    routine, rare = judge._severe(np.array([60.0, 100.0]))
+    assert routine < 0.01
+    assert rare > 4
+
+
+def test_severity_is_rare_before_it_was_counted() -> None:
+    error, critical = scripted()._severe(np.array([80.0, 100.0]))
+    assert (round(float(error), 2), round(float(critical), 2)) == (2.0, 3.0)
 
 
 def test_names_of_detectors_that_run_twice() -> None:
