@@ -186,7 +186,7 @@ static int android(alog_reader *r, alog_app_line *line) {
     const size_t from = alog_skip_blank(p, n, line->at);
     size_t colon = from;
     while (colon < n && colon - from <= NAME_BYTES && !(p[colon] == ':' && (colon + 1 == n || p[colon + 1] == ' '))) colon++;
-    if (colon == from || colon >= n || p[colon] != ':') return 1;
+    if (colon == from || colon >= n || colon - from > NAME_BYTES) return 1;
     size_t end = colon;
     while (end > from && alog_is_blank(p[end - 1])) end--;
     r->out->program = alog_span_of(p + from, end - from);

@@ -10,7 +10,7 @@
 #include "header_time.h"
 
 #define NAME_BYTES 96     /* of a logger or a thread; longer ones are message */
-#define BRACKET_BYTES 160 /* of what stands in one bracket */
+#define BRACKET_BYTES 256 /* of what stands in one bracket */
 
 /* Where a line's reading stands. */
 typedef struct {

@@ -103,12 +103,12 @@ uint8_t alog_read_audit(alog_reader *r) {
     r->out->timestamp_ns = ns;
     r->out->program = alog_span_of(p + type + 5, 5);
     alog_set_message(r, close + 2);
-    uint8_t *to = r->room ? r->room : r->own;
     const alog_span rest = r->out->message;
-    memmove(to, p, type);
-    to[type] = ' ';
-    memmove(to + type + 1, rest.ptr, rest.len);
-    r->out->message = alog_span_of(to, type + (rest.len ? 1 + rest.len : 0));
+    if (!r->room) return ALOG_HEADER_ISO8601;
+    memcpy(r->room, p, type);
+    r->room[type] = ' ';
+    if (rest.len) memcpy(r->room + type + 1, rest.ptr, rest.len);
+    r->out->message = alog_span_of(r->room, type + (rest.len ? 1 + rest.len : 0));
     return ALOG_HEADER_ISO8601;
 }
 
@@ -183,7 +183,7 @@ static uint8_t numbered(alog_reader *r) {
     if (at) at = word(r->text, r->len, at, &what);
     if (at) at = word(r->text, r->len, at, &epoch);
     if (at) at = word(r->text, r->len, at, &flag);
-    if (!at || flag.len != 1 || !alog_is_digit(flag.ptr[0])) return 0;
+    if (!at || flag.len > 2 || !alog_is_digit(flag.ptr[flag.len - 1]) || (flag.len == 2 && flag.ptr[0] != '-')) return 0;
     const int64_t ns = epoch_of(epoch);
     if (ns == ALOG_NO_TIME) return 0;
     r->out->timestamp_ns = ns;

@@ -28,7 +28,7 @@ static void take_inner(alog_fields *out, const alog_fields *inner) {
     if (inner->host.len) out->host = inner->host;
     if (inner->program.len) out->program = inner->program;
     if (inner->pid.len) out->pid = inner->pid;
-    if (!out->key.ptr) out->key = inner->key;
+    if (!out->key.len) out->key = inner->key;
     if (out->timestamp_ns == ALOG_NO_TIME) out->timestamp_ns = inner->timestamp_ns;
     out->message = inner->message;
     out->begins = 1;

@@ -217,7 +217,9 @@ void alog_pairs_message(const alog_pairs *pairs, alog_reader *r) {
     alog_span m = pairs->value[ALOG_ROLE_MESSAGE];
     if (pairs->message_has_escapes) {
         uint8_t *to = r->room ? r->room : r->own + (m.ptr - r->text);
+        const int is_key = pairs->key.ptr == m.ptr;
         m = alog_span_of(to, alog_unescape(m.ptr, m.len, to));
+        if (is_key && !r->room) r->out->key = m; /* its escapes are gone */
     }
     alog_reader inner = *r;
     inner.text = m.ptr;

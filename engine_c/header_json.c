@@ -175,6 +175,7 @@ static void docker(alog_reader *r, const alog_pairs *pairs) {
     const alog_span log = pairs->value[ALOG_ROLE_MESSAGE];
     uint8_t *own = r->room ? r->room : r->own + (log.ptr - r->text);
     size_t n = log.len;
+    if (!r->room && r->out->key.ptr == log.ptr) r->out->key = (alog_span){0}; /* about to be written over */
     if (pairs->message_has_escapes)
         n = alog_unescape(log.ptr, n, own);
     else
