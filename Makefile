@@ -54,11 +54,16 @@ fuzz: $(addprefix build/fuzz/,$(FUZZ_TARGETS)) ## fuzz the engine (FUZZ_SECONDS=
 			-print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz/ build/fuzz/$$target.corpus; \
 	done
 
-build/fuzz/%: engine_c/fuzz_%.c $(C)
+FUZZ_CC := clang -std=c11 -O1 -g -fno-sanitize-recover=all -Iengine_c
+FUZZ_O  := $(ENGINE_C:engine_c/%.c=build/fuzz/%.o)
+
+build/fuzz/%.o: engine_c/%.c $(filter %.h,$(C))
 	@mkdir -p $(@D)
 	@command -v clang >/dev/null || { echo "make fuzz: clang is needed (its libFuzzer); on Debian: apt install clang" >&2; exit 1; }
-	clang -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Iengine_c \
-		$< $(ENGINE_C) -o $@
+	@$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
+
+$(addprefix build/fuzz/,$(FUZZ_TARGETS)): build/fuzz/%: engine_c/fuzz_%.c $(FUZZ_O)
+	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $< $(FUZZ_O) -lm -o $@
 
 clean: ## remove what was built; .venv and var/ stay
 	rm -rf build dist *.egg-info alogd/_engine*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -109,9 +109,9 @@ static void push(alog_windows *windows, const rows *all, size_t from, size_t n) 
 }
 
 static uint8_t *saved(const alog_windows *windows, size_t *len) {
-    *len = alog_windows_save_size(windows);
-    uint8_t *out = malloc(*len);
-    check(out != NULL && alog_windows_save(windows, out) == ALOG_OK);
+    alog_status status;
+    uint8_t *out = alog_windows_save(windows, len, &status);
+    check(out != NULL);
     return out;
 }
 

@@ -243,11 +243,14 @@ static PyObject *windows_save(PyObject *object, PyObject *unused) {
     Windows *self = (Windows *)object;
     (void)unused;
     if (!is_free(self)) return NULL;
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)alog_windows_save_size(self->windows));
-    if (bytes == NULL) return NULL;
-    alog_status status = alog_windows_save(self->windows, (uint8_t *)PyBytes_AsString(bytes));
-    if (status == ALOG_OK) return bytes;
-    Py_DECREF(bytes);
+    size_t len;
+    alog_status status;
+    uint8_t *saved = alog_windows_save(self->windows, &len, &status);
+    if (saved != NULL) {
+        PyObject *bytes = PyBytes_FromStringAndSize((const char *)saved, (Py_ssize_t)len);
+        free(saved);
+        return bytes;
+    }
     if (status == ALOG_NOMEM) return PyErr_NoMemory();
     PyErr_SetString(PyExc_ValueError, "windows: take what is ready before saving");
     return NULL;

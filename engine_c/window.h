@@ -119,10 +119,9 @@ int64_t alog_windows_watermark(const alog_windows *windows); /* ALOG_NO_TIME bef
 uint32_t alog_windows_open(const alog_windows *windows);     /* keys with fresh records */
 void alog_windows_counters(const alog_windows *windows, alog_window_counters *out);
 
-/* State as bytes: the same for the same records, however they were cut. `out` holds alog_windows_save_size()
- * bytes. ALOG_INVALID while windows wait to be taken. */
-size_t alog_windows_save_size(const alog_windows *windows);
-alog_status alog_windows_save(const alog_windows *windows, uint8_t *out);
+/* State as bytes, free() it: the same for the same records, however they were cut. NULL with *status ALOG_INVALID
+ * (windows wait to be taken) or ALOG_NOMEM. */
+uint8_t *alog_windows_save(const alog_windows *windows, size_t *len, alog_status *status);
 
 /* NULL with *status ALOG_CORRUPT (damaged, of another version, or impossible), ALOG_INVALID (saved under another
  * config than this one) or ALOG_NOMEM. */

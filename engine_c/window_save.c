@@ -3,18 +3,16 @@
  * Little endian: magic "ALGW", u32 version, the config, log time, counters, the suspects, then the keys, least
  * recently used first, each with its rank in the order of arming and its records, oldest first; last a 64-bit
  * FNV-1a of all bytes before. Every count and rank is checked before it is used. */
-#include "window_parts.h"
-
 #include <stdlib.h>
 #include <string.h>
 
+#include "snapshot.h"
+#include "window_parts.h"
+
 enum {
     VERSION = 1,
+    CONFIG_AT = 8,
     CONFIG_SIZE = 1 + 2 * 4 + 3 * 8 + 2 * 4,
-    TIME_SIZE = 8 + 2 * 4 + 8 + 4 + 3 * 8,
-    COUNTERS_SIZE = (2 + ALOG_CLOSE_COUNT) * 8,
-    FIXED_SIZE = 4 + 4 + CONFIG_SIZE + TIME_SIZE + COUNTERS_SIZE + 4 + 4, /* with the counts of suspects and keys */
-    SUSPECT_SIZE = 4 + 8,
     KEY_SIZE = 8 + 3 * 4 + 2 * 8,
     RECORD_SIZE = 2 * 8 + 3 * 4 + 2,
     SUM_SIZE = 8,
@@ -28,58 +26,49 @@ static uint64_t sum_of(const uint8_t *data, size_t len) {
 
 /* ---- writing ---- */
 
-static uint8_t *put(uint8_t *at, uint64_t value, size_t width) {
-    for (size_t i = 0; i < width; i++) at[i] = (uint8_t)(value >> (8 * i));
-    return at + width;
+static void put_ns(alog_output *out, int64_t value) { alog_put_u64(out, (uint64_t)value); }
+
+static void put_config(alog_output *out, const alog_window_config *config) {
+    alog_put_u8(out, config->kind);
+    alog_put_u32(out, config->size);
+    alog_put_u32(out, config->stride);
+    put_ns(out, config->width_ns);
+    put_ns(out, config->max_age_ns);
+    put_ns(out, config->idle_ns);
+    alog_put_u32(out, config->max_keys);
+    alog_put_u32(out, config->max_records);
 }
 
-static uint8_t *put_config(uint8_t *at, const alog_window_config *config) {
-    at = put(at, config->kind, 1);
-    at = put(at, config->size, 4);
-    at = put(at, config->stride, 4);
-    at = put(at, (uint64_t)config->width_ns, 8);
-    at = put(at, (uint64_t)config->max_age_ns, 8);
-    at = put(at, (uint64_t)config->idle_ns, 8);
-    at = put(at, config->max_keys, 4);
-    return put(at, config->max_records, 4);
+static void put_time(alog_output *out, const alog_watermark *time) {
+    put_ns(out, time->ns);
+    alog_put_u32(out, time->support);
+    alog_put_u32(out, time->against);
+    put_ns(out, time->against_ns);
+    alog_put_u32(out, time->patience);
+    alog_put_u64(out, time->late);
+    alog_put_u64(out, time->outliers);
+    alog_put_u64(out, time->undone);
 }
 
-static uint8_t *put_time(uint8_t *at, const alog_watermark *time) {
-    at = put(at, (uint64_t)time->ns, 8);
-    at = put(at, time->support, 4);
-    at = put(at, time->against, 4);
-    at = put(at, (uint64_t)time->against_ns, 8);
-    at = put(at, time->patience, 4);
-    at = put(at, time->late, 8);
-    at = put(at, time->outliers, 8);
-    return put(at, time->undone, 8);
-}
-
-static uint8_t *put_key(uint8_t *at, const alog_windows *windows, const alog_open *open, uint32_t rank) {
+static void put_key(alog_output *out, const alog_windows *windows, const alog_open *open, uint32_t rank) {
     int is_session = windows->config.kind == ALOG_WINDOW_SESSION;
-    at = put(at, open->key, 8);
-    at = put(at, open->count, 4);
-    at = put(at, open->fresh, 4);
-    at = put(at, rank, 4);
-    at = put(at, (uint64_t)(open->fresh > 0 ? open->armed_ns : ALOG_NO_TIME), 8);
-    at = put(at, (uint64_t)(is_session ? open->used_ns : ALOG_NO_TIME), 8);
+    alog_put_u64(out, open->key);
+    alog_put_u32(out, open->count);
+    alog_put_u32(out, open->fresh);
+    alog_put_u32(out, rank);
+    put_ns(out, open->fresh > 0 ? open->armed_ns : ALOG_NO_TIME);
+    put_ns(out, is_session ? open->used_ns : ALOG_NO_TIME);
     for (uint32_t i = 0; i < open->count; i++) {
         uint32_t place = open->begin + i;
         const alog_held *held = &open->ring[place < open->cap ? place : place - open->cap];
-        at = put(at, held->offset, 8);
-        at = put(at, (uint64_t)held->timestamp_ns, 8);
-        at = put(at, held->source, 4);
-        at = put(at, held->slot, 4);
-        at = put(at, held->length, 4);
-        at = put(at, held->severity, 1);
-        at = put(at, held->is_new, 1);
+        alog_put_u64(out, held->offset);
+        put_ns(out, held->timestamp_ns);
+        alog_put_u32(out, held->source);
+        alog_put_u32(out, held->slot);
+        alog_put_u32(out, held->length);
+        alog_put_u8(out, held->severity);
+        alog_put_u8(out, held->is_new);
     }
-    return at;
-}
-
-size_t alog_windows_save_size(const alog_windows *windows) {
-    return FIXED_SIZE + windows->time.suspect_count * (size_t)SUSPECT_SIZE + windows->used.count * (size_t)KEY_SIZE +
-           windows->held * RECORD_SIZE + SUM_SIZE;
 }
 
 /* Rank of every key in the order of arming, ALOG_NONE where it is not armed; NULL when memory is out. */
@@ -92,67 +81,64 @@ static uint32_t *ranks_of(const alog_windows *windows) {
     return rank;
 }
 
-alog_status alog_windows_save(const alog_windows *windows, uint8_t *out) {
-    if (windows->ready.count > 0) return ALOG_INVALID;
-    uint32_t *rank = ranks_of(windows);
-    if (rank == NULL) return ALOG_NOMEM;
-    memcpy(out, "ALGW", 4);
-    uint8_t *at = put(out + 4, VERSION, 4);
-    at = put_config(at, &windows->config);
-    at = put_time(at, &windows->time);
-    at = put(at, windows->taken, 8);
-    at = put(at, windows->forgotten, 8);
-    for (size_t i = 0; i < ALOG_CLOSE_COUNT; i++) at = put(at, windows->closed[i], 8);
-    at = put(at, windows->time.suspect_count, 4);
-    at = put(at, windows->used.count, 4);
+static void put_state(alog_output *out, const alog_windows *windows, const uint32_t *rank) {
+    alog_put_bytes(out, "ALGW", 4);
+    alog_put_u32(out, VERSION);
+    put_config(out, &windows->config);
+    put_time(out, &windows->time);
+    alog_put_u64(out, windows->taken);
+    alog_put_u64(out, windows->forgotten);
+    for (size_t i = 0; i < ALOG_CLOSE_COUNT; i++) alog_put_u64(out, windows->closed[i]);
+    alog_put_u32(out, windows->time.suspect_count);
+    alog_put_u32(out, windows->used.count);
     for (uint32_t i = 0; i < windows->time.suspect_count; i++) {
-        at = put(at, windows->time.suspects[i].source, 4);
-        at = put(at, (uint64_t)windows->time.suspects[i].stamp, 8);
+        alog_put_u32(out, windows->time.suspects[i].source);
+        put_ns(out, windows->time.suspects[i].stamp);
     }
     for (uint32_t i = windows->used.first; i != ALOG_NONE; i = windows->keys[i].used.next)
-        at = put_key(at, windows, &windows->keys[i], rank[i]);
-    put(at, sum_of(out, (size_t)(at - out)), 8);
+        put_key(out, windows, &windows->keys[i], rank[i]);
+    if (!out->failed) alog_put_u64(out, sum_of(out->bytes, out->len));
+}
+
+uint8_t *alog_windows_save(const alog_windows *windows, size_t *len, alog_status *status) {
+    *status = windows->ready.count > 0 ? ALOG_INVALID : ALOG_NOMEM;
+    uint32_t *rank = *status == ALOG_INVALID ? NULL : ranks_of(windows);
+    if (rank == NULL) return NULL;
+    alog_output out = {0};
+    put_state(&out, windows, rank);
     free(rank);
-    return ALOG_OK;
+    if (out.failed) {
+        free(out.bytes);
+        return NULL;
+    }
+    *len = out.len;
+    *status = ALOG_OK;
+    return out.bytes;
 }
 
 /* ---- reading ---- */
 
-typedef struct {
-    const uint8_t *at, *end;
-} reader;
+static size_t left(const alog_input *in) { return (size_t)(in->end - in->at); }
 
-static size_t left(const reader *in) { return (size_t)(in->end - in->at); }
+static int64_t get_ns(alog_input *in) { return (int64_t)alog_get_u64(in); }
 
-/* The caller has checked that there are so many bytes. */
-static uint64_t get(reader *in, size_t width) {
-    uint64_t value = 0;
-    for (size_t i = 0; i < width; i++) value |= (uint64_t)in->at[i] << (8 * i);
-    in->at += width;
-    return value;
-}
-
-static uint32_t get32(reader *in) { return (uint32_t)get(in, 4); }
-
-static int64_t get_ns(reader *in) { return (int64_t)get(in, 8); }
-
-static alog_status get_time(reader *in, alog_watermark *time) {
+static alog_status get_time(alog_input *in, alog_watermark *time) {
     time->ns = get_ns(in);
-    time->support = get32(in);
-    time->against = get32(in);
+    time->support = alog_get_u32(in);
+    time->against = alog_get_u32(in);
     time->against_ns = get_ns(in);
-    time->patience = get32(in);
-    time->late = get(in, 8);
-    time->outliers = get(in, 8);
-    time->undone = get(in, 8);
+    time->patience = alog_get_u32(in);
+    time->late = alog_get_u64(in);
+    time->outliers = alog_get_u64(in);
+    time->undone = alog_get_u64(in);
     if (time->support > ALOG_SETTLED || time->against > ALOG_PATIENCE_MAX) return ALOG_CORRUPT;
     return time->patience >= 1 && time->patience <= ALOG_PATIENCE_MAX ? ALOG_OK : ALOG_CORRUPT;
 }
 
-static alog_status get_suspects(reader *in, alog_watermark *time, uint32_t count) {
-    if (count > ALOG_SUSPECTS_MAX || left(in) < count * (size_t)SUSPECT_SIZE) return ALOG_CORRUPT;
+static alog_status get_suspects(alog_input *in, alog_watermark *time, uint32_t count) {
+    if (count > ALOG_SUSPECTS_MAX) return ALOG_CORRUPT;
     for (uint32_t i = 0; i < count; i++) {
-        time->suspects[i].source = get32(in);
+        time->suspects[i].source = alog_get_u32(in);
         time->suspects[i].stamp = get_ns(in);
     }
     time->suspect_count = count;
@@ -172,35 +158,35 @@ static int is_possible(const alog_windows *windows, const alog_open *open, uint3
     return (open->fresh > 0) == (rank != ALOG_NONE);
 }
 
-static alog_status get_records(reader *in, alog_windows *windows, alog_open *open) {
+static alog_status get_records(alog_input *in, alog_windows *windows, alog_open *open) {
     uint32_t count = open->count;
     open->count = 0;
     if (left(in) / RECORD_SIZE < count) return ALOG_CORRUPT;
     if (alog_windows_reserve(windows, open, count) != ALOG_OK) return ALOG_NOMEM;
     for (; open->count < count; open->count++) {
         alog_held *held = &open->ring[open->count];
-        held->offset = get(in, 8);
+        held->offset = alog_get_u64(in);
         held->timestamp_ns = get_ns(in);
-        held->source = get32(in);
-        held->slot = get32(in);
-        held->length = get32(in);
-        held->severity = (uint8_t)get(in, 1);
-        held->is_new = get(in, 1) != 0;
+        held->source = alog_get_u32(in);
+        held->slot = alog_get_u32(in);
+        held->length = alog_get_u32(in);
+        held->severity = alog_get_u8(in);
+        held->is_new = alog_get_u8(in) != 0;
     }
     windows->held += count;
     return ALOG_OK;
 }
 
 /* One key; by_rank[rank] becomes its index. */
-static alog_status get_key(reader *in, alog_windows *windows, uint32_t *by_rank, uint32_t keys) {
+static alog_status get_key(alog_input *in, alog_windows *windows, uint32_t *by_rank, uint32_t keys) {
     if (left(in) < KEY_SIZE) return ALOG_CORRUPT;
-    uint64_t key = get(in, 8);
+    uint64_t key = alog_get_u64(in);
     if (alog_windows_find(windows, key) != NULL) return ALOG_CORRUPT;
     alog_open *open = alog_windows_insert(windows, key);
     if (open == NULL) return ALOG_NOMEM;
-    open->count = get32(in);
-    open->fresh = get32(in);
-    uint32_t rank = get32(in);
+    open->count = alog_get_u32(in);
+    open->fresh = alog_get_u32(in);
+    uint32_t rank = alog_get_u32(in);
     open->armed_ns = get_ns(in);
     open->used_ns = get_ns(in);
     if (!is_possible(windows, open, rank)) return ALOG_CORRUPT;
@@ -232,7 +218,7 @@ static alog_status arm_all(alog_windows *windows, const uint32_t *by_rank, uint3
     return fresh == windows->armed.count ? ALOG_OK : ALOG_CORRUPT; /* no gap in the ranks */
 }
 
-static alog_status get_keys(reader *in, alog_windows *windows, uint32_t keys) {
+static alog_status get_keys(alog_input *in, alog_windows *windows, uint32_t keys) {
     if (keys > windows->config.max_keys || left(in) / KEY_SIZE < keys) return ALOG_CORRUPT;
     uint32_t *by_rank = malloc((keys + (size_t)1) * sizeof *by_rank);
     if (by_rank == NULL) return ALOG_NOMEM;
@@ -244,27 +230,28 @@ static alog_status get_keys(reader *in, alog_windows *windows, uint32_t keys) {
     return status;
 }
 
-static alog_status get_state(reader *in, alog_windows *windows) {
+static alog_status get_state(alog_input *in, alog_windows *windows) {
     alog_status status = get_time(in, &windows->time);
-    windows->taken = get(in, 8);
-    windows->forgotten = get(in, 8);
-    for (size_t i = 0; i < ALOG_CLOSE_COUNT; i++) windows->closed[i] = get(in, 8);
-    uint32_t suspects = get32(in);
-    uint32_t keys = get32(in);
+    windows->taken = alog_get_u64(in);
+    windows->forgotten = alog_get_u64(in);
+    for (size_t i = 0; i < ALOG_CLOSE_COUNT; i++) windows->closed[i] = alog_get_u64(in);
+    uint32_t suspects = alog_get_u32(in);
+    uint32_t keys = alog_get_u32(in);
     if (status == ALOG_OK) status = get_suspects(in, &windows->time, suspects);
     if (status == ALOG_OK) status = get_keys(in, windows, keys);
-    return status == ALOG_OK && left(in) > 0 ? ALOG_CORRUPT : status;
+    return status == ALOG_OK && (in->failed || left(in) > 0) ? ALOG_CORRUPT : status;
 }
 
 static alog_status check(const uint8_t *data, size_t len, const alog_window_config *config) {
-    if (len < FIXED_SIZE + SUM_SIZE || memcmp(data, "ALGW", 4) != 0) return ALOG_CORRUPT;
-    reader in = {.at = data + 4, .end = data + len};
-    if (get32(&in) != VERSION) return ALOG_CORRUPT;
-    in.at = data + len - SUM_SIZE;
-    if (get(&in, 8) != sum_of(data, len - SUM_SIZE)) return ALOG_CORRUPT;
-    uint8_t mine[CONFIG_SIZE];
-    put_config(mine, config);
-    return memcmp(data + 8, mine, CONFIG_SIZE) == 0 ? ALOG_OK : ALOG_INVALID;
+    if (len < CONFIG_AT + CONFIG_SIZE + SUM_SIZE || memcmp(data, "ALGW", 4) != 0) return ALOG_CORRUPT;
+    alog_input version = {.at = data + 4, .end = data + len}, sum = {.at = data + len - SUM_SIZE, .end = data + len};
+    if (alog_get_u32(&version) != VERSION || alog_get_u64(&sum) != sum_of(data, len - SUM_SIZE)) return ALOG_CORRUPT;
+    alog_output mine = {0};
+    put_config(&mine, config);
+    alog_status status = mine.failed ? ALOG_NOMEM : ALOG_INVALID;
+    if (!mine.failed && memcmp(data + CONFIG_AT, mine.bytes, CONFIG_SIZE) == 0) status = ALOG_OK;
+    free(mine.bytes);
+    return status;
 }
 
 alog_windows *alog_windows_load(const uint8_t *data, size_t len, const alog_window_config *config,
@@ -273,7 +260,7 @@ alog_windows *alog_windows_load(const uint8_t *data, size_t len, const alog_wind
     if (*status != ALOG_OK) return NULL;
     alog_windows *windows = alog_windows_new(config, status);
     if (windows == NULL) return NULL;
-    reader in = {.at = data + 8 + CONFIG_SIZE, .end = data + len - SUM_SIZE};
+    alog_input in = {.at = data + CONFIG_AT + CONFIG_SIZE, .end = data + len - SUM_SIZE};
     *status = get_state(&in, windows);
     if (*status == ALOG_OK) return windows;
     alog_windows_free(windows);
