@@ -96,5 +96,5 @@ def _evidence(lines: Sequence[EvidenceLine], color: bool) -> Iterator[str]:
             yield paint(f"    {safe(source)}, at byte", "dim", color)
         place, style = (f"{line.offset:>{wide}} > ", "") if line.marked else (f"{line.offset:>{wide}}   ", "dim")
         for row in line.text.split("\n"):
-            yield f"    {paint(place + safe(row), style, color)}"
+            yield f"    {paint(place + safe(row.expandtabs(4)), style, color)}"
             place = " " * len(place)

@@ -10,12 +10,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
+from alogd import _engine
 from alogd.cli.drive import choose
 from alogd.cli.failures import OK, Failed
 from alogd.cli.inputs import open_all
 from alogd.cli.output import add_output, emit, table, use_color
 from alogd.cli.settings import add_state, open_state
-from alogd.engine import Engine
+from alogd.engine import Engine, EngineConfig
 from alogd.event import Template
 from alogd.stream import engine_config
 
@@ -58,7 +61,15 @@ def learned(args: argparse.Namespace) -> Iterator[Row]:
             raise Failed(f'no stream "{args.stream}" in this state; there are: {", ".join(streams)}')
         for stream in [args.stream] if args.stream else streams:
             if engine := reader.parts(stream).get("engine"):
-                yield from ((stream, template) for template in Engine.load(engine).templates())
+                yield from ((stream, template) for template in _load(engine).templates())
+
+
+def _load(snapshot: bytes) -> Engine:
+    """An engine under the very settings its snapshot was saved with, whatever the configuration says now."""
+    meaning = msgspec.json.decode(_engine.snapshot_meta(snapshot))
+    kind, name = meaning.pop("key")
+    meaning["user_masks"] = tuple((mask, pattern) for mask, pattern in meaning["user_masks"])
+    return Engine.load(snapshot, EngineConfig(key={kind: name} if name else kind, **meaning))
 
 
 def mined(args: argparse.Namespace) -> Sequence[Row]:

@@ -58,9 +58,8 @@ def _out_of_memory(shop: Shop, second: int) -> Iterator[Writer]:
 
 
 def _scanner(shop: Shop, second: int) -> Iterator[Writer]:
-    if second % 2 == 0:  # nginx writes what it cannot read as escapes
-        hello = f"\\x16\\x03\\x01\\x02\\x00\\x01\\x00\\x01\\xFC\\x03\\x03{shop.number(100, 999)}"
-        yield partial(shop.garbage, hello, "198.51.100.9")
+    if second % 2 == 0:  # TLS spoken to the plain port; nginx writes such bytes as escapes
+        yield partial(shop.garbage, "\\x16\\x03\\x01", "198.51.100.9")
 
 
 def _retries(shop: Shop, second: int) -> Iterator[Writer]:

@@ -1,0 +1,391 @@
+"""The command line as people and programs meet it: what it prints, what it exits with, and that it never misleads."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from alogd import alert_json
+from alogd.cli.main import COMMANDS, main
+from alogd.demo.incidents import INCIDENTS
+from alogd.demo.shop import Shop
+
+ROOT = Path(__file__).parent.parent
+ALOGD = [sys.executable, "-m", "alogd"]
+START = 1_790_000_000  # log time of the first line, seconds
+HOURS = 1.2
+EVIL = "\x1b]52;c;ZXZpbA==\x07\x1b[2Jpwned \u202egnp.exe \u2028"
+
+
+def app_log(hours: float, *, incident_at: float | None = None) -> str:
+    """The demo application's log, with its stack traces for a while after `incident_at` hours."""
+    shop, lines = Shop(7), []
+    for second in range(int(hours * 3600)):
+        since = second - int(incident_at * 3600) if incident_at is not None else -1
+        odd = INCIDENTS[0].lines(shop, since) if 0 <= since < 120 else ()
+        lines += [line.text for line, _ in shop.at(START + second, odd) if line.file == "app.log"]
+    return "\n".join(lines) + "\n"
+
+
+class Place:
+    """A folder with a log, a configuration, and the state of a daemon that has read it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "app.log"
+        self.log.write_text(app_log(HOURS, incident_at=1.1))
+        os.utime(self.log, (START + 86_400, START + 86_400))
+        self.config = folder / "alogd.yaml"
+        self.config.write_text(
+            f"streams:\n  - name: app\n    collect: [{{kind: file, include: [{self.log}]}}]\n"
+            f"sinks: [{{kind: jsonl, path: {folder}/alerts.jsonl}}]\nalerts: {{budget: 1/hour}}\n"
+            f"http: {{listen: '127.0.0.1:0'}}\nstate: {{directory: {folder}/state}}\n"
+        )
+
+    def run(self, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **changes}
+        return subprocess.run(
+            [*ALOGD, *words], capture_output=True, text=True, cwd=self.folder, env=environment, timeout=120, check=False
+        )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    made = Place(tmp_path_factory.mktemp("cli"))
+    done = made.run("run", "--config", str(made.config), "--once")
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+@pytest.fixture
+def alogd(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
+    """Run a command line in this process, away from any configuration; its standard output."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str, code: int = 0) -> str:
+        capsys.readouterr()
+        assert main(words) == code, capsys.readouterr()
+        return capsys.readouterr().out
+
+    return call
+
+
+# -- the front door
+
+
+def test_help_names_every_command_and_exit_code(alogd: Callable[..., str]) -> None:
+    text = alogd("--help")
+    assert all(re.search(rf"^  {name} ", text, re.MULTILINE) for _, name, _ in COMMANDS)
+    assert all(f"{code} " in text for code in (0, 1, 2, 65, 78))
+    assert alogd("help") == text == alogd(code=2)
+
+
+def test_help_imports_nothing_that_takes_time() -> None:
+    heavy = {"numpy", "msgspec", "yaml", "rich", "aiohttp", "structlog", "asyncio", "alogd._engine", "alogd.config"}
+    code = (
+        f"import sys\nfrom alogd.cli.main import main\nmain(['--help'])\nsys.exit(bool({heavy!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("name", [name for _, name, _ in COMMANDS])
+def test_every_command_has_help_of_its_own(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: alogd {name}")
+
+
+def test_an_unknown_command_is_met_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rpelay"]) == 2
+    assert 'did you mean "replay"?' in capsys.readouterr().err
+
+
+def test_a_wrong_flag_is_wrong_usage() -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", "--nope", "x"])
+    assert ended.value.code == 2
+
+
+def test_version_names_the_plugins(alogd: Callable[..., str]) -> None:
+    (facts,) = json.loads(alogd("version", "-o", "json"))
+    assert {"file", "stdin", "journald"} <= set(facts["collectors"])
+    assert "ewma" in alogd("version")
+
+
+# -- check
+
+
+def test_check_shows_what_would_be_read(place: Place, alogd: Callable[..., str]) -> None:
+    (row,) = json.loads(alogd("check", "-c", str(place.config), "-o", "json"))
+    assert (row["stream"], row["files"], row["bytes"]) == ("app", 1, place.log.stat().st_size)
+    assert "is good" in alogd("check", "-c", str(place.config))
+
+
+def test_check_names_line_key_and_nearest_and_exits_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("streams:\n  - name: a\n    colect: []\n")
+    assert main(["check", "-c", str(bad)]) == 78
+    assert f'{bad}:3:5: streams[0].colect: unknown key; did you mean "collect"?' in capsys.readouterr().err
+
+
+def test_check_can_take_doubts_for_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    doubtful = tmp_path / "doubtful.yaml"
+    doubtful.write_text(
+        f"streams:\n- {{name: a, collect: [{{kind: file, include: [{tmp_path}/**]}}]}}\n"
+        f"- {{name: b, collect: [{{kind: file, include: [{tmp_path}/b.log]}}]}}\nstate: {{directory: {tmp_path}}}\n"
+    )
+    assert main(["check", "-c", str(doubtful)]) == 0
+    assert main(["check", "-c", str(doubtful), "--deny-warnings"]) == 78
+    assert 'belongs to stream "a", which stands before' in capsys.readouterr().err
+
+
+def test_without_any_configuration_it_says_where_it_looked(alogd: Callable[..., str]) -> None:
+    if Path("/etc/alogd/alogd.yaml").exists():
+        pytest.skip("this host has a configuration")
+    alogd("check", code=1)
+
+
+def test_the_configuration_in_use_is_said(place: Place) -> None:
+    (place.folder / "configs").mkdir(exist_ok=True)
+    (place.folder / "configs/alogd.yaml").write_text(place.config.read_text())
+    done = place.run("check")
+    assert (done.returncode, "configuration: configs/alogd.yaml" in done.stderr) == (0, True)
+
+
+# -- run and replay
+
+
+def test_replay_gives_the_very_alerts_that_run_gave(place: Place) -> None:
+    ran = (place.folder / "alerts.jsonl").read_bytes()
+    replayed = place.run("replay", str(place.log), "--config", str(place.config), "-o", "jsonl")
+    assert ran
+    assert replayed.stdout.encode() == ran
+
+
+def test_run_on_a_file_needs_no_configuration(place: Place) -> None:
+    done = place.run("run", "app.log", "--once", "--listen", "127.0.0.1:0", XDG_STATE_HOME=str(place.folder / "xdg"))
+    assert done.returncode == 0, done.stderr
+    (state,) = (place.folder / "xdg/alogd").iterdir()
+    assert '"stream":"files"' in place.run("templates", "--state", str(state), "-o", "jsonl").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["run", "missing.log"], 1, "missing.log: no such file"),
+        (["run", "app.log", "--config", "alogd.yaml"], 2, "not both"),
+        (["run", "--config", "missing.yaml"], 1, "missing.yaml: no such file"),
+        (["run", "app.log", "--listen", "nowhere"], 2, "not host:port"),
+        (["replay", "missing.log"], 1, "missing.log: no such file"),
+        (["replay", "."], 65, "is a directory"),
+        (["replay", "binary.log"], 65, "not text"),
+        (["replay", "damaged.gz"], 65, "damaged gzip"),
+        (["replay", "app.log", "--budget", "lots"], 2, "is not a rate"),
+        (["replay", "app.log", "--window", "x"], 2, "--window"),
+        (["replay", "app.log", "--stream", "nope", "-c", "alogd.yaml"], 2, "there are: app"),
+        (["explain", "."], 2, "is a directory"),
+        (["alerts", "--state", "missing"], 1, "there is no state in missing"),
+        (["alerts", "show", "ffff", "--state", "state"], 1, "no alert"),
+        (["alerts", "show", "--state", "state"], 2, "needs an id"),
+        (["alerts", "--since", "yesterday", "--state", "state"], 2, "is not a duration"),
+        (["templates", "--stream", "nope", "--state", "state"], 1, "there are: app"),
+        (["demo", "--seconds", "1"], 2, "20 to 3600"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_one_line_and_its_code(
+    place: Place,
+    words: list[str],
+    code: int,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (place.folder / "binary.log").write_bytes(bytes(range(32)) * 64)
+    (place.folder / "damaged.gz").write_bytes(gzip.compress(place.log.read_bytes())[:5000])
+    monkeypatch.chdir(place.folder)
+    assert main(words) == code
+    assert message in capsys.readouterr().err.lower()
+
+
+def test_packed_files_and_standard_input_are_read_alike(
+    place: Place, alogd: Callable[..., str], tmp_path: Path
+) -> None:
+    packed = tmp_path / "app.log.gz"
+    packed.write_bytes(gzip.compress(place.log.read_bytes()))
+    os.utime(packed, (START + 86_400, START + 86_400))
+    words = ["--budget", "1/hour", "-o", "jsonl"]
+    with place.log.open("rb") as log:
+        piped = subprocess.run(
+            [*ALOGD, "replay", "-", *words],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=log,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+    def told(output: str) -> list[tuple[str, int, float]]:
+        alerts = [alert_json.decode(line.encode()) for line in output.splitlines()]
+        return [(alert.title, alert.opened_ns, alert.risk) for alert in alerts]
+
+    plain = told(alogd("replay", str(place.log), *words))
+    assert plain
+    assert told(alogd("replay", str(packed), *words)) == plain
+    assert told(piped.stdout) == plain
+
+
+def test_a_larger_budget_never_tells_less(place: Place, alogd: Callable[..., str]) -> None:
+    def ids(budget: str) -> set[str]:
+        lines = alogd("replay", str(place.log), "--budget", budget, "-o", "jsonl").splitlines()
+        return {alert_json.decode(line.encode()).id for line in lines}
+
+    assert len(ids("1/week")) <= len(ids("1/day")) <= len(ids("20/hour"))
+
+
+def test_windows_can_be_tried_out(place: Place, alogd: Callable[..., str]) -> None:
+    for window in ("20/10", "60s", "session:30s"):
+        assert "risk" in alogd("replay", str(place.log), "--window", window, "--budget", "5/hour")
+
+
+def test_the_reader_may_leave_early(place: Place) -> None:
+    command = f"{sys.executable} -m alogd templates app.log -c alogd.yaml --limit 0 | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=place.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_interrupt_ends_quietly(place: Place) -> None:
+    with subprocess.Popen(
+        [*ALOGD, "replay", "-"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(place.log.read_bytes()[:1_000_000])
+        process.stdin.flush()  # more than a pipe holds: the process has begun to read
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, b"Traceback" in errors) == (130, False)
+
+
+# -- looking inside
+
+
+def test_alerts_are_listed_filtered_and_shown(place: Place, alogd: Callable[..., str]) -> None:
+    state = ("--state", str(place.folder / "state"))
+    listed = [json.loads(line) for line in alogd("alerts", *state, "-o", "jsonl").splitlines()]
+    worst = max(listed, key=lambda alert: alert["risk"])
+    assert "could not be placed" in worst["title"]
+    shown = alogd("alerts", "show", worst["id"][:10], *state)
+    assert "NullPointerException" in shown
+    assert f"{place.log}, at byte" in shown
+    assert alogd("explain", worst["id"], *state) == shown
+    assert all(
+        json.loads(line)["level"] == "CRITICAL"
+        for line in alogd("alerts", "--level", "CRITICAL", *state, "-o", "jsonl").splitlines()
+    )
+    assert alogd("alerts", "--stream", "nope", *state) == "no alerts\n"
+
+
+def test_templates_of_state_and_file_are_the_same(place: Place, alogd: Callable[..., str]) -> None:
+    def templates(*words: str) -> set[tuple[str, int]]:
+        rows = map(json.loads, alogd("templates", *words, "--limit", "0", "-o", "jsonl").splitlines())
+        return {(row["template"], row["count"]) for row in rows}
+
+    learned = templates("-c", str(place.config))
+    assert learned == templates(str(place.log), "-c", str(place.config))
+    assert len(learned) > 5
+
+
+def test_templates_are_searched_and_sorted(place: Place, alogd: Callable[..., str]) -> None:
+    found = [
+        json.loads(line) for line in alogd("templates", str(place.log), "--search", "LOGIN", "-o", "jsonl").splitlines()
+    ]
+    assert found
+    assert all("login" in row["template"] for row in found)
+    counts = [json.loads(line)["count"] for line in alogd("templates", str(place.log), "-o", "jsonl").splitlines()]
+    assert counts == sorted(counts, reverse=True)
+    newest = json.loads(alogd("templates", str(place.log), "--sort", "new", "--limit", "1", "-o", "jsonl"))
+    assert "could not be placed" in newest["template"]
+
+
+def test_explain_a_line_against_what_was_learned(place: Place, alogd: Callable[..., str]) -> None:
+    known = "2026-09-21 16:00:00,000 INFO  [http-1] c.s.account.Login - session of user 12 expired"
+    (seen,) = json.loads(alogd("explain", known, "-c", str(place.config), "-o", "json"))
+    assert (seen["is_new"], seen["message"], seen["level"]) == (False, "session of user 12 expired", "INFO")
+    strange = known.replace("session of user 12 expired", "session of user 12 hijacked by ghost at once")
+    (seen,) = json.loads(alogd("explain", strange, "--learn", str(place.log), "-o", "json"))
+    assert seen["is_new"]
+    assert seen["nearest"] is not None
+    assert "new to stream" in alogd("explain", strange, "--learn", str(place.log))
+
+
+def test_explaining_a_line_changes_nothing(place: Place, alogd: Callable[..., str]) -> None:
+    before = {
+        path.name: path.read_bytes() for path in (place.folder / "state").glob("*.sqlite*") if path.suffix != ".lock"
+    }
+    alogd("explain", "something nobody has ever said before", "-c", str(place.config))
+    after = {path.name: path.read_bytes() for path in (place.folder / "state").glob("*.sqlite*") if path.name in before}
+    assert after == before
+
+
+def test_explain_a_file_shows_its_oddest_windows(place: Place, alogd: Callable[..., str]) -> None:
+    (told,) = json.loads(alogd("explain", str(place.log), "-o", "json"))
+    assert any("could not be placed" in window["title"] for window in told["oddest"])
+    assert "Oddest windows" in alogd("explain", str(place.log))
+
+
+def test_a_line_without_anything_learned_is_still_read(alogd: Callable[..., str]) -> None:
+    text = alogd("explain", "Jun 14 15:16:01 combo kernel: Out of memory: Killed process 42 (x)")
+    assert "program kernel" in text
+    assert "Out of memory: Killed process <NUM> (x)" in text
+
+
+# -- hostile text
+
+
+def test_nothing_from_a_log_reaches_the_terminal_raw(place: Place, alogd: Callable[..., str], tmp_path: Path) -> None:
+    evil = tmp_path / "evil.log"
+    evil.write_text(app_log(0.6) + f"2026-09-21 16:00:00,000 ERROR [x] c.s.Evil - {EVIL}\n" * 3 + app_log(0.1))
+    state = str(tmp_path / "state")
+    config = tmp_path / "alogd.yaml"
+    config.write_text(
+        f"streams: [{{name: app, collect: [{{kind: file, include: [{evil}]}}]}}]\nalerts: {{budget: 20/hour}}\n"
+        f"state: {{directory: {state}}}\nhttp: {{listen: '127.0.0.1:0'}}\n"
+    )
+    ran = place.run("run", "-c", str(config), "--once")
+    outputs = [
+        ran.stderr,
+        alogd("replay", str(evil), "--budget", "20/hour"),
+        alogd("replay", str(evil), "--budget", "20/hour", "-o", "jsonl"),
+        alogd("templates", str(evil), "--limit", "0"),
+        alogd("explain", str(evil)),
+        alogd("explain", EVIL),
+        alogd("alerts", "--state", state),
+        *(
+            alogd("alerts", "show", one, "--state", state)
+            for one in _ids(alogd("alerts", "--state", state, "-o", "jsonl"))
+        ),
+    ]
+    assert any("pwned" in output for output in outputs[1:])
+    for output in outputs:
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", output)
+
+
+def _ids(lines: str) -> list[str]:
+    return [json.loads(line)["id"] for line in lines.splitlines()]
