@@ -76,8 +76,8 @@ def _segment(text: str) -> str:
         elif char == "?":
             out.append("[^/]")
         elif char == "[" and end > 0:
-            body = text[i:end].replace("\\", "\\\\")
-            out.append(f"[^/{body[1:]}]" if body[0] == "!" else f"[{body}]")
+            body = "".join(char if char == "-" else re.escape(char) for char in text[i:end].removeprefix("!"))
+            out.append(f"[^/{body}]" if text[i] == "!" else f"[{body}]")
             i = end + 1
         else:
             out.append(re.escape(char))

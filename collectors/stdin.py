@@ -42,6 +42,7 @@ from alogd.registry import register
 
 RECENT = 4 * 1024 * 1024  # bytes of what was read last, kept for evidence
 SOURCE = "stdin"
+DESCRIPTOR = 0
 
 
 class StdinOptions(Options, frozen=True, kw_only=True):
@@ -76,7 +77,7 @@ class StdinCollector:
         self._state: SourceState = "waiting"
         self._error = ""
         self._closing = False
-        self.fd = 0
+        self._fd = DESCRIPTOR
 
     async def events(self) -> AsyncIterator[Event]:
         year = year_of(b"", self._clock.time())
@@ -107,13 +108,13 @@ class StdinCollector:
             yield Data(SOURCE, block)
 
     async def _read(self, wait: float | None) -> bytes | None:
-        if stat.S_ISREG(os.fstat(self.fd).st_mode):  # cannot be polled, never waits for a writer, may wait for a disk
+        if stat.S_ISREG(os.fstat(self._fd).st_mode):  # cannot be polled, never waits for a writer, may wait for a disk
             self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="alogd-stdin")
-            return await asyncio.get_running_loop().run_in_executor(self._pool, os.read, self.fd, MAX_BLOCK)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, os.read, self._fd, MAX_BLOCK)
         if self._offset == 0:
             with suppress(OSError):  # not a pipe, or more than the user may have: smaller blocks, no harm
-                fcntl.fcntl(self.fd, fcntl.F_SETPIPE_SZ, 4 * MAX_BLOCK)
-        return await PipeReader(self.fd, self._waker).read(MAX_BLOCK, wait)
+                fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, 4 * MAX_BLOCK)
+        return await PipeReader(self._fd, self._waker).read(MAX_BLOCK, wait)
 
     def position(self, source: str, consumed: int) -> Position:
         if source != SOURCE:
@@ -128,10 +129,10 @@ class StdinCollector:
 
     def _waiting(self) -> int:
         try:
-            status = os.fstat(self.fd)
+            status = os.fstat(self._fd)
             if stat.S_ISREG(status.st_mode):
-                return max(0, status.st_size - os.lseek(self.fd, 0, os.SEEK_CUR))
-            return int(struct.unpack("i", fcntl.ioctl(self.fd, termios.FIONREAD, bytes(4)))[0])
+                return max(0, status.st_size - os.lseek(self._fd, 0, os.SEEK_CUR))
+            return int(struct.unpack("i", fcntl.ioctl(self._fd, termios.FIONREAD, bytes(4)))[0])
         except OSError:
             return 0
 

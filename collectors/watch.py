@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from watchdog.events import (
     DirCreatedEvent,
-    DirDeletedEvent,
     DirMovedEvent,
     FileCreatedEvent,
     FileDeletedEvent,
@@ -27,7 +26,6 @@ from watchdog.observers.inotify import InotifyObserver
 MAX_NAMES = 20_000  # changed paths held; beyond it everything counts as changed
 _EVENTS: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
-    DirDeletedEvent,
     DirMovedEvent,
     FileCreatedEvent,
     FileDeletedEvent,
@@ -55,8 +53,7 @@ class Watch(FileSystemEventHandler):
         self._modified: set[str] = set()
         self._names = self._overflow = self._told = self._held = False
         self._observer: BaseObserver | None = None
-        self._watched: dict[str, ObservedWatch] = {}
-        self._gone: set[str] = set()  # roots that were deleted: the observer gave their watches up
+        self._watched: dict[str, tuple[tuple[int, int], ObservedWatch]] = {}  # root: its device and inode, its watch
         self._spelled: dict[str, str] = {}  # resolved root -> as the patterns spell it, where the two differ
 
     def ensure(self) -> None:
@@ -71,18 +68,21 @@ class Watch(FileSystemEventHandler):
             if root not in self._watched and os.path.isdir(root):
                 real = os.path.realpath(root)
                 try:
-                    self._watched[root] = self._observer.schedule(self, real, recursive=recursive, event_filter=_EVENTS)
+                    identity = _identity(root)
+                    watch = self._observer.schedule(self, real, recursive=recursive, event_filter=_EVENTS)
                 except FileNotFoundError:
                     continue
+                self._watched[root] = (identity, watch)
                 if real != root:
                     self._spelled[real] = root
 
     def _drop_gone(self) -> None:
-        with self._lock:
-            gone, self._gone = self._gone, set()
-        for root in gone:
-            if self._observer is not None and (watch := self._watched.pop(root, None)):
-                self._observer.unschedule(watch)
+        """Gives up watches of directories that were deleted or renamed; an open file in one can hide that."""
+        for root, (identity, watch) in list(self._watched.items()):
+            if _identity(root) != identity:
+                del self._watched[root]
+                if self._observer is not None:
+                    self._observer.unschedule(watch)
 
     def stop(self) -> None:
         """Ends the observer's threads."""
@@ -109,8 +109,6 @@ class Watch(FileSystemEventHandler):
         """Called by the observer's thread."""
         path = self._as_spelled(os.fsdecode(event.src_path))
         with self._lock:
-            if event.event_type == "deleted" and path in self._watched:
-                self._gone.add(path)
             if event.event_type != "modified":
                 self._names = True
             elif len(self._modified) < MAX_NAMES:
@@ -127,6 +125,14 @@ class Watch(FileSystemEventHandler):
             if path == real or path.startswith(real + "/"):
                 return root + path[len(real) :]
         return path
+
+
+def _identity(root: str) -> tuple[int, int]:
+    try:
+        status = os.stat(root)
+    except OSError:
+        return (0, 0)
+    return (status.st_dev, status.st_ino)
 
 
 def _outermost(roots: Mapping[str, bool]) -> dict[str, bool]:

@@ -1,0 +1,113 @@
+"""Change notices from the kernel: what they find without the clock moving, and what happens where there are none."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alogd.collectors import watch
+from tests.collectors.rig import Rig
+from tests.log_writer import LogWriter
+
+ROOT = Path(__file__).parents[2]
+
+
+def follow(place: Path, pattern: str = "**", **options: Any) -> Rig:
+    return Rig("file", {"include": [str(place / pattern)], "gather": 0, **options})
+
+
+async def read(rig: Rig, count: int) -> None:
+    await rig.when(lambda: len(rig.numbers()) >= count)
+    assert sorted(rig.numbers()) == list(range(count))
+
+
+async def test_changes_are_noticed_without_polling(place: Path) -> None:
+    writer = LogWriter(place / "a.log")
+    async with follow(place) as rig:
+        for turn in range(1, 4):
+            writer.write()
+            await read(rig, turn)
+
+
+async def test_new_directories_and_files_are_noticed(place: Path) -> None:
+    async with follow(place) as rig:
+        (place / "new" / "deeper").mkdir(parents=True)
+        LogWriter(place / "new" / "deeper" / "a.log").write(2)
+        await read(rig, 2)
+
+
+async def test_rotation_is_noticed(place: Path) -> None:
+    writer = LogWriter(place / "a.log")
+    async with follow(place) as rig:
+        for turn in range(1, 6):
+            writer.write(2)
+            writer.rotate()
+            await read(rig, 2 * turn)
+
+
+async def test_a_directory_that_comes_again_is_watched_again(place: Path) -> None:
+    logs = place / "logs"
+    logs.mkdir()
+    LogWriter(logs / "a.log").write()
+    async with follow(logs, "*.log") as rig:
+        await read(rig, 1)
+        shutil.rmtree(logs)
+        await rig.advance(30)
+        logs.mkdir()
+        await rig.advance(30)
+        writer = LogWriter(logs / "a.log", first=1)
+        writer.write()
+        await read(rig, 2)
+        writer.write()
+        await read(rig, 3)
+
+
+async def test_a_root_that_is_a_link(place: Path) -> None:
+    (place / "real").mkdir()
+    os.symlink("real", place / "logs")
+    writer = LogWriter(place / "logs" / "a.log")
+    async with follow(place / "logs", "*.log") as rig:
+        writer.write()
+        await read(rig, 1)
+
+
+async def test_more_changes_than_can_be_held(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "MAX_NAMES", 1)
+    writers = [LogWriter(place / f"{i}.log", first=i) for i in range(6)]
+    async with follow(place) as rig:
+        for writer in writers:
+            writer.write()
+        await read(rig, 6)
+
+
+async def test_a_trickle_is_gathered(place: Path) -> None:
+    writer = LogWriter(place / "a.log")
+    async with follow(place, gather=0.5) as rig:
+        writer.write()
+        await rig.when(lambda: len(rig.numbers()) == 1)
+        await rig.settle()
+        writer.write()
+        await rig.settle()
+        assert len(rig.numbers()) == 1
+        await rig.advance(0.5)
+        await read(rig, 2)
+
+
+@pytest.mark.parametrize(("what", "limit"), [("watches", "4"), ("instances", "0")])
+def test_few_watches_allowed(place: Path, what: str, limit: str) -> None:
+    script = Path(__file__).with_name("follow_few_watches.py")
+    command = ["unshare", "--user", "--map-root-user", sys.executable, str(script), str(place), what, limit]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    if "Permission denied" in done.stderr or "Operation not permitted" in done.stderr:
+        pytest.skip("user namespaces are not allowed here")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["numbers"] == [100 * i + turn for i in range(12) for turn in range(4)]
+    assert result["notes"] == ["polling"]
