@@ -19,6 +19,7 @@ from alogd.runner import Runner
 from alogd.store import Store
 
 PATIENCE = 1.0  # seconds a busy core is waited for
+NOT_READ = frozenset({"refused", "denied"})  # states of files that are known and not followed
 MAX_SOURCES = 200  # of one stream, shown
 
 
@@ -140,7 +141,7 @@ def _stream(member: Member, answer: Mapping[str, Any], caught_up: bool) -> Strea
     for slot, collector in member.runner.collectors.items() if member.runner else ():
         status = collector.status()
         collectors[slot] = "" if status.up or slot in member.ended else status.reason
-        sources += status.sources
+        sources += [source for source in status.sources if source.state not in NOT_READ]
     return StreamView(
         name=member.plan.name,
         up=member.is_up,
