@@ -113,6 +113,17 @@ def _mask_problem(pattern: str) -> str | None:
     return None
 
 
+def _phrases_problem(phrases: list[str]) -> str | None:
+    from alogd import dfa
+
+    try:
+        if phrases:
+            dfa.compile_literals(phrases)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def _multiline(options: Multiline) -> Findings:
     if options.max_bytes < options.max_lines:
         yield "max_bytes", f"{options.max_bytes} bytes cannot hold max_lines {options.max_lines} lines"
@@ -144,6 +155,8 @@ def _alerts(options: Alerts) -> Findings:
         budget_per_day(options.budget)
     except ValueError as error:
         yield "budget", str(error)
+    if message := _phrases_problem([rule.match for rule in options.severity_rules]):
+        yield "severity_rules", message
     if options.adopt_after <= options.resolve_after:
         yield "adopt_after", "has to be longer than resolve_after, or every incident would be learned as normal"
 

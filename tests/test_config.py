@@ -207,6 +207,14 @@ def test_a_mask_that_cannot_be_matched_in_linear_time_is_refused(pattern: str) -
     assert "streams[0].engine.user_masks[0].pattern: " in found[0]
 
 
+def test_severity_phrases_that_need_too_large_a_table_are_refused() -> None:
+    rules = ", ".join(f"{{match: {i:03d}{'x' * 250}, severity: 50}}" for i in range(300))
+    assert (
+        "alerts.severity_rules: the phrases need more than"
+        in problems(good(f"alerts: {{severity_rules: [{rules}]}}"))[0]
+    )
+
+
 def test_environment_is_substituted_and_keeps_types() -> None:
     text = good("http: {listen: '127.0.0.1:${PORT}'}\nstate: {directory: '${DIR:-/tmp/x}'}")
     text = text.replace("collect:", "engine:\n      depth: ${DEPTH}\n    collect:")
