@@ -1,8 +1,8 @@
 """Between detectors and alerts: scores windows, calibrates the scores, and says which windows are odd.
 
 Works in epochs: windows are scored against what was learned up to the epoch's beginning, and learned when it ends.
-Epochs are counted in windows (1, 1, 2, 4 ... 64), so a verdict depends on the windows before it, never on how the
-log was cut into blocks.
+Epochs are counted in windows (1, 1, 2, 4 ... and then a minute's worth, 64 to 512), so a verdict depends on the
+windows before it, never on how the log was cut into blocks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from alogd.detectors.base import Detector
 from alogd.event import F64, Bool, WindowBatch
 from alogd.risk import POINTS_PER_DECADE, anomaly, rarity, risk, window_severity
 
-LONGEST_EPOCH = 64  # windows
+FEWEST_WINDOWS, MOST_WINDOWS = 64, 512  # in an epoch, once as many were seen
 UNTIMED_PER_DAY = 10_000.0  # windows a day of a log that carries no time
 MEMORY = 50_000.0  # windows after which the measured rate forgets
 LONGEST_GAP_NS = 86_400 * 10**9  # a longer silence counts as a day: the source was off
@@ -86,7 +86,12 @@ class Judge:
     @property
     def room(self) -> int:
         """Windows that may be judged before the next learn()."""
-        return min(max(1, self.seen), LONGEST_EPOCH) - self._in_epoch
+        return min(max(1, self.seen), self._longest_epoch) - self._in_epoch
+
+    @property
+    def _longest_epoch(self) -> int:
+        """Windows: a minute's worth, within bounds."""
+        return int(min(MOST_WINDOWS, max(FEWEST_WINDOWS, self.windows_per_day / 1440)))
 
     @property
     def windows_per_day(self) -> float:
@@ -272,7 +277,7 @@ class Judge:
         )
         if any(len(column) != len(windows) for column in (learnable, countable, odd, *scores.values())):
             raise ValueError("saved state: the open epoch's columns differ in length")
-        if len(windows) >= min(max(1, self.seen), LONGEST_EPOCH):
+        if len(windows) >= min(max(1, self.seen), self._longest_epoch):
             raise ValueError("saved state: the open epoch is longer than an epoch")
         decades = {name: self._decades(name, score) for name, score in scores.items()}
         fused = np.sqrt(np.sum([value * value for value in decades.values()], axis=0))

@@ -10,7 +10,7 @@ import numpy as np
 from alogd.config import Strict
 from alogd.detectors._groups import MAX_GROUPS, Groups
 from alogd.detectors.base import Contribution, State, take
-from alogd.event import F64, I64, Bool, WindowBatch
+from alogd.event import F64, I64, U32, Bool, WindowBatch
 from alogd.registry import register
 
 NO_SLOT = 0xFFFFFFFF  # fills the chunks of the sample up to their full length
@@ -200,19 +200,27 @@ class LogAnomaly:
 
     def _remember(self, windows: WindowBatch, chunks: Chunks, kept: Bool) -> None:
         """Put the kept chunks into the sample, and choose the vocabulary anew when its hour has come."""
-        lines = self.options.lines
-        sizes = np.diff(windows.start)
-        first = np.concatenate([np.arange(s, s + n, lines) for s, n in zip(windows.start, sizes, strict=False) if n])
-        group = self.groups.rows(windows.group)[chunks.window]
-        for begin, window, row in zip(first[kept], chunks.window[kept], group[kept], strict=True):
-            end = min(begin + lines, windows.start[window + 1])
-            place = self.learned[0] % SAMPLE
-            self.sample[place] = NO_SLOT
-            self.sample[place, : end - begin] = windows.slot[begin:end]
-            self.sample_group[place] = row
-            self.learned[0] += 1
-            if _is_refresh(int(self.learned[0])):
+        rows, group = self._rows(windows, chunks)[kept], self.groups.rows(windows.group)[chunks.window][kept]
+        while len(rows):
+            learned = int(self.learned[0])
+            n = min(len(rows), _next_refresh(learned) - learned, SAMPLE)
+            places = (learned + np.arange(n)) % SAMPLE
+            self.sample[places], self.sample_group[places] = rows[:n], group[:n]
+            self.learned[0] += n
+            if _next_refresh(learned) == learned + n:
                 self._refresh()
+            rows, group = rows[n:], group[n:]
+
+    def _rows(self, windows: WindowBatch, chunks: Chunks) -> U32:
+        """(chunks, lines) slots of every chunk, filled up with NO_SLOT."""
+        lines = self.options.lines
+        opening = np.diff(chunks.window, prepend=-1) > 0
+        number = np.arange(len(chunks.window))
+        within = number - np.maximum.accumulate(np.where(opening, number, 0))
+        begin = windows.start[chunks.window] + lines * within
+        at = begin[:, None] + np.arange(lines)
+        inside = at < windows.start[chunks.window + 1][:, None]
+        return np.where(inside, windows.slot[np.minimum(at, len(windows.slot) - 1)], np.uint32(NO_SLOT))
 
     def _refresh(self) -> None:
         """The most frequent terms of the sample become the features; those that stay keep their statistics."""
@@ -292,10 +300,11 @@ class LogAnomaly:
         self._index()
 
 
-def _is_refresh(learned: int) -> bool:
-    while learned > FIRST_REFRESH and learned % 4 == 0:
-        learned //= 4
-    return learned == FIRST_REFRESH
+def _next_refresh(learned: int) -> int:
+    due = FIRST_REFRESH
+    while due <= learned:
+        due *= 4
+    return due
 
 
 def _terms(slot: I64, chunk: I64, window: I64) -> Chunks:

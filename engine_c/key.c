@@ -8,7 +8,7 @@ static uint64_t hash_span(const alog_engine *engine, alog_span text) {
     return alog_hash_inline(text.ptr, text.len, engine->config.seed ^ KEY_SALT);
 }
 
-/* The same program on two hosts is two things. */
+/* The same process id on two hosts is two processes. */
 static uint64_t hash_on_host(const alog_engine *engine, alog_span text, alog_span host) {
     const uint64_t h = hash_span(engine, text);
     if (!host.len) return h;
@@ -42,6 +42,6 @@ uint64_t alog_record_key(const alog_engine *engine, uint32_t source, const alog_
     }
     *text = key_text(engine, fields);
     if (!text->len) return 0;
-    const int on_host = engine->config.key == ALOG_KEY_PROGRAM || engine->config.key == ALOG_KEY_PID;
-    return on_host ? hash_on_host(engine, *text, fields->host) : hash_span(engine, *text);
+    /* a program is the same thing on every host: a thousand hosts must not make a thousand sparse windows of it */
+    return engine->config.key == ALOG_KEY_PID ? hash_on_host(engine, *text, fields->host) : hash_span(engine, *text);
 }
