@@ -48,6 +48,7 @@ typedef struct {
     uint16_t indented;                     /* indented lines since the last one that was not; */
     uint8_t plain;                         /* a line that is not indented has been seen */
     int64_t memo_ns;
+    int64_t memo_day_ns; /* of its midnight: when only the clock moved, only the clock is read */
 } alog_header_state;
 
 typedef struct {

@@ -1,30 +1,45 @@
 /* header_app.c: the parts of an application's line around its level: pid, thread, logger (see header_app.h). */
 #include "header_app.h"
 
-static int is_name_byte(uint8_t c) {
-    return alog_is_alpha(c) || alog_is_digit(c) || c == '_' || c == '.' || c == '$' || c == '/' || c == '@' || c == '-' || c == '#';
+enum { NAME = 1, DOT = 2 };
+
+#define FIVE(c) [c] = NAME, [(c) + 1] = NAME, [(c) + 2] = NAME, [(c) + 3] = NAME, [(c) + 4] = NAME
+
+/* What a byte is in a name: letters, digits and _.$/@-# are part of it; some of them tell a class or a module. */
+static const uint8_t name_class[256] = {
+    FIVE('0'), FIVE('5'), FIVE('A'), FIVE('F'), FIVE('K'), FIVE('P'), FIVE('U'), FIVE('a'), FIVE('f'), FIVE('k'), FIVE('p'), FIVE('u'),
+    ['Z'] = NAME, ['z'] = NAME, ['_'] = NAME, ['@'] = NAME, ['-'] = NAME, ['#'] = NAME,
+    ['.'] = NAME | DOT, ['$'] = NAME | DOT, ['/'] = NAME | DOT,
+};
+
+static int is_name_byte(uint8_t c) { return name_class[c] & NAME; }
+
+/* A name: name bytes, and one or two ':' between two of them ("my::module", "file.py:12"). Returns its end. */
+static size_t name_and_dots(const uint8_t *p, size_t n, size_t at, int *dotted) {
+    const size_t from = at, limit = n - at > NAME_BYTES ? at + NAME_BYTES + 1 : n;
+    unsigned seen = 0;
+    *dotted = 0;
+    if (at >= n || (!alog_is_alpha(p[at]) && p[at] != '_' && p[at] != '$')) return at;
+    for (;;) {
+        while (at < limit && name_class[p[at]]) seen |= name_class[p[at++]];
+        if (at >= limit || p[at] != ':') break;
+        const size_t after = at + 1 + (at + 1 < n && p[at + 1] == ':');
+        if (after >= n || !is_name_byte(p[after])) break;
+        seen |= DOT;
+        at = after;
+    }
+    *dotted = (seen & DOT) != 0;
+    return at - from > NAME_BYTES ? from : at;
 }
 
-/* A name: letters, digits and _.$/@-#, and ':' between two of them ("my::module", "file.py:12"). Returns its end. */
 size_t alog_name_end(const uint8_t *p, size_t n, size_t at) {
-    const size_t from = at;
-    if (at >= n || (!alog_is_alpha(p[at]) && p[at] != '_' && p[at] != '$')) return at;
-    while (at < n && at - from <= NAME_BYTES) {
-        if (p[at] == ':') {
-            size_t after = at;
-            while (after < n && p[after] == ':') after++;
-            if (after >= n || after - at > 2 || !is_name_byte(p[after])) break;
-            at = after;
-        } else if (!is_name_byte(p[at]))
-            break;
-        at++;
-    }
-    return at - from > NAME_BYTES ? from : at;
+    int dotted;
+    return name_and_dots(p, n, at, &dotted);
 }
 
 static int is_dotted(const uint8_t *p, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (p[i] == '.' || p[i] == '$' || p[i] == ':' || p[i] == '/') return 1;
+        if (name_class[p[i]] & DOT || p[i] == ':') return 1;
     return 0;
 }
 
@@ -102,9 +117,9 @@ static void late_pid(alog_reader *r, alog_app_line *line) {
  * message begins, 0 when it is none. */
 static size_t logger(alog_reader *r, size_t at, int thread, int columns) {
     const uint8_t *p = r->text;
-    const size_t n = r->len, end = alog_name_end(p, n, at);
+    int dotted;
+    const size_t n = r->len, end = name_and_dots(p, n, at, &dotted);
     if (end == at) return 0;
-    const int dotted = is_dotted(p + at, end - at);
     if (is_exception(p + at, end - at) || !(dotted || thread || columns)) return 0;
     const size_t next = alog_skip_blank(p, n, end);
     size_t message = 0;

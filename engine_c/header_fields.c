@@ -5,41 +5,100 @@
 
 #define DOTTED_BYTES 48 /* of "parent.key"; longer names mean nothing to us */
 
-static const struct {
+typedef struct {
     const char *name;
-    uint8_t len, role, rank; /* the lowest rank wins */
-} names[] = {
-#define NAME(text, role, rank) {text, sizeof(text) - 1, role, rank}
-    NAME("@timestamp", ALOG_ROLE_TIME, 1),      NAME("timestamp", ALOG_ROLE_TIME, 2),
-    NAME("time", ALOG_ROLE_TIME, 3),            NAME("ts", ALOG_ROLE_TIME, 4),
-    NAME("t", ALOG_ROLE_TIME, 5),               NAME("t.$date", ALOG_ROLE_TIME, 6),
-    NAME("datetime", ALOG_ROLE_TIME, 7),        NAME("asctime", ALOG_ROLE_TIME, 8),
-    NAME("time_iso8601", ALOG_ROLE_TIME, 9),    NAME("time_local", ALOG_ROLE_TIME, 10),
-    NAME("eventTime", ALOG_ROLE_TIME, 11),      NAME("_SOURCE_REALTIME_TIMESTAMP", ALOG_ROLE_TIME, 12),
-    NAME("__REALTIME_TIMESTAMP", ALOG_ROLE_TIME, 13),
-    NAME("level", ALOG_ROLE_LEVEL, 1),          NAME("severity", ALOG_ROLE_LEVEL, 2),
-    NAME("lvl", ALOG_ROLE_LEVEL, 3),            NAME("log.level", ALOG_ROLE_LEVEL, 4),
-    NAME("levelname", ALOG_ROLE_LEVEL, 5),      NAME("loglevel", ALOG_ROLE_LEVEL, 6),
-    NAME("PRIORITY", ALOG_ROLE_LEVEL, 7),       NAME("s", ALOG_ROLE_LEVEL, 8),
-    NAME("host", ALOG_ROLE_HOST, 1),            NAME("hostname", ALOG_ROLE_HOST, 2),
-    NAME("_HOSTNAME", ALOG_ROLE_HOST, 3),       NAME("host.name", ALOG_ROLE_HOST, 4),
-    NAME("host.hostname", ALOG_ROLE_HOST, 5),
-    NAME("SYSLOG_IDENTIFIER", ALOG_ROLE_PROGRAM, 1), NAME("logger", ALOG_ROLE_PROGRAM, 2),
-    NAME("service", ALOG_ROLE_PROGRAM, 3),      NAME("service.name", ALOG_ROLE_PROGRAM, 4),
-    NAME("app", ALOG_ROLE_PROGRAM, 5),          NAME("component", ALOG_ROLE_PROGRAM, 6),
-    NAME("program", ALOG_ROLE_PROGRAM, 7),      NAME("logger_name", ALOG_ROLE_PROGRAM, 8),
-    NAME("log.logger", ALOG_ROLE_PROGRAM, 9),   NAME("name", ALOG_ROLE_PROGRAM, 10),
-    NAME("target", ALOG_ROLE_PROGRAM, 11),      NAME("c", ALOG_ROLE_PROGRAM, 12),
-    NAME("pid", ALOG_ROLE_PID, 1),              NAME("_PID", ALOG_ROLE_PID, 2),
-    NAME("SYSLOG_PID", ALOG_ROLE_PID, 3),       NAME("process.pid", ALOG_ROLE_PID, 4),
-    NAME("message", ALOG_ROLE_MESSAGE, 1),      NAME("msg", ALOG_ROLE_MESSAGE, 2),
-    NAME("MESSAGE", ALOG_ROLE_MESSAGE, 3),      NAME("@message", ALOG_ROLE_MESSAGE, 4),
-    NAME("fields.message", ALOG_ROLE_MESSAGE, 5), NAME("short_message", ALOG_ROLE_MESSAGE, 6),
-    NAME("log", ALOG_ROLE_MESSAGE, 7),          NAME("event", ALOG_ROLE_MESSAGE, 8),
-    NAME("body", ALOG_ROLE_MESSAGE, 9),
-    NAME("stream", ALOG_ROLE_STREAM, 1),
-#undef NAME
+    uint8_t len, role, rank; /* the lowest rank of a role wins */
+} known_name;
+
+/* Names by their first byte: most keys of a line are none of them, and that must be seen at once. */
+#define NAME(text, role, rank) {text, sizeof(text) - 1, ALOG_ROLE_##role, rank}
+static const known_name names_a[] = {
+    NAME("asctime", TIME, 8), NAME("app", PROGRAM, 5),
 };
+static const known_name names_b[] = {
+    NAME("body", MESSAGE, 9),
+};
+static const known_name names_c[] = {
+    NAME("component", PROGRAM, 6), NAME("c", PROGRAM, 12),
+};
+static const known_name names_d[] = {
+    NAME("datetime", TIME, 7),
+};
+static const known_name names_e[] = {
+    NAME("eventTime", TIME, 11), NAME("event", MESSAGE, 8),
+};
+static const known_name names_f[] = {
+    NAME("fields.message", MESSAGE, 5),
+};
+static const known_name names_h[] = {
+    NAME("host", HOST, 1), NAME("hostname", HOST, 2), NAME("host.name", HOST, 4), NAME("host.hostname", HOST, 5),
+};
+static const known_name names_l[] = {
+    NAME("level", LEVEL, 1), NAME("lvl", LEVEL, 3), NAME("log.level", LEVEL, 4), NAME("levelname", LEVEL, 5),
+    NAME("loglevel", LEVEL, 6), NAME("logger", PROGRAM, 2), NAME("logger_name", PROGRAM, 8),
+    NAME("log.logger", PROGRAM, 9), NAME("log", MESSAGE, 7),
+};
+static const known_name names_upper_m[] = {
+    NAME("MESSAGE", MESSAGE, 3),
+};
+static const known_name names_m[] = {
+    NAME("message", MESSAGE, 1), NAME("msg", MESSAGE, 2),
+};
+static const known_name names_n[] = {
+    NAME("name", PROGRAM, 10),
+};
+static const known_name names_upper_p[] = {
+    NAME("PRIORITY", LEVEL, 7),
+};
+static const known_name names_p[] = {
+    NAME("program", PROGRAM, 7), NAME("pid", PID, 1), NAME("process.pid", PID, 4),
+};
+static const known_name names_upper_s[] = {
+    NAME("SYSLOG_IDENTIFIER", PROGRAM, 1), NAME("SYSLOG_PID", PID, 3),
+};
+static const known_name names_s[] = {
+    NAME("severity", LEVEL, 2), NAME("s", LEVEL, 8), NAME("service", PROGRAM, 3), NAME("service.name", PROGRAM, 4),
+    NAME("short_message", MESSAGE, 6), NAME("stream", STREAM, 1),
+};
+static const known_name names_t[] = {
+    NAME("timestamp", TIME, 2), NAME("time", TIME, 3), NAME("ts", TIME, 4), NAME("t", TIME, 5),
+    NAME("t.$date", TIME, 6), NAME("time_iso8601", TIME, 9), NAME("time_local", TIME, 10),
+    NAME("target", PROGRAM, 11),
+};
+static const known_name names_at[] = {
+    NAME("@timestamp", TIME, 1), NAME("@message", MESSAGE, 4),
+};
+static const known_name names_underscore[] = {
+    NAME("_SOURCE_REALTIME_TIMESTAMP", TIME, 12), NAME("__REALTIME_TIMESTAMP", TIME, 13), NAME("_HOSTNAME", HOST, 3),
+    NAME("_PID", PID, 2),
+};
+#undef NAME
+
+static const known_name *names_with(uint8_t first, size_t *count) {
+    switch (first) {
+#define NAMES(letter, rows) case letter: *count = sizeof(rows) / sizeof *(rows); return rows
+    NAMES('a', names_a);
+    NAMES('b', names_b);
+    NAMES('c', names_c);
+    NAMES('d', names_d);
+    NAMES('e', names_e);
+    NAMES('f', names_f);
+    NAMES('h', names_h);
+    NAMES('l', names_l);
+    NAMES('M', names_upper_m);
+    NAMES('m', names_m);
+    NAMES('n', names_n);
+    NAMES('P', names_upper_p);
+    NAMES('p', names_p);
+    NAMES('S', names_upper_s);
+    NAMES('s', names_s);
+    NAMES('t', names_t);
+    NAMES('@', names_at);
+    NAMES('_', names_underscore);
+#undef NAMES
+    default: *count = 0; return NULL;
+    }
+}
 
 #define RANK_LOG 7
 
@@ -72,15 +131,13 @@ static int is_number(alog_span v) { return v.len && (alog_is_digit(v.ptr[0]) || 
 
 /* ---- names ------------------------------------------------------------------------------------------ */
 
-static int find_name(const uint8_t *p, size_t n, alog_role *role, uint8_t *rank) {
-    if (n > 26 || n == 0) return 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (names[i].len != n || names[i].name[0] != (char)p[0] || memcmp(names[i].name, p, n) != 0) continue;
-        *role = (alog_role)names[i].role;
-        *rank = names[i].rank;
-        return 1;
-    }
-    return 0;
+static const known_name *find_name(const uint8_t *p, size_t n) {
+    size_t count;
+    const known_name *rows = n ? names_with(p[0], &count) : NULL;
+    if (!rows) return NULL;
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].len == n && memcmp(rows[i].name, p, n) == 0) return &rows[i];
+    return NULL;
 }
 
 /* "parent.key" in `room`; its length, 0 when it is too long. */
@@ -121,9 +178,8 @@ void alog_pairs_take(alog_pairs *pairs, const alog_reader *r, const alog_pair *p
     }
     const alog_span wanted = r->config->key_field;
     if (wanted.len && wanted.len == len && !pairs->key.ptr && memcmp(wanted.ptr, name, len) == 0) pairs->key = pair->value;
-    alog_role role;
-    uint8_t rank;
-    if (find_name(name, len, &role, &rank)) take_role(pairs, r, pair, role, rank);
+    const known_name *known = find_name(name, len);
+    if (known) take_role(pairs, r, pair, (alog_role)known->role, known->rank);
 }
 
 int alog_pairs_taken(const alog_pairs *pairs, const alog_pair *pair) {

@@ -3,31 +3,46 @@
 
 enum { TRACE = 1, VERBOSE = 2, DEBUG = 5, FINE = 6, CONFIG = 7, INFO = 9, NOTICE = 10, WARN = 13, ERROR = 17, CRITICAL = 18, ALERT = 19, FATAL = 21 };
 
+/* A word of at most eight lower-case bytes as a number. */
+#define AT(word, i) ((uint64_t)(uint8_t)(sizeof(word) - 1 > (i) ? (word)[i] : 0) << (8 * (i)))
+#define WORD(word) (AT(word, 0) | AT(word, 1) | AT(word, 2) | AT(word, 3) | AT(word, 4) | AT(word, 5) | AT(word, 6) | AT(word, 7))
+
 static const struct {
-    char word[12];
-    uint8_t len, otel, weak;
+    uint64_t word;
+    uint8_t otel, weak;
 } levels[] = {
-    {"info", 4, INFO, 0},       {"error", 5, ERROR, 0},      {"warn", 4, WARN, 0},        {"warning", 7, WARN, 0},
-    {"debug", 5, DEBUG, 0},     {"notice", 6, NOTICE, 0},    {"fatal", 5, FATAL, 0},      {"trace", 5, TRACE, 0},
-    {"err", 3, ERROR, 0},       {"crit", 4, CRITICAL, 0},    {"critical", 8, CRITICAL, 0}, {"severe", 6, ERROR, 0},
-    {"alert", 5, ALERT, 0},     {"emerg", 5, FATAL, 0},      {"panic", 5, FATAL, 0},      {"emergency", 9, FATAL, 0},
-    {"failure", 7, CRITICAL, 1}, {"verbose", 7, VERBOSE, 0}, {"inf", 3, INFO, 0},         {"wrn", 3, WARN, 0},
-    {"dbg", 3, DEBUG, 0},       {"ftl", 3, FATAL, 0},        {"trc", 3, TRACE, 0},        {"debug1", 6, DEBUG, 0},
-    {"debug2", 6, DEBUG, 0},    {"debug3", 6, DEBUG, 0},     {"debug4", 6, DEBUG, 0},     {"debug5", 6, DEBUG, 0},
-    {"finest", 6, TRACE, 0},    {"finer", 5, DEBUG, 0},      {"fine", 4, FINE, 1},        {"config", 6, CONFIG, 1},
-    {"information", 11, INFO, 0}, {"log", 3, INFO, 1},       {"note", 4, INFO, 1},        {"system", 6, INFO, 1},
-    {"hint", 4, INFO, 1},       {"detail", 6, INFO, 1},      {"context", 7, INFO, 1},     {"statement", 9, INFO, 1},
-    {"query", 5, INFO, 1},
+    {WORD("info"), INFO, 0},     {WORD("error"), ERROR, 0},      {WORD("warn"), WARN, 0},      {WORD("debug"), DEBUG, 0},
+    {WORD("warning"), WARN, 0},  {WORD("notice"), NOTICE, 0},    {WORD("fatal"), FATAL, 0},    {WORD("trace"), TRACE, 0},
+    {WORD("err"), ERROR, 0},     {WORD("crit"), CRITICAL, 0},    {WORD("severe"), ERROR, 0},   {WORD("critical"), CRITICAL, 0},
+    {WORD("alert"), ALERT, 0},   {WORD("emerg"), FATAL, 0},      {WORD("panic"), FATAL, 0},    {WORD("failure"), CRITICAL, 1},
+    {WORD("inf"), INFO, 0},      {WORD("wrn"), WARN, 0},         {WORD("dbg"), DEBUG, 0},      {WORD("verbose"), VERBOSE, 0},
+    {WORD("ftl"), FATAL, 0},     {WORD("trc"), TRACE, 0},        {WORD("debug1"), DEBUG, 0},   {WORD("debug2"), DEBUG, 0},
+    {WORD("debug3"), DEBUG, 0},  {WORD("debug4"), DEBUG, 0},     {WORD("debug5"), DEBUG, 0},   {WORD("finest"), TRACE, 0},
+    {WORD("finer"), DEBUG, 0},   {WORD("fine"), FINE, 1},        {WORD("config"), CONFIG, 1},  {WORD("log"), INFO, 1},
+    {WORD("note"), INFO, 1},     {WORD("system"), INFO, 1},      {WORD("hint"), INFO, 1},      {WORD("detail"), INFO, 1},
+    {WORD("context"), INFO, 1},  {WORD("query"), INFO, 1},
 };
 
 #define LONGEST 11
 
+/* The words of more than eight bytes. */
+static uint8_t level_of_long_word(const uint8_t *lower, size_t n, int *weak) {
+    *weak = n == 9 && memcmp(lower, "statement", 9) == 0;
+    if (*weak || (n == 11 && memcmp(lower, "information", 11) == 0)) return INFO;
+    return n == 9 && memcmp(lower, "emergency", 9) == 0 ? FATAL : 0;
+}
+
 uint8_t alog_level_of_word(const uint8_t *p, size_t n, int *weak) {
     if (n < 3 || n > LONGEST) return 0;
     uint8_t lower[LONGEST];
-    for (size_t i = 0; i < n; i++) lower[i] = (uint8_t)(alog_is_upper(p[i]) ? p[i] | 0x20 : p[i]);
+    uint64_t word = 0;
+    for (size_t i = 0; i < n; i++) {
+        lower[i] = (uint8_t)(alog_is_upper(p[i]) ? p[i] | 0x20 : p[i]);
+        if (i < 8) word |= (uint64_t)lower[i] << (8 * i);
+    }
+    if (n > 8) return level_of_long_word(lower, n, weak);
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
-        if (levels[i].len != n || levels[i].word[0] != (char)lower[0] || memcmp(levels[i].word, lower, n) != 0) continue;
+        if (levels[i].word != word) continue;
         *weak = levels[i].weak;
         return levels[i].otel;
     }

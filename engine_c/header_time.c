@@ -11,18 +11,19 @@
  * middle. Anything else stands for itself. */
 static const struct {
     const char *pattern;
-    uint8_t clock_only;
+    uint8_t clock;  /* bytes of a clock of fixed width: 8 with colons, 6 without; 0 = none */
+    uint8_t behind; /* bytes of the stamp behind it */
 } layouts[ALOG_STAMP_COUNT] = {
-    [ALOG_STAMP_ISO] = {"Y-m-dTG:M:S", 0},          [ALOG_STAMP_SLASH] = {"Y/m/d H:M:S", 0},
-    [ALOG_STAMP_SHORT] = {"y/m/d H:M:S", 0},        [ALOG_STAMP_PACKED] = {"ymd HMS", 0},
-    [ALOG_STAMP_PACKED_D] = {"ymd G:M:S", 0},       [ALOG_STAMP_MONTH] = {"b D H:M:S", 0},
-    [ALOG_STAMP_MONTH_Y] = {"b D Y H:M:S", 0},      [ALOG_STAMP_CTIME] = {"a b D H:M:SF Y", 0},
-    [ALOG_STAMP_JUL] = {"b D, Y h:M:S p", 0},       [ALOG_STAMP_LOGCAT] = {"m-d H:M:S", 0},
-    [ALOG_STAMP_DOTTED] = {"m.d H:M:S", 0},         [ALOG_STAMP_GERMAN] = {"d.m.Y H:M:S", 0},
-    [ALOG_STAMP_HEALTH] = {"Ymd-h:i:s", 0},         [ALOG_STAMP_CLF] = {"d/b/Y:H:M:S", 0},
-    [ALOG_STAMP_DAY_FIRST] = {"d b Y H:M:S", 0},    [ALOG_STAMP_DASHED] = {"d-b-Y H:M:S", 0},
-    [ALOG_STAMP_KLOG] = {"md H:M:S", 0},            [ALOG_STAMP_KLOG_Y] = {"Ymd H:M:S", 0},
-    [ALOG_STAMP_CLOCK] = {"H:M:S", 1},
+    [ALOG_STAMP_ISO] = {"Y-m-dTG:M:S", 8, 0},       [ALOG_STAMP_SLASH] = {"Y/m/d H:M:S", 8, 0},
+    [ALOG_STAMP_SHORT] = {"y/m/d H:M:S", 8, 0},     [ALOG_STAMP_PACKED] = {"ymd HMS", 6, 0},
+    [ALOG_STAMP_PACKED_D] = {"ymd G:M:S", 8, 0},    [ALOG_STAMP_MONTH] = {"b D H:M:S", 8, 0},
+    [ALOG_STAMP_MONTH_Y] = {"b D Y H:M:S", 8, 0},   [ALOG_STAMP_CTIME] = {"a b D H:M:SF Y", 8, 5},
+    [ALOG_STAMP_JUL] = {"b D, Y h:M:S p", 0, 0},    [ALOG_STAMP_LOGCAT] = {"m-d H:M:S", 8, 0},
+    [ALOG_STAMP_DOTTED] = {"m.d H:M:S", 8, 0},      [ALOG_STAMP_GERMAN] = {"d.m.Y H:M:S", 8, 0},
+    [ALOG_STAMP_HEALTH] = {"Ymd-h:i:s", 0, 0},      [ALOG_STAMP_CLF] = {"d/b/Y:H:M:S", 8, 0},
+    [ALOG_STAMP_DAY_FIRST] = {"d b Y H:M:S", 8, 0}, [ALOG_STAMP_DASHED] = {"d-b-Y H:M:S", 8, 0},
+    [ALOG_STAMP_KLOG] = {"md H:M:S", 8, 0},         [ALOG_STAMP_KLOG_Y] = {"Ymd H:M:S", 8, 0},
+    [ALOG_STAMP_CLOCK] = {"H:M:S", 0, 0},
 };
 
 typedef struct {
@@ -212,10 +213,11 @@ static int is_real(const civil *c, int yearless) {
     return c->hour < 24 || (c->hour == 24 && c->minute == 0 && c->second == 0);
 }
 
-static int64_t base_ns_of(const civil *c) {
-    if (c->year < 1970 || c->year > 2261) return ALOG_NO_TIME;
-    const int64_t day = days_from_civil(c->year, c->month, c->day);
-    return (day * 86400 + c->hour * 3600 + c->minute * 60 + c->second) * NS_PER_S;
+static void base_of(const civil *c, alog_stamp *out) {
+    out->base_ns = out->day_ns = ALOG_NO_TIME;
+    if (c->year < 1970 || c->year > 2261) return;
+    out->day_ns = days_from_civil(c->year, c->month, c->day) * 86400 * NS_PER_S;
+    out->base_ns = out->day_ns + (c->hour * 3600 + c->minute * 60 + c->second) * NS_PER_S;
 }
 
 /* Matches the layout up to the seconds and gives its value. Returns the end, 0 when it does not fit. */
@@ -230,7 +232,7 @@ static size_t parse(alog_stamp_layout layout, const alog_header_state *state, co
         at = part(*code, p, n, at, c);
         if (!at) return 0;
     }
-    if (layouts[layout].clock_only) {
+    if (layout == ALOG_STAMP_CLOCK) {
         if (c->hour > 23 || c->minute > 59 || c->second > 60) return 0;
         out->base_ns = ALOG_NO_TIME;
         return at;
@@ -247,9 +249,60 @@ static size_t parse(alog_stamp_layout layout, const alog_header_state *state, co
     }
     if (!is_real(c, yearless)) return 0;
     out->year = c->year;
-    out->base_ns = base_ns_of(c);
+    base_of(c, out);
     return at;
 }
+
+/* ---- the remembered stamp --------------------------------------------------------------------------- */
+
+static uint64_t load8(const uint8_t *p) {
+    uint64_t word;
+    memcpy(&word, p, 8);
+    return word;
+}
+
+/* memcmp for what is nearly always 8 to 24 bytes, and nearly always equal. */
+static int is_equal(const uint8_t *a, const uint8_t *b, size_t n) {
+    if (n < 8) return memcmp(a, b, n) == 0;
+    for (size_t i = 0; i + 8 < n; i += 8)
+        if (load8(a + i) != load8(b + i)) return 0;
+    return load8(a + n - 8) == load8(b + n - 8);
+}
+
+static unsigned two_digits(const uint8_t *p) {
+    const unsigned a = p[0] - (unsigned)'0', b = p[1] - (unsigned)'0';
+    return a < 10 && b < 10 ? a * 10 + b : 99;
+}
+
+/* Seconds of the day of a clock in fixed width; -1 when it is none (or 24:00, or a leap second). */
+static int clock_seconds(const uint8_t *p, size_t width) {
+    const size_t step = width == 8 ? 3 : 2;
+    const unsigned h = two_digits(p), m = two_digits(p + step), s = two_digits(p + 2 * step);
+    if (h > 23 || m > 59 || s > 59 || (width == 8 && (p[2] != ':' || p[5] != ':'))) return -1;
+    return (int)(h * 3600 + m * 60 + s);
+}
+
+/* A stamp that is the last one but for its clock. Returns its end, 0 when it is not. */
+static size_t from_memo(alog_stamp_layout layout, const alog_header_state *state, const uint8_t *p, size_t n, alog_stamp *out) {
+    const size_t kept = state->memo_len, width = layouts[layout].clock, behind = layouts[layout].behind;
+    if (state->memo_layout != layout || n < kept || (n > kept && alog_is_digit(p[kept]))) return 0; /* 3:4:5 is not 3:4:56 */
+    if (is_equal(p, state->memo, kept)) {
+        out->base_ns = state->memo_ns;
+        out->known = 1;
+        return kept;
+    }
+    if (!width || kept < width + behind) return 0;
+    const size_t date = kept - width - behind;
+    if (!is_equal(p, state->memo, date) || !is_equal(p + kept - behind, state->memo + kept - behind, behind)) return 0;
+    const int seconds = clock_seconds(p + date, width);
+    if (seconds < 0) return 0;
+    out->base_ns = state->memo_day_ns == ALOG_NO_TIME ? ALOG_NO_TIME : state->memo_day_ns + seconds * NS_PER_S;
+    out->day_ns = state->memo_day_ns;
+    out->text_len = (uint8_t)kept;
+    return kept;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------- */
 
 static const char *fraction_marks(alog_stamp_layout layout) { return layout == ALOG_STAMP_HEALTH ? ":::" : "..,"; }
 
@@ -258,20 +311,14 @@ int alog_stamp_read_as(alog_stamp_layout layout, const alog_header_state *state,
     civil c = {.year = -1};
     *out = (alog_stamp){.layout = (uint8_t)layout};
     if (layout == ALOG_STAMP_NONE || layout >= ALOG_STAMP_COUNT) return 0;
-    size_t at;
-    const size_t kept = state->memo_len;
-    if (state->memo_layout == layout && n >= kept && memcmp(p, state->memo, kept) == 0 &&
-        (n == kept || !alog_is_digit(p[kept]))) { /* 3:4:5 does not know 3:4:56 */
-        at = kept;
-        out->base_ns = state->memo_ns;
-        out->known = 1;
-    } else {
+    size_t at = from_memo(layout, state, p, n, out);
+    if (!at) {
         at = parse(layout, state, p, n, &c, out);
         if (!at) return 0;
-        if (at <= sizeof state->memo && !c.has_fraction && !layouts[layout].clock_only) out->text_len = (uint8_t)at;
+        if (at <= sizeof state->memo && !c.has_fraction && layout != ALOG_STAMP_CLOCK) out->text_len = (uint8_t)at;
     }
     if (layout != ALOG_STAMP_CTIME) at = fraction(p, n, at, fraction_marks(layout), &c);
-    if (layouts[layout].clock_only && !c.has_fraction) return 0;
+    if (layout == ALOG_STAMP_CLOCK && !c.has_fraction) return 0;
     int32_t offset_s = utc_offset_s;
     out->len = zone_at(p, n, at, &offset_s, &out->zone);
     out->ns = out->base_ns == ALOG_NO_TIME ? ALOG_NO_TIME : out->base_ns + c.fraction_ns - offset_s * NS_PER_S;
@@ -289,6 +336,7 @@ void alog_stamp_keep(alog_header_state *state, const uint8_t *p, const alog_stam
     state->memo_len = stamp->text_len;
     state->memo_layout = stamp->layout;
     state->memo_ns = stamp->base_ns;
+    state->memo_day_ns = stamp->day_ns;
 }
 
 /* ---- epochs ----------------------------------------------------------------------------------------- */

@@ -38,6 +38,7 @@ typedef struct {
     int64_t ns;      /* since 1970 UTC; ALOG_NO_TIME without a date or out of the years 1970..2261 */
     size_t len;      /* of the stamp with fraction and zone */
     int64_t base_ns; /* up to the seconds, before the zone */
+    int64_t day_ns;  /* its midnight */
     int32_t year;
     uint8_t month;    /* 0 when the stamp names its year */
     uint8_t text_len; /* of the text up to the seconds; 0 = not worth remembering */

@@ -110,8 +110,10 @@ class Pairs:
 
     def give_message(self) -> None:
         """The message, escapes undone."""
-        message = unescaped(self.value("message"))
-        if self.line.in_place and self.key and self.key.at == self.found["message"][1].at:
+        pair = self.found["message"][1]
+        quoted = self.line.text[pair.at - 1 : pair.at] == b'"'  # bare values of logfmt have no escapes
+        message = unescaped(pair.value) if quoted else pair.value
+        if self.line.in_place and self.key and self.key.at == pair.at:
             self.line.out.key = message
         self.line.out.message = trimmed(message)
 

@@ -7,7 +7,7 @@ list crosses white space, every look-around is bounded, and white space (Unicode
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 NAMES = ("path", "hex", "ip", "mac", "uuid", "pid", "device", "num")
@@ -99,7 +99,8 @@ ALTERNATIVES: tuple[tuple[str, bytes, bytes], ...] = (
 )
 
 
-UserMask = tuple[str, "re.Pattern[bytes]"]  # shown as <NAME>, and what it finds
+# Shown as <NAME>, and what finds it: (text, begin, end) to the (begin, end) of its matches, as Automaton.finditer.
+UserMask = tuple[str, Callable[[bytes, int, int], Iterable[tuple[int, int]]]]
 
 
 @lru_cache
@@ -115,16 +116,16 @@ def _pieces(text: bytes, user: Sequence[UserMask]) -> Iterator[tuple[int, int, b
     look-ahead stop there), while looking back sees the text as it was.
     """
     pieces = [(0, len(text), b"")]
-    for name, regex in user:
+    for name, find in user:
         cut: list[tuple[int, int, bytes]] = []
         for begin, end, wildcard in pieces:
             if wildcard:
                 cut.append((begin, end, wildcard))
                 continue
             at = begin
-            for match in regex.finditer(text, begin, end):
-                cut += [(at, match.start(), b""), (match.start(), match.end(), b"<" + name.encode() + b">")]
-                at = match.end()
+            for first, last in find(text, begin, end):
+                cut += [(at, first, b""), (first, last, b"<" + name.encode() + b">")]
+                at = last
             cut.append((at, end, b""))
         pieces = [piece for piece in cut if piece[0] < piece[1]]
     yield from pieces
