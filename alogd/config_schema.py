@@ -152,7 +152,8 @@ def field_comments(cls: type) -> dict[str, str]:
             if token.type == tokenize.COMMENT
         }
         for statement in ast.parse(text).body[0].body:  # type: ignore[attr-defined]
-            comment = at_line.get(statement.end_lineno or 0)
+            rows = range(statement.lineno, (statement.end_lineno or 0) + 1)  # formatters move comments within them
+            comment = next((at_line[row] for row in rows if row in at_line), None)
             if comment and isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
                 comments[statement.target.id] = comment
     return comments

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -317,3 +318,20 @@ def test_sizes_are_read_as_they_are_shown(number: int) -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         duration(text)
+
+
+def test_the_guide_names_every_key() -> None:
+    guide = (ROOT / "docs/configuration.md").read_text()
+    registry.BUILT_IN["collectors"].pop("probe")
+    schema = config_schema.schema()
+    shapes = [schema, *schema["$defs"].values()]
+    shapes += [form for kind in ("file", "log", "jsonl", "webhook") for form in _forms(schema, kind)]
+    keys = {key for shape in shapes for key in shape.get("properties", {})}
+    assert len(keys) > 60
+    assert not sorted(key for key in keys if not re.search(rf"\b{key}\b", guide))
+
+
+def _forms(schema: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    items = [schema["$defs"]["StreamOptions"]["properties"]["collect"], schema["properties"]["sinks"]]
+    forms = [form for item in items for form in item["items"]["anyOf"]]
+    return [form for form in forms if form.get("properties", {}).get("kind") == {"const": kind}]

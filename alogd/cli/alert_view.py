@@ -27,7 +27,8 @@ def lines_of(alert: Alert, color: bool, *, incident: bool = True) -> Iterator[st
     yield ""
     yield f"  risk {alert.risk:.0f} = anomaly {alert.anomaly:.0f} with severity {alert.severity:.0f}"
     for name, share in sorted(alert.detectors.items(), key=lambda item: -item[1]):
-        yield f"    {name:<11}{bar(share)} {share:4.0%}   finds it {alert.scores.get(name, 0.0):.0f} of 100 unusual"
+        found = f"   finds it {alert.scores[name]:.0f} of 100 unusual" if name in alert.scores else ""
+        yield f"    {name:<11}{bar(share)} {share:4.0%}{found}"
     if alert.reasons:
         yield from ("", paint("  Why", "bold", color))
         yield from _wrapped(alert.reasons)
@@ -47,8 +48,10 @@ def bar(share: float) -> str:
 
 
 def _state(alert: Alert) -> str:
-    resolved = f", resolved {time_text(alert.resolved_ns)}" if alert.resolved_ns is not None else ""
-    times = f"{alert.status} since {time_text(alert.opened_ns)}, last seen {time_text(alert.updated_ns)}{resolved}"
+    opened, updated = time_text(alert.opened_ns), time_text(alert.updated_ns)
+    times = f"firing since {opened}, last seen {updated}"
+    if alert.resolved_ns is not None:
+        times = f"{opened} to {updated}, resolved {time_text(alert.resolved_ns)}"
     return f"{times}; {alert.windows} odd window{'s' * (alert.windows != 1)} of {alert.lines_seen} lines"
 
 
