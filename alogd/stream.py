@@ -6,7 +6,7 @@ log is cut into blocks never changes what comes out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from alogd import registry, severity
 from alogd.config import Alerts, DetectorOptions, Risk, StreamOptions
-from alogd.detectors.base import Detector
+from alogd.detectors.base import Contribution, Detector
 from alogd.engine import Engine, EngineConfig, fingerprint
 from alogd.event import NO_TIME, Alert, Batch, Template, WindowBatch
 from alogd.evidence import Reader, gather
@@ -138,6 +138,7 @@ class Stream:
             for name, detector in self.judge.detectors.items()
             if shares[name] > 0
         }
+        contributions["severity"] = [_worst(windows, index, shares["severity"])]
         evidence = gather(windows, index, contributions, self._reader())
         begin, end = int(windows.start[index]), int(windows.start[index + 1])
         risk = float(verdict.risk[index])
@@ -181,9 +182,18 @@ class Stream:
             name=self.names,
             masked=self._masked,
             first=self.engine.first_text,
-            nearest=self.engine.nearest_older,
+            nearest=self._nearest,
             fingerprint=fingerprint,
         )
+
+    def _nearest(self, slot: int) -> tuple[str, Sequence[tuple[str, str]]] | None:
+        """The older template most like this one, unless they have less than a third of their tokens in common."""
+        found = self.engine.nearest_older(slot)
+        if found is None:
+            return None
+        theirs, difference = found
+        differing = sum(max(1, len(their.split())) for their, _ in difference)
+        return None if differing > len(theirs.split()) * 2 / 3 else found
 
     def _masked(self, line: bytes, source: int) -> tuple[str, str, str]:
         seen = self.engine.explain(line, source)
@@ -237,6 +247,16 @@ class Stream:
             self._blank()
             raise
         self.engine, self.windows = engine, windows
+
+
+def _worst(windows: WindowBatch, index: int, share: float) -> Contribution:
+    """The most severe record of a window, as that which makes its severity rare."""
+    records = slice(int(windows.start[index]), int(windows.start[index + 1]))
+    slots = windows.slot[records]
+    slot = int(slots[np.argmax(windows.severity[records])])
+    seen = float((slots == slot).sum())
+    new = bool((windows.is_new[records] & (slots == slot)).any())
+    return Contribution(slot, seen, 0.0 if new else seen, share)
 
 
 def engine_config(options: StreamOptions, alerts: Alerts) -> EngineConfig:
