@@ -157,7 +157,10 @@ class Collector(Protocol):
         ...
 
     def text(self, source: str, offset: int, length: int) -> bytes | None:
-        """Bytes of a source again, for evidence (fewer at its end); None when they are no longer to be had."""
+        """Bytes of a source again, for evidence (fewer at its end); None when they are no longer to be had.
+
+        From any thread; the other questions are asked on the event loop.
+        """
         ...
 
     def lag(self) -> Mapping[str, int]:

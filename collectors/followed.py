@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from alogd.collectors.base import SourceState
 
 MARK = 256  # bytes
+TELLING = 64  # bytes of a mark that hardly another log begins with; less, and it must hold a whole line
 _GETVERSION = 0x80087601  # FS_IOC_GETVERSION
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _KINDS = (
@@ -169,6 +170,7 @@ class Followed:
         self.modified_ns = status.st_mtime_ns
         self.offset = 0
         self.mark = b""
+        self.before = (0, b"")  # offset and mark before the last rewriting
         self.state: SourceState = "waiting"
         self.error = ""
         self.looked = False  # its first bytes were looked at and are text
@@ -201,9 +203,16 @@ class Followed:
     def restart(self) -> int:
         """Begins anew after a rewriting. Returns how many bytes of hole were skipped."""
         self.epoch += 1
+        self.before = (self.offset, self.mark)
         self.looked = False
         self.seek(first_data(self.fd))
         return self.offset
+
+    def is_copy(self, fd: int) -> bool:
+        """Whether another file holds what was read of this one, where it was read: copytruncate's copy."""
+        marks = ((self.offset, self.mark), self.before)
+        telling = [(end, mark) for end, mark in marks if len(mark) >= TELLING or mark.endswith(b"\n")]
+        return any(os.pread(fd, len(mark), end - len(mark)) == mark for end, mark in telling)
 
     def look(self) -> None:
         """Brings size and modification time up to date. To be done before a read, so that no change is missed."""

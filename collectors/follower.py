@@ -146,7 +146,7 @@ class Follower:
     def _scan(self, now: float, clock: Clock) -> None:
         begun = clock.monotonic()
         self._keep_watching()
-        self.names.scan(now)
+        self.names.scan(now, clock.time())
         spent = clock.monotonic() - begun
         self._scan_not_before = now + 10 * spent  # a tree that takes long to walk takes at most a tenth of the time
         self._scan_at = now + max(self._pace.idle_poll, 100 * spent)

@@ -27,6 +27,14 @@ _ROTATED = re.compile(
 )
 
 
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".lzma", ".Z")
+
+
+def is_compressed(name: str) -> bool:
+    """Whether a file name ends as compressors have it."""
+    return name.endswith(_COMPRESSED)
+
+
 def unrotated(name: str) -> str | None:
     """The name a file had before log rotation gave it this one; None when it does not look rotated."""
     match = _ROTATED.match(name)

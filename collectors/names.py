@@ -16,10 +16,11 @@ from typing import NamedTuple
 from alogd.collectors.admission import Admission, denial, shown
 from alogd.collectors.base import Event, Note, SourceStatus
 from alogd.collectors.followed import Followed, Refused
-from alogd.collectors.globs import Found, Walk
+from alogd.collectors.globs import Found, Walk, is_compressed, unrotated
 from alogd.collectors.table import Table
 
 MAX_BACKOFF = 60.0  # seconds between two attempts to open what is denied
+CLOCK_GRAIN = 2.0  # seconds a file system's times may be off
 LOOK_AGAIN = 600.0  # seconds after which a refused file is judged again
 
 
@@ -49,6 +50,7 @@ class Candidate(NamedTuple):
     found: Found
     at_start: bool  # found by the collector's first look
     rotated: bool  # yesterday's file: read only if it was being read
+    missed: bool = False  # ... or if it was rotated before it was ever seen
 
 
 class Names:
@@ -74,6 +76,8 @@ class Names:
         self._candidates: deque[Candidate] = deque()
         self.nameless: list[Followed] = []  # files that no longer have a name of interest; the follower drains them
         self._first = True
+        self._old: set[int] = set()  # inodes under rotated names, as of the last walk
+        self._scanned = self._since = 0.0  # seconds since 1970: the last walk, and the one before
         self._limits_said: set[str] = set()
 
     @property
@@ -89,10 +93,14 @@ class Names:
     def is_denied(self, path: str) -> bool:
         return any(shown(denied) == path for denied in self._denied)
 
-    def scan(self, now: float) -> None:
-        """Walks the patterns. New files wait for admit(); those whose name is gone are added to `nameless`."""
+    def scan(self, now: float, wall: float) -> None:
+        """Walks the patterns. New files wait for admit(); those whose name is gone are added to `nameless`.
+
+        `now` is monotonic, `wall` seconds since 1970.
+        """
         found = self._walk.run()
-        inodes = {inode for _, inode in self._table.files} | {inode for _, inode in self._admission.saved}
+        followed = {inode for _, inode in self._table.files}
+        saved = {inode for _, inode in self._admission.saved}
         missing: list[tuple[str, Followed | None]] = []
         fresh: list[Candidate] = []
         for path, entry in found.items():
@@ -100,16 +108,20 @@ class Names:
             if seen and seen.inode == entry.inode and not entry.symlink and now < seen.again_at:
                 continue
             rotated = entry.rotated and not self._rotated
-            if rotated and entry.inode not in inodes:
+            missed = rotated and not (entry.inode in followed or entry.inode in self._old or is_compressed(path))
+            missed = missed and not self._first
+            if rotated and not missed and entry.inode not in followed and entry.inode not in saved:
                 continue
             if seen and seen.file:
                 missing.append((path, seen.file))
             if not self._known(entry, rotated):
-                fresh.append(Candidate(entry, self._first, rotated))
+                fresh.append(Candidate(entry, self._first, rotated, missed))
         if self._walk.complete:
             missing += [(path, self._paths.pop(path).file) for path in [*self._paths] if path not in found]
         else:
             self._limit("entries", "too many directory entries to look at all; make the patterns narrower")
+        self._old = {entry.inode for entry in found.values() if entry.rotated}
+        self._since, self._scanned = self._scanned, wall
         self._queue(fresh)
         self.nameless += [file for path, file in missing if file and file.path == path and not self._still_there(file)]
 
@@ -183,7 +195,7 @@ class Names:
         return begun
 
     def _open(self, candidate: Candidate) -> Followed | None:
-        found, at_start, rotated = candidate
+        found, at_start, rotated, missed = candidate
         if self._known(found, rotated):
             return None
         if len(self._table) >= self._max_files:
@@ -194,7 +206,9 @@ class Names:
         try:
             status = os.fstat(fd)
             known = (status.st_dev, status.st_ino) in self._table.files  # it was swapped since _known looked
-            file = None if known else self._admission.begin(found.path, fd, at_start, rotated)
+            resumes = (status.st_dev, status.st_ino) in self._admission.saved
+            known = known or (missed and not resumes and self._is_copy(found, fd, status.st_mtime))
+            file = None if known else self._admission.begin(found.path, fd, at_start, rotated and not missed)
         except BaseException:
             os.close(fd)
             raise
@@ -203,6 +217,17 @@ class Names:
             return None
         self._admitted(file, found, rotated)
         return file
+
+    def _siblings(self, found: Found) -> list[Followed]:
+        """The files that are or were followed under the name a rotated file had before."""
+        directory, name = os.path.split(found.path)
+        home = os.path.join(directory, unrotated(name) or name)
+        return [file for file in self._table.files.values() if file.home == home]
+
+    def _is_copy(self, found: Found, fd: int, modified: float) -> bool:
+        """Whether a rotated file that nobody knows is a copy of what was read, or an old one that was put back."""
+        siblings = self._siblings(found)
+        return not siblings or modified < self._since - CLOCK_GRAIN or any(file.is_copy(fd) for file in siblings)
 
     def _admitted(self, file: Followed, found: Found, rotated: bool) -> None:
         file.symlink = found.symlink

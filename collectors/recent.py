@@ -1,10 +1,11 @@
 """The last bytes that were handed out, kept so that an alert can show its lines after their file is gone.
 
-Invariant: never holds more than `limit` bytes, however many sources there are.
+Invariant: never holds more than `limit` bytes, however many sources there are. May be asked from any thread.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 
 _MERGE = 8192  # bytes: smaller neighbours become one block, so that a trickle does not make a long list
@@ -20,11 +21,18 @@ class Recent:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._held = 0
+        self._lock = threading.Lock()
         self._order: deque[str] = deque()
         self._blocks: dict[str, deque[tuple[int, bytes]]] = {}
 
     def add(self, source: str, offset: int, block: bytes) -> None:
         """Keeps a block that begins at an absolute offset."""
+        with self._lock:
+            self._append(source, offset, block)
+            while self._held > self._limit:
+                self._forget()
+
+    def _append(self, source: str, offset: int, block: bytes) -> None:
         blocks = self._blocks.setdefault(source, deque())
         self._held += len(block)
         if blocks and len(blocks[-1][1]) + len(block) <= _MERGE and _end(blocks[-1]) == offset:
@@ -33,8 +41,6 @@ class Recent:
         else:
             self._order.append(source)
             blocks.append((offset, block))
-        while self._held > self._limit:
-            self._forget()
 
     def _forget(self) -> None:
         source = self._order.popleft()
@@ -46,7 +52,9 @@ class Recent:
     def text(self, source: str, offset: int, length: int) -> bytes | None:
         """The bytes from `offset`, at most `length`; None when the first of them is not here any more."""
         parts: list[bytes] = []
-        for start, block in self._blocks.get(source, ()):
+        with self._lock:
+            blocks = list(self._blocks.get(source, ()))
+        for start, block in blocks:
             if length > 0 and start <= offset < start + len(block):
                 part = block[offset - start : offset - start + length]
                 parts.append(part)

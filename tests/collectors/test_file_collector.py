@@ -183,6 +183,36 @@ async def test_rotated_while_down_is_finished_from_its_position(place: Path) -> 
         assert closed(rig) == ["rotated"]
 
 
+async def test_rotated_before_it_was_ever_seen(place: Path) -> None:
+    writer = LogWriter(place / "a.log")
+    async with follow(place) as rig:
+        for _ in range(4):
+            for _ in range(2):  # the file in between comes and goes between two looks
+                writer.write(5)
+                writer.rotate()
+            writer.write(5)
+            await rig.advance(3)
+        await rig.advance(30)
+        assert sorted(rig.numbers()) == list(range(60))
+
+
+async def test_old_siblings_that_are_put_back_are_not_read(place: Path) -> None:
+    writer = LogWriter(place / "a.log")
+    writer.write(5)
+    async with follow(place) as rig:
+        (place / "a.log.2.gz").write_bytes(b"\x1f\x8b")
+        (place / "a.log.3").write_bytes(line(99))
+        os.utime(place / "a.log.3", (1e9, 1e9))
+        (place / "b.log.1").write_bytes(line(98))
+        await rig.advance(30)
+        for _ in range(3):
+            writer.write(5)
+            await rig.advance(3)
+            writer.copytruncate()
+            await rig.advance(30)
+        assert rig.numbers() == list(range(20))
+
+
 async def test_rotated_siblings_are_left_alone(place: Path) -> None:
     for name in ("a.log.1", "a.log-20260101", "a.log.2.gz", "a.log.old", "a.log~", "a.log.2026-01-01"):
         (place / name).write_bytes(line(99))
