@@ -32,10 +32,6 @@ _BY_REASON: dict[str, tuple[str, tuple[Row, ...]]] = {
             ("engine", "late_continuations", "late_continuation"),
         ),
     ),
-    "alogd_templates_dropped": (
-        "Templates given up, or records that found no room for theirs.",
-        (("engine", "evicted", "evicted"), ("engine", "pruned", "pruned"), ("engine", "overflow", "overflow")),
-    ),
     "alogd_records_out_of_order": (
         "Records whose time does not fit their neighbours'.",
         (("window", "late", "late"), ("window", "outliers", "outlier"), ("window", "undone", "undone")),
@@ -49,6 +45,9 @@ _COUNTERS = {
     "alogd_lines_read": ("Lines read, in all runs since the stream began to learn.", "lines"),
     "alogd_records": ("Records made of lines; a record is a line with its continuation lines.", "records"),
     "alogd_templates_created": ("Templates mined.", "created"),
+    "alogd_templates_evicted": ("Templates that made room for newer ones, least recently used first.", "evicted"),
+    "alogd_tree_nodes_pruned": ("Nodes of the template tree without templates, given up for want of memory.", "pruned"),
+    "alogd_template_overflow": ("Records that found no room for a template of their own.", "overflow"),
 }
 
 
@@ -101,6 +100,13 @@ def _streams(streams: Iterable[StreamView]) -> Iterator[Metric]:
     for name, text, attribute in by_stream:
         yield _gauge(name, text, None, ["stream"], [((s.name,), getattr(s, attribute)) for s in streams])
     yield _counter("alogd_bytes_read", "Bytes read.", ["stream"], [((s.name,), s.bytes_read) for s in streams])
+    yield _gauge(
+        "alogd_source_last_line_timestamp_seconds",
+        "When something was last read, in seconds since 1970 by the host's clock.",
+        None,
+        ["stream"],
+        [((s.name,), s.last_read) for s in streams if s.last_read is not None],
+    )
     yield _counter(
         "alogd_collector_events",
         "What befell sources: rotated, truncated, permission_denied ...",
@@ -117,7 +123,7 @@ def _learning(streams: list[StreamView]) -> Iterator[Metric]:
         ("alogd_risk_score", "Risk of the last window, 0 to 100.", "risk", 1.0),
         ("alogd_incidents_open", "Incidents that are firing.", "open_incidents", 1.0),
         ("alogd_windows_open", "Windows being filled.", "open_windows", 1.0),
-        ("alogd_log_time_seconds", "Log time reached, in seconds since 1970.", "watermark_ns", 1e-9),
+        ("alogd_source_log_time_seconds", "Log time reached, in seconds since 1970.", "watermark_ns", 1e-9),
     ]
     for name, text, key, factor in gauges:
         samples = [((s.name,), s.core[key] * factor) for s in streams if s.core.get(key) is not None]

@@ -6,6 +6,7 @@ Looking never disturbs: a core that is busy is not waited for longer than a mome
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,6 +49,7 @@ class StreamView(msgspec.Struct, frozen=True):
     lines_read: int  # in this run
     bytes_read: int
     backlog_bytes: int
+    last_read: float | None  # when something was last read, in this run; seconds since 1970
     restarts: int
     alerts_given_up: int
     opened: Mapping[str, int]  # incidents opened, by "DETECTOR LEVEL"
@@ -155,6 +157,7 @@ def _stream(member: Member, answer: Mapping[str, Any], caught_up: bool) -> Strea
         lines_read=max(0, int(answer.get("engine", {}).get("lines", 0)) - member.lines_before),
         bytes_read=member.bytes,
         backlog_bytes=member.backlog(),
+        last_read=_last_read(member.runner),
         restarts=member.restarts,
         alerts_given_up=member.given_up,
         opened={" ".join(key): count for key, count in member.opened.items()},
@@ -162,6 +165,12 @@ def _stream(member: Member, answer: Mapping[str, Any], caught_up: bool) -> Strea
         unread=list(member.unread),
         core=answer,
     )
+
+
+def _last_read(runner: Runner | None) -> float | None:
+    if runner is None or runner.last_data is None:
+        return None
+    return time.time() - max(0.0, time.monotonic() - runner.last_data)
 
 
 def _source(source: SourceStatus) -> SourceView:

@@ -11,7 +11,7 @@ import hmac
 import socket
 from ipaddress import ip_address
 
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 from aiohttp.typedefs import Handler, Middleware
 
 from alogd.config import read_secret
@@ -36,10 +36,12 @@ class Access:
     def __init__(self, listen_host: str, token_file: str | None) -> None:
         self._token_file = token_file
         self._only_loopback = is_loopback(listen_host)
-        self._names = {"localhost", listen_host.lower(), socket.gethostname().lower()}
+        self._names = {"localhost", listen_host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
 
     async def check(self, request: web.Request) -> None:
         """Raises an HTTP error unless the request may be answered."""
+        if request.version < HttpVersion10 or ("Host" not in request.headers and request.version > HttpVersion10):
+            raise web.HTTPBadRequest(text="HTTP/1.1 with a Host header, or HTTP/1.0\n")
         if (self._only_loopback or request.method not in SAFE) and not self._is_own_name(request.host):
             raise web.HTTPMisdirectedRequest(text="this name is not mine; use my address\n")
         if request.method in SAFE:
@@ -55,7 +57,7 @@ class Access:
             )
 
     def _is_own_name(self, host: str) -> bool:
-        name = host_name(host)
+        name = host_name(host)  # without a header: this host's own
         return name in self._names or _is_address(name)
 
     def _comes_from_here(self, request: web.Request) -> bool:
