@@ -16,7 +16,8 @@ import numpy.typing as npt
 from alogd.event import F64
 
 CENTROIDS = 256  # about how many the digest keeps
-BUFFER = 512  # scores between two merges; the first merges come at 16, 32, 64 ... scores
+BUFFER = 2048  # most scores between two merges; earlier, a quarter of those seen, and 16 at first
+FEWEST = 128.0  # scores that always count in full
 MEMORY = 50_000.0  # scores after which old ones count less
 YOUTH = 0.5  # until then: of all scores seen, so that a stream's first windows, all new, soon count for little
 TAIL_COUNT = 50.0  # largest scores that the Pareto tail is fitted to: few, for only the very tail is asked of it
@@ -53,11 +54,11 @@ class Calibrator:
         self.buffer = pending
 
     def _room(self) -> int:
-        return int(min(max(16, self.seen), BUFFER))
+        return int(min(max(16, self.seen // 4), BUFFER))
 
     def _merge(self, scores: F64) -> None:
         total = self.weight.sum()
-        memory = min(MEMORY, max(BUFFER / 4, YOUTH * self.seen))
+        memory = min(MEMORY, max(FEWEST, YOUTH * self.seen))
         kept = self.weight * min(1.0, memory / total) if total else self.weight
         mean = np.concatenate([self.mean, scores])
         weight = np.concatenate([kept, np.ones(len(scores))])

@@ -77,6 +77,7 @@ class LogAnomaly:
         self.sample_group = np.zeros(SAMPLE, np.int64)
         self.learned = np.zeros(1, np.int64)  # chunks
         self._index()
+        self._derive()
 
     # -- features
 
@@ -112,18 +113,17 @@ class LogAnomaly:
         return np.asarray(flat).reshape(-1, width)
 
     def _z(self, vectors: F64, group: I64) -> F64:
-        weight = np.maximum(self.weight[group], 1e-300)
-        mean = self.sums[group] / weight
-        variance = np.maximum(self.squares[group] / weight - mean * mean, 0.0)
-        known = self.weight[group] > 0
-        z = np.abs(vectors - mean) / np.sqrt(variance + DEVIATION_FLOOR**2 + self._doubt[group])
-        return np.asarray(np.where(known, z, 0.0))
+        """|x - mean| / deviation; 0 for a feature the group knows nothing of."""
+        return np.asarray(np.abs(vectors - self._mean[group]) * self._scale[group])
 
-    @property
-    def _doubt(self) -> F64:
-        """Variance for want of data: falls with the chunks learned by a group."""
-        gain = -np.log1p(-self.options.alpha) / self.options.step  # of one chunk
-        return np.asarray(1.0 / (1.0 + self.weight / gain) / self.options.lines)
+    def _derive(self) -> None:
+        """Recompute what scoring looks up."""
+        weight = np.maximum(self.weight, 1e-300)
+        self._mean = self.sums / weight
+        variance = np.maximum(self.squares / weight - self._mean * self._mean, 0.0)
+        chunks = self.weight / -np.log1p(-self.options.alpha) * self.options.step
+        doubt = 1.0 / (1.0 + chunks) / self.options.lines  # for want of data
+        self._scale = np.where(self.weight > 0, 1 / np.sqrt(variance + DEVIATION_FLOOR**2 + doubt), 0.0)
 
     # -- scoring
 
@@ -154,7 +154,7 @@ class LogAnomaly:
             if best[feature] <= 0:
                 break
             at = mine[int(np.argmax(z[mine, feature]))]
-            usual = self.sums[group[at], feature] / max(self.weight[group[at], feature], 1e-300) / self.idf[feature]
+            usual = self._mean[group[at], feature] / self.idf[feature]
             share = float(best[feature] ** 2 / total)
             for slot, after in self._slots(int(feature), chunks, int(at)):
                 seen = float(_occurrences(slots, slot, after))
@@ -189,6 +189,7 @@ class LogAnomaly:
             self.sums[row] += gain * (members.mean(axis=0) - self.sums[row])
             self.squares[row] += gain * ((members * members).mean(axis=0) - self.squares[row])
             self.weight[row] += gain * (1 - self.weight[row])
+        self._derive()
 
     def _grow(self, rows: int) -> None:
         more = rows - len(self.sums)
@@ -298,6 +299,7 @@ class LogAnomaly:
         self.weight, self.sums, self.squares, self.sample = weight, sums, squares, sample
         self.sample_group = sample_group
         self._index()
+        self._derive()
 
 
 def _next_refresh(learned: int) -> int:

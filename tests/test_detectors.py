@@ -193,8 +193,8 @@ def test_loganomaly_score_is_the_largest_z_score() -> None:
     vectors = detector._vectors(detector._chunks(history))
     mean = detector.sums[1] / detector.weight[1]
     variance = detector.squares[1] / detector.weight[1] - mean**2
-    doubt = detector._doubt[1]
-    z = np.abs(vectors - mean) / np.sqrt(variance + DEVIATION_FLOOR**2 + doubt)
+    chunks = detector.weight[1] / -np.log(0.7) * 1000
+    z = np.abs(vectors - mean) / np.sqrt(variance + DEVIATION_FLOOR**2 + 1 / (1 + chunks) / 15)
     window = detector._chunks(history).window
     expected = [z[window == i].max() for i in range(256)]
     np.testing.assert_allclose(detector.score(history), expected, rtol=1e-9)
