@@ -102,6 +102,7 @@ static uint8_t read_kinds(alog_reader *r, int *fits) {
         alog_fields_clear(r->out);
         if (!r->state->voted) return 0;
     }
+    r->stamped = (uint8_t)has_kind(r->state);
     const uint8_t found = alog_read_any(r);
     if (found && found != ALOG_HEADER_DMESG && has_kind(r->state) && r->out->timestamp_ns == ALOG_NO_TIME) {
         alog_fields_clear(r->out);

@@ -69,13 +69,13 @@ uint8_t alog_read_clf(alog_reader *r) {
     if (quote >= r->len || r->len - quote < 5 || p[quote + 1] != ' ') return 0;
     if (alog_skip_digits(p, r->len, status) != status + 3) return 0;
     size_t client = 0, client_end = alog_skip_word(p, r->len, 0);
+    if (!client_end || client_end >= stamp_at - 1) return 0;
     const size_t second = alog_skip_word(p, stamp_at, client_end + 1);
     /* "www.example.com:80 192.0.2.1 - - [": one word more than client, identity and user */
     if (second + 4 < stamp_at && p[second + 1] == '-' && p[second + 2] == ' ') {
         client = client_end + 1;
         client_end = second;
     }
-    if (!client_end || client_end >= stamp_at - 1) return 0;
     r->out->host = alog_span_of(p + client, client_end - client);
     r->out->otel = level_of_status(p[status]);
     r->out->timestamp_ns = stamp.ns;

@@ -43,6 +43,7 @@ void alog_read_wrapped(alog_reader *r, alog_span text, uint8_t *own) {
     inner.room = own ? NULL : r->room;
     inner.own = own;
     inner.wrapped = 1;
+    inner.stamped = 0; /* the wrapping has the time */
     inner.out = &found;
     if (alog_read_any(&inner)) {
         take_inner(r->out, &found);

@@ -195,6 +195,7 @@ uint8_t alog_read_json(alog_reader *r) {
     const size_t end = walk_object(&walk, 0);
     const int complete = end && skip_space(r->text, r->len, end) == r->len;
     if (!walk.count || (!complete && !pairs.rank[ALOG_ROLE_TIME] && !pairs.rank[ALOG_ROLE_MESSAGE])) return 0;
+    if (r->stamped && !pairs.rank[ALOG_ROLE_TIME]) return 0;
     alog_pairs_give(&pairs, r);
     if (pairs.message_is_log && pairs.rank[ALOG_ROLE_STREAM] && pairs.rank[ALOG_ROLE_TIME] && !r->wrapped) {
         docker(r, &pairs);

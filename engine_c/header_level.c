@@ -37,6 +37,7 @@ uint8_t alog_level_of_word(const uint8_t *p, size_t n, int *weak) {
     uint8_t lower[LONGEST];
     uint64_t word = 0;
     for (size_t i = 0; i < n; i++) {
+        if (!p[i]) return 0; /* "warn" and "warn\0" are one number */
         lower[i] = (uint8_t)(alog_is_upper(p[i]) ? p[i] | 0x20 : p[i]);
         if (i < 8) word |= (uint64_t)lower[i] << (8 * i);
     }

@@ -65,6 +65,7 @@ uint8_t alog_read_logfmt(alog_reader *r) {
         count += (size_t)is_pair;
     }
     if (count < 2 || (!pairs.rank[ALOG_ROLE_TIME] && !pairs.rank[ALOG_ROLE_LEVEL])) return 0;
+    if (r->stamped && !pairs.rank[ALOG_ROLE_TIME]) return 0;
     alog_pairs_give(&pairs, r);
     if (pairs.rank[ALOG_ROLE_MESSAGE])
         alog_pairs_message(&pairs, r);

@@ -16,6 +16,7 @@ typedef struct {
     uint8_t *room;    /* `len` bytes to put a message together in; NULL: `text` is ours and is changed in place */
     uint8_t *own;     /* `text` again when it may be changed */
     uint8_t wrapped;  /* the text is what a container runtime wrapped: its stamps are not remembered */
+    uint8_t stamped;  /* only a line with a time is wanted; nothing is changed in place for another */
     alog_fields *out;
 } alog_reader;
 
@@ -91,6 +92,18 @@ static inline int alog_starts(const uint8_t *p, size_t n, const char *word, size
     return n >= len && memcmp(p, word, len) == 0;
 }
 #define ALOG_STARTS(p, n, literal) alog_starts((p), (n), (literal), sizeof(literal) - 1)
+
+/* Exactly `width` digits. Returns the end, 0 on failure. */
+static inline size_t alog_digits(const uint8_t *p, size_t n, size_t at, size_t width, int *value) {
+    if (n - at < width) return 0;
+    int v = 0;
+    for (size_t i = 0; i < width; i++) {
+        if (!alog_is_digit(p[at + i])) return 0;
+        v = v * 10 + (p[at + i] - '0');
+    }
+    *value = v;
+    return at + width;
+}
 
 /* The rest of the text from `at` without blanks around it becomes the message. */
 static inline void alog_set_message(alog_reader *r, size_t at) {

@@ -66,29 +66,17 @@ static int is_weekday(const uint8_t *p) {
     return 0;
 }
 
-/* Exactly `width` digits. Returns the end, 0 on failure. */
-static size_t digits(const uint8_t *p, size_t n, size_t at, size_t width, int *value) {
-    if (n - at < width) return 0;
-    int v = 0;
-    for (size_t i = 0; i < width; i++) {
-        if (!alog_is_digit(p[at + i])) return 0;
-        v = v * 10 + (p[at + i] - '0');
-    }
-    *value = v;
-    return at + width;
-}
-
 /* One or two digits, with a leading blank where `padded` and only one is there. */
 static size_t loose_digits(const uint8_t *p, size_t n, size_t at, int padded, int *value) {
-    if (padded && at < n && p[at] == ' ') return digits(p, n, at + 1, 1, value);
-    const size_t end = digits(p, n, at, 2, value);
-    return end ? end : digits(p, n, at, 1, value);
+    if (padded && at < n && p[at] == ' ') return alog_digits(p, n, at + 1, 1, value);
+    const size_t end = alog_digits(p, n, at, 2, value);
+    return end ? end : alog_digits(p, n, at, 1, value);
 }
 
 /* Two digits, or a blank and one. */
 static size_t padded_digits(const uint8_t *p, size_t n, size_t at, int *value) {
-    if (at < n && p[at] == ' ') return digits(p, n, at + 1, 1, value);
-    return digits(p, n, at, 2, value);
+    if (at < n && p[at] == ' ') return alog_digits(p, n, at + 1, 1, value);
+    return alog_digits(p, n, at, 2, value);
 }
 
 /* A separator of `marks` and digits; nine of them count. Returns `at` when there is none. */
@@ -113,19 +101,19 @@ static size_t fraction(const uint8_t *p, size_t n, size_t at, const char *marks,
 static size_t part(char code, const uint8_t *p, size_t n, size_t at, civil *c) {
     size_t end;
     switch (code) {
-    case 'Y': return digits(p, n, at, 4, &c->year);
-    case 'y': end = digits(p, n, at, 2, &c->year); c->year += 2000; return end;
-    case 'm': return digits(p, n, at, 2, &c->month);
-    case 'd': return digits(p, n, at, 2, &c->day);
+    case 'Y': return alog_digits(p, n, at, 4, &c->year);
+    case 'y': end = alog_digits(p, n, at, 2, &c->year); c->year += 2000; return end;
+    case 'm': return alog_digits(p, n, at, 2, &c->month);
+    case 'd': return alog_digits(p, n, at, 2, &c->day);
     case 'D': return loose_digits(p, n, at, 1, &c->day);
     case 'b': if (n - at < 3) return 0; c->month = month_of(p + at); return c->month ? at + 3 : 0;
     case 'a': return n - at >= 3 && is_weekday(p + at) ? at + 3 : 0;
-    case 'H': return digits(p, n, at, 2, &c->hour);
+    case 'H': return alog_digits(p, n, at, 2, &c->hour);
     case 'G': return padded_digits(p, n, at, &c->hour);
     case 'h': return loose_digits(p, n, at, 0, &c->hour);
-    case 'M': return digits(p, n, at, 2, &c->minute);
+    case 'M': return alog_digits(p, n, at, 2, &c->minute);
     case 'i': return loose_digits(p, n, at, 0, &c->minute);
-    case 'S': return digits(p, n, at, 2, &c->second);
+    case 'S': return alog_digits(p, n, at, 2, &c->second);
     case 's': return loose_digits(p, n, at, 0, &c->second);
     case 'T': return at < n && (p[at] == 'T' || p[at] == 't' || p[at] == ' ' || p[at] == '_') ? at + 1 : 0;
     case 'F': return fraction(p, n, at, "..,", c);
@@ -135,63 +123,6 @@ static size_t part(char code, const uint8_t *p, size_t n, size_t at, civil *c) {
         return c->pm ? at + 2 : 0;
     default: return at < n && p[at] == (uint8_t)code ? at + 1 : 0;
     }
-}
-
-/* ---- zones ------------------------------------------------------------------------------------------ */
-
-/* +hh, +hhmm, +hh:mm at `at`; `full`: the minutes must be there. Returns the end, `at` when there is none. */
-static size_t numeric_zone(const uint8_t *p, size_t n, size_t at, int full, int32_t *offset_s) {
-    int h, m = 0;
-    if (at >= n || (p[at] != '+' && p[at] != '-')) return at;
-    size_t end = digits(p, n, at + 1, 2, &h);
-    if (!end) return at;
-    size_t with = digits(p, n, end + (end < n && p[end] == ':'), 2, &m);
-    if (!with && full) return at;
-    if (!with) m = 0;
-    if (with) end = with;
-    if ((end < n && alog_is_digit(p[end])) || h > 23 || m > 59) return at;
-    *offset_s = (p[at] == '-' ? -1 : 1) * (h * 3600 + m * 60);
-    return end;
-}
-
-/* " UTC", " GMT"; another name of 3 to 5 capitals only before " [" (as PostgreSQL writes it): those are local. */
-static size_t named_zone(const uint8_t *p, size_t n, size_t at, int32_t *offset_s) {
-    size_t end = at + 1;
-    while (end < n && end - at <= 6 && alog_is_upper(p[end])) end++;
-    const size_t len = end - at - 1;
-    if (len < 3 || len > 5) return at;
-    if (len == 3 && (memcmp(p + at + 1, "UTC", 3) == 0 || memcmp(p + at + 1, "GMT", 3) == 0)) {
-        if (end < n && !alog_is_blank(p[end]) && p[end] != ']' && p[end] != ',' && p[end] != ':') return at;
-        *offset_s = 0;
-        return end;
-    }
-    int weak;
-    if (n - end < 3 || p[end] != ' ' || p[end + 1] != '[' || !alog_is_digit(p[end + 2])) return at;
-    return alog_level_of_word(p + at + 1, len, &weak) ? at : end;
-}
-
-static size_t zone_at(const uint8_t *p, size_t n, size_t at, int32_t *offset_s, uint8_t *zone) {
-    *zone = ALOG_ZONE_NONE;
-    if (at >= n) return at;
-    size_t end = at;
-    if (p[at] == 'Z' || p[at] == 'z') {
-        if (at + 1 < n && (alog_is_alpha(p[at + 1]) || alog_is_digit(p[at + 1]))) return at;
-        *zone = ALOG_ZONE_Z;
-        *offset_s = 0;
-        return at + 1;
-    }
-    if (p[at] == '+' || p[at] == '-')
-        end = numeric_zone(p, n, at, 0, offset_s);
-    else if (p[at] == ' ' && at + 1 < n && (p[at + 1] == '+' || p[at + 1] == '-')) {
-        end = numeric_zone(p, n, at + 1, 1, offset_s);
-        if (end == at + 1) end = at;
-    } else if (p[at] == ' ') {
-        end = named_zone(p, n, at, offset_s);
-        if (end != at) *zone = ALOG_ZONE_NAME;
-        return end;
-    }
-    if (end != at) *zone = ALOG_ZONE_OFFSET;
-    return end;
 }
 
 /* ---- whole stamps ----------------------------------------------------------------------------------- */
@@ -320,7 +251,7 @@ int alog_stamp_read_as(alog_stamp_layout layout, const alog_header_state *state,
     if (layout != ALOG_STAMP_CTIME) at = fraction(p, n, at, fraction_marks(layout), &c);
     if (layout == ALOG_STAMP_CLOCK && !c.has_fraction) return 0;
     int32_t offset_s = utc_offset_s;
-    out->len = zone_at(p, n, at, &offset_s, &out->zone);
+    out->len = alog_zone_read(p, n, at, &offset_s, &out->zone);
     out->ns = out->base_ns == ALOG_NO_TIME ? ALOG_NO_TIME : out->base_ns + c.fraction_ns - offset_s * NS_PER_S;
     return 1;
 }

@@ -53,6 +53,10 @@ int alog_stamp_read(const alog_header_state *state, int32_t utc_offset_s, const 
 int alog_stamp_read_as(alog_stamp_layout layout, const alog_header_state *state, int32_t utc_offset_s, const uint8_t *p,
                        size_t n, alog_stamp *out);
 
+/* A zone at `at`: Z, +hh, +hhmm, +hh:mm, UTC ...: sets *zone, and *offset_s where it names one. Returns its end, `at` when
+ * there is none. */
+size_t alog_zone_read(const uint8_t *p, size_t n, size_t at, int32_t *offset_s, uint8_t *zone);
+
 /* Remembers the stamp, its year and month. */
 void alog_stamp_keep(alog_header_state *state, const uint8_t *p, const alog_stamp *stamp);
 
