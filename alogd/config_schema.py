@@ -140,20 +140,18 @@ def _detector(definitions: dict[str, Schema]) -> Schema:
 
 
 def field_comments(cls: type) -> dict[str, str]:
-    """Field name -> the comment at the end of its line, of a class and its bases."""
+    """Field name -> the comment at the end of its line or on the line above, of a class and its bases."""
     comments: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if base.__module__.startswith(("builtins", "msgspec")):
             continue
         text = textwrap.dedent(source.getsource(base))
-        at_line = {
-            token.start[0]: token.string.lstrip("# ")
-            for token in tokenize.generate_tokens(io.StringIO(text).readline)
-            if token.type == tokenize.COMMENT
-        }
+        tokens = [t for t in tokenize.generate_tokens(io.StringIO(text).readline) if t.type == tokenize.COMMENT]
+        at_line = {token.start[0]: token.string.lstrip("# ") for token in tokens}
+        above = {token.start[0] + 1: at_line[token.start[0]] for token in tokens if token.line.lstrip()[0] == "#"}
         for statement in ast.parse(text).body[0].body:  # type: ignore[attr-defined]
             rows = range(statement.lineno, (statement.end_lineno or 0) + 1)  # formatters move comments within them
-            comment = next((at_line[row] for row in rows if row in at_line), None)
+            comment = next((at_line[row] for row in rows if row in at_line), above.get(statement.lineno))
             if comment and isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
                 comments[statement.target.id] = comment
     return comments
