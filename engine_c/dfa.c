@@ -11,11 +11,11 @@ struct alog_dfa {
     uint32_t states, classes, patterns, max_match;
     uint32_t start[3];
     uint8_t class_of[256];
-    uint8_t first[256];   /* a match may begin with this byte */
+    uint8_t first[256];      /* a match may begin with this byte */
     uint8_t pair[65536 / 8]; /* and with these two, or the first alone is one */
-    uint8_t *accepting;   /* per state: any of its four accepts */
-    uint16_t *accept;     /* [states][4] */
-    uint16_t *next;       /* [states][classes] */
+    uint8_t *accepting;      /* per state: any of its four accepts */
+    uint16_t *accept;        /* [states][4] */
+    uint16_t *next;          /* [states][classes] */
 };
 
 /* ---- loading ------------------------------------------------------------------------------------------ */
@@ -102,9 +102,7 @@ void alog_dfa_free(alog_dfa *dfa) {
 
 /* ---- matching ----------------------------------------------------------------------------------------- */
 
-static int is_word(uint8_t c) {
-    return (uint8_t)(c - '0') < 10 || (uint8_t)((c | 0x20) - 'a') < 26 || c == '_';
-}
+static int is_word(uint8_t c) { return (uint8_t)(c - '0') < 10 || (uint8_t)((c | 0x20) - 'a') < 26 || c == '_'; }
 
 /* The pattern that matches when a walk in `state` stands before text[at]. */
 static unsigned accepted(const alog_dfa *dfa, uint32_t state, const uint8_t *text, size_t len, size_t at) {

@@ -27,9 +27,11 @@ struct alog_masker {
 static int config_is_valid(const alog_mask_config *config) {
     if (config->builtin & ~(uint32_t)ALOG_MASK_ALL) return 0;
     for (size_t i = 0; i < config->user_count; i++)
-        if (config->user_names[i].len == 0 || !alog_is_utf8(config->user_names[i].ptr, config->user_names[i].len)) return 0;
+        if (config->user_names[i].len == 0 || !alog_is_utf8(config->user_names[i].ptr, config->user_names[i].len))
+            return 0;
     for (size_t i = 0; i < config->delimiter_count; i++)
-        if (config->delimiters[i].len == 0 || !alog_is_utf8(config->delimiters[i].ptr, config->delimiters[i].len)) return 0;
+        if (config->delimiters[i].len == 0 || !alog_is_utf8(config->delimiters[i].ptr, config->delimiters[i].len))
+            return 0;
     return 1;
 }
 
@@ -92,7 +94,7 @@ void alog_masker_free(alog_masker *masker) {
 typedef struct {
     const uint8_t *source;
     size_t len;
-    size_t copied;     /* source bytes that are in the text already */
+    size_t copied; /* source bytes that are in the text already */
     size_t text_len;
     uint32_t masks;
     uint64_t seed;

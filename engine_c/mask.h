@@ -25,19 +25,23 @@ enum {
 typedef struct {
     uint32_t builtin;             /* ALOG_MASK_* of the masks that are on; 0 = text is taken as it is */
     const alog_span *user_tables; /* compiled by alogd/dfa.py; applied before the built-in masks, in order */
-    const alog_span *user_names;  /* "BLK" is shown as <BLK> */
+    const alog_span *user_names;  /* "BLK" is shown as <BLK>; UTF-8, not empty */
     size_t user_count;
-    const alog_span *delimiters; /* Drain3's extra_delimiters */
+    const alog_span *delimiters; /* Drain3's extra_delimiters; UTF-8, not empty */
     size_t delimiter_count;
     uint64_t seed; /* of alog_hash */
 } alog_mask_config;
 
 typedef struct alog_masker alog_masker;
 
+/* Copies all it needs. NULL with *status set: ALOG_INVALID for an unknown mask bit, a name or a delimiter that is empty
+ * or not UTF-8; ALOG_CORRUPT for a damaged table; ALOG_NOMEM. */
 alog_masker *alog_masker_new(const alog_mask_config *config, alog_status *status);
 void alog_masker_free(alog_masker *masker);
 
-/* Masks and cuts one message. Never fails: a message with too many tokens is cut (tokens->truncated). */
+/* Masks and cuts one message. Never fails: one with too many tokens, or too long once masked, is cut between tokens
+ * (tokens->truncated). With delimiters the text is as they leave it: stripped, and each of them a space.
+ * Many threads may use one masker, each with tokens of its own. */
 void alog_mask_tokens(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out);
 
 #endif

@@ -268,9 +268,9 @@ static size_t device_name(text t, size_t i) {
     static const struct {
         char name[7];
         uint8_t len;
-    } plain[] = {{"eth", 3},   {"wlan", 4},   {"bond", 4}, {"team", 4}, {"tun", 3}, {"tap", 3},
-                 {"ppp", 3},   {"ib", 2},     {"br", 2},   {"virbr", 5}, {"docker", 6}, {"loop", 4},
-                 {"sr", 2},    {"vcs", 3},    {"vcsa", 4}, {"dm-", 3},  {"pts/", 4}};
+    } plain[] = {{"eth", 3}, {"wlan", 4}, {"bond", 4}, {"team", 4},  {"tun", 3},    {"tap", 3},
+                 {"ppp", 3}, {"ib", 2},   {"br", 2},   {"virbr", 5}, {"docker", 6}, {"loop", 4},
+                 {"sr", 2},  {"vcs", 3},  {"vcsa", 4}, {"dm-", 3},   {"pts/", 4}};
     for (size_t k = 0; k < sizeof plain / sizeof *plain; k++) {
         if (t.p[i] != (uint8_t)plain[k].name[0] || !begins(t, i, plain[k].name, plain[k].len)) continue;
         const size_t end = numbered(t, i + plain[k].len, 4);
@@ -361,8 +361,7 @@ static int after_pid(text t, size_t i) {
 static size_t match_pid(text t, size_t i) {
     const uint8_t owner = before(t, i, 2);
     const size_t end = run_upto(t, i, CLASS_DIGIT, 10);
-    if (before(t, i, 1) == '[')
-        return (is(owner, CLASS_WORD) || owner == ')') && at(t, end) == ']' ? end : 0;
+    if (before(t, i, 1) == '[') return (is(owner, CLASS_WORD) || owner == ')') && at(t, end) == ']' ? end : 0;
     return after_pid(t, i) && !is(at(t, end), CLASS_WORD) && at(t, end) != '.' ? end : 0;
 }
 
@@ -474,18 +473,13 @@ static int match_at_mark(text t, size_t i, uint32_t masks, alog_match *match) {
     switch (t.p[i]) {
     case '/':
         TRY(IP, match_ipv4(t, i));
-        TRY(DEVICE, is(before(t, i, 1), CLASS_WORD) || before(t, i, 1) == '.' || before(t, i, 1) == '-' ? 0 : match_dev(t, i));
+        TRY(DEVICE,
+            is(before(t, i, 1), CLASS_WORD) || before(t, i, 1) == '.' || before(t, i, 1) == '-' ? 0 : match_dev(t, i));
         TRY(PATH, match_path(t, i));
         return 0;
-    case '\\':
-        TRY(PATH, match_windows(t, i));
-        return 0;
-    case ':':
-        TRY(IP, match_ipv6(t, i));
-        return 0;
-    default:
-        TRY(NUM, match_num(t, i));
-        return 0;
+    case '\\': TRY(PATH, match_windows(t, i)); return 0;
+    case ':': TRY(IP, match_ipv6(t, i)); return 0;
+    default: TRY(NUM, match_num(t, i)); return 0;
     }
 }
 
@@ -515,11 +509,10 @@ alog_span alog_mask_shown(uint32_t mask) {
         uint32_t mask;
         char shown[8];
         uint8_t len;
-    } wildcards[] = {{ALOG_MASK_PATH, "<PATH>", 6},    {ALOG_MASK_HEX, "<HEX>", 5},   {ALOG_MASK_IP, "<IP>", 4},
-                     {ALOG_MASK_MAC, "<MAC>", 5},      {ALOG_MASK_UUID, "<UUID>", 6}, {ALOG_MASK_PID, "<PID>", 5},
+    } wildcards[] = {{ALOG_MASK_PATH, "<PATH>", 6},     {ALOG_MASK_HEX, "<HEX>", 5},   {ALOG_MASK_IP, "<IP>", 4},
+                     {ALOG_MASK_MAC, "<MAC>", 5},       {ALOG_MASK_UUID, "<UUID>", 6}, {ALOG_MASK_PID, "<PID>", 5},
                      {ALOG_MASK_DEVICE, "<DEVICE>", 8}, {ALOG_MASK_NUM, "<NUM>", 5}};
     for (size_t i = 0; i < sizeof wildcards / sizeof *wildcards; i++)
-        if (wildcards[i].mask == mask)
-            return (alog_span){(const uint8_t *)wildcards[i].shown, wildcards[i].len};
+        if (wildcards[i].mask == mask) return (alog_span){(const uint8_t *)wildcards[i].shown, wildcards[i].len};
     return (alog_span){(const uint8_t *)"", 0};
 }

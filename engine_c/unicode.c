@@ -23,8 +23,10 @@ static int within(const uint32_t (*ranges)[2], size_t count, uint32_t point) {
     size_t low = 0, high = count;
     while (low < high) {
         const size_t middle = (low + high) / 2;
-        if (point > ranges[middle][1]) low = middle + 1;
-        else high = middle;
+        if (point > ranges[middle][1])
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low < count && point >= ranges[low][0];
 }
