@@ -178,6 +178,7 @@ class Pipeline:
             if saved is None:
                 raise
             await self._store.forget(plan.name, "unusable", str(error))
+            saved = None
             runner = await self._on_core(lambda: Runner(plan.name, plan.make, None, member.opened))
         if not member.restarts:
             member.resumed = saved is not None
