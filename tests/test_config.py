@@ -217,10 +217,10 @@ def test_severity_phrases_that_need_too_large_a_table_are_refused() -> None:
 
 
 def test_environment_is_substituted_and_keeps_types() -> None:
-    text = good("http: {listen: '127.0.0.1:${PORT}'}\nstate: {directory: '${DIR:-/tmp/x}'}")
+    text = good("http: {listen: '127.0.0.1:${PORT}'}\nstate: {directory: '${DIR:-/srv/x}'}")
     text = text.replace("collect:", "engine:\n      depth: ${DEPTH}\n    collect:")
     config = load_config(text, environment={"PORT": "1", "DEPTH": "5"})
-    assert (config.http.listen, config.state.directory, config.streams[0].engine.depth) == ("127.0.0.1:1", "/tmp/x", 5)
+    assert (config.http.listen, config.state.directory, config.streams[0].engine.depth) == ("127.0.0.1:1", "/srv/x", 5)
     quoted = text.replace("${DEPTH}", "'${DEPTH}'")
     assert "expected a whole number, not '5'" in problems(quoted, PORT="1", DEPTH="5")[0]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -140,3 +142,34 @@ def test_the_demo_says_what_stopped_its_daemon(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(Failed, match=r"the daemon ended with 78: .*nonsense: unknown key"):
         run.demo(20, 1, False, False)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.integration
+def test_stopped_early_the_demo_leaves_nothing_behind(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "alogd", "demo"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "INJECTED" in line:
+                break
+        (folder,) = tmp_path.iterdir()
+        process.send_signal(signal.SIGTERM)  # handled as Ctrl-C is
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "")
+    assert not list(tmp_path.iterdir())
+    assert not _running_on(folder)
+
+
+def _running_on(folder: Path) -> list[str]:
+    """Processes whose command line names a folder."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            text = command.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            found += [text] if str(folder) in text else []
+    return found

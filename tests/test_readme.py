@@ -45,7 +45,7 @@ def plug_in(monkeypatch: pytest.MonkeyPatch, kind: str, name: str, cls: type) ->
     monkeypatch.setitem(registry._classes, (kind, name), cls)
 
 
-def test_the_detector_of_the_readme_raises_alerts_and_survives_a_restart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_detector_of_the_readme_raises_alerts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     plug_in(monkeypatch, "detectors", "rare", example("detector", tmp_path).Rare)
     log, shop = tmp_path / "app.log", Shop(1)
     with log.open("w") as file:

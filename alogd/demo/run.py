@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -23,6 +24,8 @@ START_LIMIT = 60.0  # seconds for the daemon to read the history
 def demo(seconds: float, seed: int, keep: bool, color: bool) -> int:
     """Run it for about `seconds`. Raises Failed when the daemon cannot run."""
     folder = Path(tempfile.mkdtemp(prefix="alogd-demo-"))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # as Ctrl-C: the daemon and the folder must not stay behind
     try:
         return _play(folder, seconds, seed, color)
     finally:
