@@ -28,7 +28,8 @@ static void check_span(alog_span s, const uint8_t *line, const uint8_t *scratch,
 static int is_same(alog_span a, alog_span b) { return a.len == b.len && (!a.len || memcmp(a.ptr, b.ptr, a.len) == 0); }
 
 /* The line and the scratch have exactly `len` bytes, so that the sanitizer sees one byte too far. */
-static void read_line(alog_header_state *state, const alog_header_config *config, const uint8_t *text, size_t len, uint32_t *inside) {
+static void read_line(alog_header_state *state, const alog_header_config *config, const uint8_t *text, size_t len,
+                      uint32_t *inside) {
     uint8_t *line = malloc(len), *scratch = malloc(len), *other = malloc(len);
     if (len && (!line || !scratch || !other)) abort();
     if (len) memcpy(line, text, len);
@@ -38,7 +39,8 @@ static void read_line(alog_header_state *state, const alog_header_config *config
     alog_header_read(&copy, config, line, len, other, &again);
     require(memcmp(&copy, state, sizeof copy) == 0 && alog_header_state_valid(state));
     require(fields.timestamp_ns == again.timestamp_ns && fields.otel == again.otel && fields.begins == again.begins);
-    require(is_same(fields.message, again.message) && is_same(fields.key, again.key) && is_same(fields.program, again.program));
+    require(is_same(fields.message, again.message) && is_same(fields.key, again.key) &&
+            is_same(fields.program, again.program));
     require(fields.otel <= 24 && alog_severity_of_otel(fields.otel) <= 100);
     check_span(fields.host, line, scratch, len);
     check_span(fields.program, line, scratch, len);
@@ -55,7 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char *const keys[KEYS] = {"", "msg", "a.b", "log"};
     if (size < CONFIG_BYTES) return 0;
     const char *key = keys[data[1] % KEYS];
-    const alog_header_config config = {.utc_offset_s = (data[2] - 128) * 600, .key_field = {(const uint8_t *)key, strlen(key)}};
+    const alog_header_config config = {.utc_offset_s = (data[2] - 128) * 600,
+                                       .key_field = {(const uint8_t *)key, strlen(key)}};
     alog_header_state state;
     memset(&state, 0, sizeof state);
     state.kind = data[0] % ALOG_HEADER_COUNT;

@@ -1,7 +1,7 @@
 /* header.c: finds a source's kind by vote and reads each line with the reader of that kind (see header.h). */
 #include "header_scan.h"
 
-#define VOTES 20       /* lines that decide */
+#define VOTES 20        /* lines that decide */
 #define MOST_MISSES 100 /* lines in a row that do not fit before the vote is taken again */
 
 void alog_fields_clear(alog_fields *out) { *out = (alog_fields){.timestamp_ns = ALOG_NO_TIME}; }
@@ -28,8 +28,9 @@ static alog_read_fn *const readers[ALOG_HEADER_COUNT] = {
 static alog_read_fn *const with_brace[] = {alog_read_json, NULL};
 static alog_read_fn *const with_angle[] = {alog_read_rfc5424, alog_read_syslog, alog_read_dmesg, NULL};
 static alog_read_fn *const with_square[] = {alog_read_dmesg, alog_read_app, NULL};
-static alog_read_fn *const with_digit[] = {alog_read_cri, alog_read_syslog, alog_read_app, alog_read_columns, alog_read_clf, NULL};
-static alog_read_fn *const with_letter[] = {alog_read_syslog, alog_read_klog,   alog_read_app,    alog_read_columns,
+static alog_read_fn *const with_digit[] = {alog_read_cri,     alog_read_syslog, alog_read_app,
+                                           alog_read_columns, alog_read_clf,    NULL};
+static alog_read_fn *const with_letter[] = {alog_read_syslog, alog_read_klog,  alog_read_app,    alog_read_columns,
                                             alog_read_clf,    alog_read_audit, alog_read_logfmt, NULL};
 static alog_read_fn *const with_other[] = {alog_read_app, alog_read_columns, alog_read_clf, NULL};
 static alog_read_fn *const with_blank[] = {NULL};
@@ -157,7 +158,8 @@ void alog_header_read(alog_header_state *state, const alog_header_config *config
 
 int alog_header_state_valid(const alog_header_state *state) {
     if (state->kind >= ALOG_HEADER_COUNT || state->month > 12 || state->memo_len > sizeof state->memo) return 0;
-    if (state->memo_layout >= 64 || state->voted > 1 || state->partial > 1 || state->joins > 1 || state->plain > 1) return 0;
+    if (state->memo_layout >= 64 || state->voted > 1 || state->partial > 1 || state->joins > 1 || state->plain > 1)
+        return 0;
     if (state->body >= 64 || state->year < -9999 || state->year > 9999 || state->misses > MOST_MISSES) return 0;
     for (unsigned kind = 0; kind < ALOG_HEADER_COUNT; kind++)
         if (state->votes[kind] > VOTES) return 0;

@@ -32,28 +32,28 @@ typedef enum {
 /* Per source; zero it, then set `kind` and `year`. A kind other than AUTO set here is the caller's word: it is
  * never voted on again, and NONE then means that every line is taken as it is. */
 typedef struct {
-    uint8_t kind;                          /* alog_header_kind; AUTO while votes are counted */
-    uint8_t month;                         /* of the last stamp without a year: six months back or more is a new year */
-    uint16_t misses;                       /* lines in a row without this header */
+    uint8_t kind;    /* alog_header_kind; AUTO while votes are counted */
+    uint8_t month;   /* of the last stamp without a year: six months back or more is a new year */
+    uint16_t misses; /* lines in a row without this header */
     uint16_t votes[ALOG_HEADER_COUNT];
-    int32_t year;                          /* for stamps that carry none */
-    int64_t last_ns;                       /* last time read */
-    uint8_t memo[40];                      /* the last stamp's text up to the seconds, and its value: */
-    uint8_t memo_len;                      /* the next line's is nearly always the same */
+    int32_t year;     /* for stamps that carry none */
+    int64_t last_ns;  /* last time read */
+    uint8_t memo[40]; /* the last stamp's text up to the seconds, and its value: */
+    uint8_t memo_len; /* the next line's is nearly always the same */
     uint8_t memo_layout;
-    uint8_t voted;                         /* `kind` was found by votes, so it may be voted on again */
-    uint8_t partial;                       /* container logs: the last line goes on in the next one */
-    uint8_t body;                          /* record.c: inside a traceback, a panic ...; */
-    uint8_t joins;                         /* whether the line last read goes on the record before it; */
-    uint16_t indented;                     /* indented lines since the last one that was not; */
-    uint8_t plain;                         /* a line that is not indented has been seen */
+    uint8_t voted;     /* `kind` was found by votes, so it may be voted on again */
+    uint8_t partial;   /* container logs: the last line goes on in the next one */
+    uint8_t body;      /* record.c: inside a traceback, a panic ...; */
+    uint8_t joins;     /* whether the line last read goes on the record before it; */
+    uint16_t indented; /* indented lines since the last one that was not; */
+    uint8_t plain;     /* a line that is not indented has been seen */
     int64_t memo_ns;
     int64_t memo_day_ns; /* of its midnight: when only the clock moved, only the clock is read */
 } alog_header_state;
 
 typedef struct {
-    int32_t utc_offset_s;   /* of stamps that carry no zone */
-    alog_span key_field;    /* JSON or logfmt field whose value is wanted as `key`; empty = none; "a.b" for b in a */
+    int32_t utc_offset_s; /* of stamps that carry no zone */
+    alog_span key_field;  /* JSON or logfmt field whose value is wanted as `key`; empty = none; "a.b" for b in a */
 } alog_header_config;
 
 typedef struct {

@@ -7,9 +7,9 @@ enum { NAME = 1, DOT = 2 };
 
 /* What a byte is in a name: letters, digits and _.$/@-# are part of it; some of them tell a class or a module. */
 static const uint8_t name_class[256] = {
-    FIVE('0'), FIVE('5'), FIVE('A'), FIVE('F'), FIVE('K'), FIVE('P'), FIVE('U'), FIVE('a'), FIVE('f'), FIVE('k'), FIVE('p'), FIVE('u'),
-    ['Z'] = NAME, ['z'] = NAME, ['_'] = NAME, ['@'] = NAME, ['-'] = NAME, ['#'] = NAME,
-    ['.'] = NAME | DOT, ['$'] = NAME | DOT, ['/'] = NAME | DOT,
+    FIVE('0'),    FIVE('5'),    FIVE('A'),    FIVE('F'),    FIVE('K'),          FIVE('P'),          FIVE('U'),
+    FIVE('a'),    FIVE('f'),    FIVE('k'),    FIVE('p'),    FIVE('u'),          ['Z'] = NAME,       ['z'] = NAME,
+    ['_'] = NAME, ['@'] = NAME, ['-'] = NAME, ['#'] = NAME, ['.'] = NAME | DOT, ['$'] = NAME | DOT, ['/'] = NAME | DOT,
 };
 
 static int is_name_byte(uint8_t c) { return name_class[c] & NAME; }
@@ -108,7 +108,9 @@ static void late_pid(alog_reader *r, alog_app_line *line) {
         return;
     }
     const size_t dashes = alog_skip_blank(p, n, end);
-    if (dashes == end || !ALOG_STARTS(p + dashes, n - dashes, "---") || dashes + 3 >= n || !alog_is_blank(p[dashes + 3])) return;
+    if (dashes == end || !ALOG_STARTS(p + dashes, n - dashes, "---") || dashes + 3 >= n ||
+        !alog_is_blank(p[dashes + 3]))
+        return;
     r->out->pid = alog_span_of(p + at, end - at);
     line->at = alog_skip_blank(p, n, dashes + 3);
 }
@@ -125,7 +127,8 @@ static size_t logger(alog_reader *r, size_t at, int thread, int columns) {
     size_t message = 0;
     if (end < n && p[end] == ':' && (end + 1 == n || alog_is_blank(p[end + 1])))
         message = end + 1;
-    else if (next > end && next < n && (p[next] == ':' || p[next] == '-') && (next + 1 == n || alog_is_blank(p[next + 1])))
+    else if (next > end && next < n && (p[next] == ':' || p[next] == '-') &&
+             (next + 1 == n || alog_is_blank(p[next + 1])))
         message = next + 1;
     else if (next > end && next < n && p[next] == '[' && dotted) {
         message = bracket_end(p, n, next);
@@ -200,7 +203,8 @@ static int android(alog_reader *r, alog_app_line *line) {
     alog_set_level(r, line, alog_level_of_letter(p[next]), next + 2);
     const size_t from = alog_skip_blank(p, n, line->at);
     size_t colon = from;
-    while (colon < n && colon - from <= NAME_BYTES && !(p[colon] == ':' && (colon + 1 == n || p[colon + 1] == ' '))) colon++;
+    while (colon < n && colon - from <= NAME_BYTES && !(p[colon] == ':' && (colon + 1 == n || p[colon + 1] == ' ')))
+        colon++;
     if (colon == from || colon >= n || colon - from > NAME_BYTES) return 1;
     size_t end = colon;
     while (end > from && alog_is_blank(p[end - 1])) end--;

@@ -183,7 +183,8 @@ static uint8_t numbered(alog_reader *r) {
     if (at) at = word(r->text, r->len, at, &what);
     if (at) at = word(r->text, r->len, at, &epoch);
     if (at) at = word(r->text, r->len, at, &flag);
-    if (!at || flag.len > 2 || !alog_is_digit(flag.ptr[flag.len - 1]) || (flag.len == 2 && flag.ptr[0] != '-')) return 0;
+    if (!at || flag.len > 2 || !alog_is_digit(flag.ptr[flag.len - 1]) || (flag.len == 2 && flag.ptr[0] != '-'))
+        return 0;
     const int64_t ns = epoch_of(epoch);
     if (ns == ALOG_NO_TIME) return 0;
     r->out->timestamp_ns = ns;

@@ -13,36 +13,43 @@ typedef struct {
 /* Names by their first byte: most keys of a line are none of them, and that must be seen at once. */
 #define NAME(text, role, rank) {text, sizeof(text) - 1, ALOG_ROLE_##role, rank}
 static const known_name names_a[] = {
-    NAME("asctime", TIME, 8), NAME("app", PROGRAM, 5),
+    NAME("asctime", TIME, 8),
+    NAME("app", PROGRAM, 5),
 };
 static const known_name names_b[] = {
     NAME("body", MESSAGE, 9),
 };
 static const known_name names_c[] = {
-    NAME("component", PROGRAM, 6), NAME("c", PROGRAM, 12),
+    NAME("component", PROGRAM, 6),
+    NAME("c", PROGRAM, 12),
 };
 static const known_name names_d[] = {
     NAME("datetime", TIME, 7),
 };
 static const known_name names_e[] = {
-    NAME("eventTime", TIME, 11), NAME("event", MESSAGE, 8),
+    NAME("eventTime", TIME, 11),
+    NAME("event", MESSAGE, 8),
 };
 static const known_name names_f[] = {
     NAME("fields.message", MESSAGE, 5),
 };
 static const known_name names_h[] = {
-    NAME("host", HOST, 1), NAME("hostname", HOST, 2), NAME("host.name", HOST, 4), NAME("host.hostname", HOST, 5),
+    NAME("host", HOST, 1),
+    NAME("hostname", HOST, 2),
+    NAME("host.name", HOST, 4),
+    NAME("host.hostname", HOST, 5),
 };
 static const known_name names_l[] = {
-    NAME("level", LEVEL, 1), NAME("lvl", LEVEL, 3), NAME("log.level", LEVEL, 4), NAME("levelname", LEVEL, 5),
-    NAME("loglevel", LEVEL, 6), NAME("logger", PROGRAM, 2), NAME("logger_name", PROGRAM, 8),
-    NAME("log.logger", PROGRAM, 9), NAME("log", MESSAGE, 7),
+    NAME("level", LEVEL, 1),         NAME("lvl", LEVEL, 3),          NAME("log.level", LEVEL, 4),
+    NAME("levelname", LEVEL, 5),     NAME("loglevel", LEVEL, 6),     NAME("logger", PROGRAM, 2),
+    NAME("logger_name", PROGRAM, 8), NAME("log.logger", PROGRAM, 9), NAME("log", MESSAGE, 7),
 };
 static const known_name names_upper_m[] = {
     NAME("MESSAGE", MESSAGE, 3),
 };
 static const known_name names_m[] = {
-    NAME("message", MESSAGE, 1), NAME("msg", MESSAGE, 2),
+    NAME("message", MESSAGE, 1),
+    NAME("msg", MESSAGE, 2),
 };
 static const known_name names_n[] = {
     NAME("name", PROGRAM, 10),
@@ -51,50 +58,58 @@ static const known_name names_upper_p[] = {
     NAME("PRIORITY", LEVEL, 7),
 };
 static const known_name names_p[] = {
-    NAME("program", PROGRAM, 7), NAME("pid", PID, 1), NAME("process.pid", PID, 4),
+    NAME("program", PROGRAM, 7),
+    NAME("pid", PID, 1),
+    NAME("process.pid", PID, 4),
 };
 static const known_name names_upper_s[] = {
-    NAME("SYSLOG_IDENTIFIER", PROGRAM, 1), NAME("SYSLOG_PID", PID, 3),
+    NAME("SYSLOG_IDENTIFIER", PROGRAM, 1),
+    NAME("SYSLOG_PID", PID, 3),
 };
 static const known_name names_s[] = {
-    NAME("severity", LEVEL, 2), NAME("s", LEVEL, 8), NAME("service", PROGRAM, 3), NAME("service.name", PROGRAM, 4),
+    NAME("severity", LEVEL, 2),        NAME("s", LEVEL, 8),
+    NAME("service", PROGRAM, 3),       NAME("service.name", PROGRAM, 4),
     NAME("short_message", MESSAGE, 6), NAME("stream", STREAM, 1),
 };
 static const known_name names_t[] = {
-    NAME("timestamp", TIME, 2), NAME("time", TIME, 3), NAME("ts", TIME, 4), NAME("t", TIME, 5),
-    NAME("t.$date", TIME, 6), NAME("time_iso8601", TIME, 9), NAME("time_local", TIME, 10),
-    NAME("target", PROGRAM, 11),
+    NAME("timestamp", TIME, 2),   NAME("time", TIME, 3),       NAME("ts", TIME, 4),
+    NAME("t", TIME, 5),           NAME("t.$date", TIME, 6),    NAME("time_iso8601", TIME, 9),
+    NAME("time_local", TIME, 10), NAME("target", PROGRAM, 11),
 };
 static const known_name names_at[] = {
-    NAME("@timestamp", TIME, 1), NAME("@message", MESSAGE, 4),
+    NAME("@timestamp", TIME, 1),
+    NAME("@message", MESSAGE, 4),
 };
 static const known_name names_underscore[] = {
-    NAME("_SOURCE_REALTIME_TIMESTAMP", TIME, 12), NAME("__REALTIME_TIMESTAMP", TIME, 13), NAME("_HOSTNAME", HOST, 3),
+    NAME("_SOURCE_REALTIME_TIMESTAMP", TIME, 12),
+    NAME("__REALTIME_TIMESTAMP", TIME, 13),
+    NAME("_HOSTNAME", HOST, 3),
     NAME("_PID", PID, 2),
 };
 #undef NAME
 
 static const known_name *names_with(uint8_t first, size_t *count) {
     switch (first) {
-#define NAMES(letter, rows) case letter: *count = sizeof(rows) / sizeof *(rows); return rows
-    NAMES('a', names_a);
-    NAMES('b', names_b);
-    NAMES('c', names_c);
-    NAMES('d', names_d);
-    NAMES('e', names_e);
-    NAMES('f', names_f);
-    NAMES('h', names_h);
-    NAMES('l', names_l);
-    NAMES('M', names_upper_m);
-    NAMES('m', names_m);
-    NAMES('n', names_n);
-    NAMES('P', names_upper_p);
-    NAMES('p', names_p);
-    NAMES('S', names_upper_s);
-    NAMES('s', names_s);
-    NAMES('t', names_t);
-    NAMES('@', names_at);
-    NAMES('_', names_underscore);
+#define NAMES(letter, rows) \
+    case letter: *count = sizeof(rows) / sizeof *(rows); return rows
+        NAMES('a', names_a);
+        NAMES('b', names_b);
+        NAMES('c', names_c);
+        NAMES('d', names_d);
+        NAMES('e', names_e);
+        NAMES('f', names_f);
+        NAMES('h', names_h);
+        NAMES('l', names_l);
+        NAMES('M', names_upper_m);
+        NAMES('m', names_m);
+        NAMES('n', names_n);
+        NAMES('P', names_upper_p);
+        NAMES('p', names_p);
+        NAMES('S', names_upper_s);
+        NAMES('s', names_s);
+        NAMES('t', names_t);
+        NAMES('@', names_at);
+        NAMES('_', names_underscore);
 #undef NAMES
     default: *count = 0; return NULL;
     }
@@ -109,7 +124,8 @@ static int64_t time_of(const alog_reader *r, const alog_pair *pair) {
     const int64_t epoch = alog_epoch_ns(v.ptr, v.len);
     if (epoch != ALOG_NO_TIME || !pair->is_string) return epoch;
     alog_stamp stamp;
-    if (!alog_stamp_read(r->state, r->config->utc_offset_s, v.ptr, v.len, &stamp) || stamp.len != v.len) return ALOG_NO_TIME;
+    if (!alog_stamp_read(r->state, r->config->utc_offset_s, v.ptr, v.len, &stamp) || stamp.len != v.len)
+        return ALOG_NO_TIME;
     if (!r->wrapped) alog_stamp_keep(r->state, v.ptr, &stamp);
     return stamp.ns;
 }
@@ -177,7 +193,8 @@ void alog_pairs_take(alog_pairs *pairs, const alog_reader *r, const alog_pair *p
         if (!len) return;
     }
     const alog_span wanted = r->config->key_field;
-    if (wanted.len && wanted.len == len && !pairs->key.ptr && memcmp(wanted.ptr, name, len) == 0) pairs->key = pair->value;
+    if (wanted.len && wanted.len == len && !pairs->key.ptr && memcmp(wanted.ptr, name, len) == 0)
+        pairs->key = pair->value;
     const known_name *known = find_name(name, len);
     if (known) take_role(pairs, r, pair, (alog_role)known->role, known->rank);
 }
@@ -237,7 +254,8 @@ static size_t unicode_escape(const uint8_t *p, size_t n, size_t at, uint32_t *c)
     if (!hex4(p, n, at + 1, c)) return 0;
     at += 5;
     if (*c < 0xd800 || *c > 0xdfff) return at;
-    if (*c < 0xdc00 && n - at >= 6 && p[at] == '\\' && p[at + 1] == 'u' && hex4(p, n, at + 2, &low) && low >= 0xdc00 && low <= 0xdfff) {
+    if (*c < 0xdc00 && n - at >= 6 && p[at] == '\\' && p[at + 1] == 'u' && hex4(p, n, at + 2, &low) && low >= 0xdc00 &&
+        low <= 0xdfff) {
         *c = 0x10000 + ((*c - 0xd800) << 10) + (low - 0xdc00);
         return at + 6;
     }

@@ -6,12 +6,22 @@
 
 #include "header_scan.h"
 
-typedef enum { ALOG_ROLE_NONE = 0, ALOG_ROLE_TIME, ALOG_ROLE_LEVEL, ALOG_ROLE_HOST, ALOG_ROLE_PROGRAM, ALOG_ROLE_PID, ALOG_ROLE_MESSAGE, ALOG_ROLE_STREAM, ALOG_ROLE_COUNT } alog_role;
+typedef enum {
+    ALOG_ROLE_NONE = 0,
+    ALOG_ROLE_TIME,
+    ALOG_ROLE_LEVEL,
+    ALOG_ROLE_HOST,
+    ALOG_ROLE_PROGRAM,
+    ALOG_ROLE_PID,
+    ALOG_ROLE_MESSAGE,
+    ALOG_ROLE_STREAM,
+    ALOG_ROLE_COUNT
+} alog_role;
 
 typedef struct {
     alog_span parent; /* key of the object the pair stands in; empty at the top */
     alog_span key;
-    alog_span value;  /* without quotes */
+    alog_span value; /* without quotes */
     uint8_t is_string;
     uint8_t has_escapes;
 } alog_pair;

@@ -46,14 +46,16 @@ static size_t skip_nested(const uint8_t *p, size_t n, size_t at) {
 }
 
 static size_t scalar_end(const uint8_t *p, size_t n, size_t at) {
-    while (at < n && (alog_is_alpha(p[at]) || alog_is_digit(p[at]) || p[at] == '-' || p[at] == '+' || p[at] == '.')) at++;
+    while (at < n && (alog_is_alpha(p[at]) || alog_is_digit(p[at]) || p[at] == '-' || p[at] == '+' || p[at] == '.'))
+        at++;
     return at;
 }
 
 /* ---- putting a message together --------------------------------------------------------------------- */
 
 static void put(json_walk *walk, alog_span s) {
-    if (s.len > walk->r->len - walk->len) s.len = walk->r->len - walk->len; /* cannot be: JSON is longer than its rendering */
+    if (s.len > walk->r->len - walk->len)
+        s.len = walk->r->len - walk->len; /* cannot be: JSON is longer than its rendering */
     if (s.len) memcpy(walk->to + walk->len, s.ptr, s.len);
     walk->len += s.len;
 }

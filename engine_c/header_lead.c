@@ -128,7 +128,11 @@ static int php(alog_reader *r, alog_app_line *line) {
     static const struct {
         const char *words;
         uint8_t len, otel;
-    } kinds[] = {{"Notice:", 7, 10}, {"Deprecated:", 11, 10}, {"Warning:", 8, 13}, {"Parse error:", 12, 17}, {"Fatal error:", 12, 21}};
+    } kinds[] = {{"Notice:", 7, 10},
+                 {"Deprecated:", 11, 10},
+                 {"Warning:", 8, 13},
+                 {"Parse error:", 12, 17},
+                 {"Fatal error:", 12, 21}};
     const uint8_t *p = r->text + line->at;
     const size_t n = r->len - line->at;
     if (!ALOG_STARTS(p, n, "PHP ")) return 0;

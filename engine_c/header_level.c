@@ -1,26 +1,43 @@
 /* header_level.c: level words, letters and numbers as OpenTelemetry severity numbers. */
 #include "header_scan.h"
 
-enum { TRACE = 1, VERBOSE = 2, DEBUG = 5, FINE = 6, CONFIG = 7, INFO = 9, NOTICE = 10, WARN = 13, ERROR = 17, CRITICAL = 18, ALERT = 19, FATAL = 21 };
+enum {
+    TRACE = 1,
+    VERBOSE = 2,
+    DEBUG = 5,
+    FINE = 6,
+    CONFIG = 7,
+    INFO = 9,
+    NOTICE = 10,
+    WARN = 13,
+    ERROR = 17,
+    CRITICAL = 18,
+    ALERT = 19,
+    FATAL = 21
+};
 
 /* A word of at most eight lower-case bytes as a number. */
 #define AT(word, i) ((uint64_t)(uint8_t)(sizeof(word) - 1 > (i) ? (word)[i] : 0) << (8 * (i)))
-#define WORD(word) (AT(word, 0) | AT(word, 1) | AT(word, 2) | AT(word, 3) | AT(word, 4) | AT(word, 5) | AT(word, 6) | AT(word, 7))
+#define WORD(word) \
+    (AT(word, 0) | AT(word, 1) | AT(word, 2) | AT(word, 3) | AT(word, 4) | AT(word, 5) | AT(word, 6) | AT(word, 7))
 
 static const struct {
     uint64_t word;
     uint8_t otel, weak;
 } levels[] = {
-    {WORD("info"), INFO, 0},     {WORD("error"), ERROR, 0},      {WORD("warn"), WARN, 0},      {WORD("debug"), DEBUG, 0},
-    {WORD("warning"), WARN, 0},  {WORD("notice"), NOTICE, 0},    {WORD("fatal"), FATAL, 0},    {WORD("trace"), TRACE, 0},
-    {WORD("err"), ERROR, 0},     {WORD("crit"), CRITICAL, 0},    {WORD("severe"), ERROR, 0},   {WORD("critical"), CRITICAL, 0},
-    {WORD("alert"), ALERT, 0},   {WORD("emerg"), FATAL, 0},      {WORD("panic"), FATAL, 0},    {WORD("failure"), CRITICAL, 1},
-    {WORD("inf"), INFO, 0},      {WORD("wrn"), WARN, 0},         {WORD("dbg"), DEBUG, 0},      {WORD("verbose"), VERBOSE, 0},
-    {WORD("ftl"), FATAL, 0},     {WORD("trc"), TRACE, 0},        {WORD("debug1"), DEBUG, 0},   {WORD("debug2"), DEBUG, 0},
-    {WORD("debug3"), DEBUG, 0},  {WORD("debug4"), DEBUG, 0},     {WORD("debug5"), DEBUG, 0},   {WORD("finest"), TRACE, 0},
-    {WORD("finer"), DEBUG, 0},   {WORD("fine"), FINE, 1},        {WORD("config"), CONFIG, 1},  {WORD("log"), INFO, 1},
-    {WORD("note"), INFO, 1},     {WORD("system"), INFO, 1},      {WORD("hint"), INFO, 1},      {WORD("detail"), INFO, 1},
-    {WORD("context"), INFO, 1},  {WORD("query"), INFO, 1},
+    {WORD("info"), INFO, 0},        {WORD("error"), ERROR, 0},     {WORD("warn"), WARN, 0},
+    {WORD("debug"), DEBUG, 0},      {WORD("warning"), WARN, 0},    {WORD("notice"), NOTICE, 0},
+    {WORD("fatal"), FATAL, 0},      {WORD("trace"), TRACE, 0},     {WORD("err"), ERROR, 0},
+    {WORD("crit"), CRITICAL, 0},    {WORD("severe"), ERROR, 0},    {WORD("critical"), CRITICAL, 0},
+    {WORD("alert"), ALERT, 0},      {WORD("emerg"), FATAL, 0},     {WORD("panic"), FATAL, 0},
+    {WORD("failure"), CRITICAL, 1}, {WORD("inf"), INFO, 0},        {WORD("wrn"), WARN, 0},
+    {WORD("dbg"), DEBUG, 0},        {WORD("verbose"), VERBOSE, 0}, {WORD("ftl"), FATAL, 0},
+    {WORD("trc"), TRACE, 0},        {WORD("debug1"), DEBUG, 0},    {WORD("debug2"), DEBUG, 0},
+    {WORD("debug3"), DEBUG, 0},     {WORD("debug4"), DEBUG, 0},    {WORD("debug5"), DEBUG, 0},
+    {WORD("finest"), TRACE, 0},     {WORD("finer"), DEBUG, 0},     {WORD("fine"), FINE, 1},
+    {WORD("config"), CONFIG, 1},    {WORD("log"), INFO, 1},        {WORD("note"), INFO, 1},
+    {WORD("system"), INFO, 1},      {WORD("hint"), INFO, 1},       {WORD("detail"), INFO, 1},
+    {WORD("context"), INFO, 1},     {WORD("query"), INFO, 1},
 };
 
 #define LONGEST 11
@@ -97,7 +114,8 @@ static size_t word_end(const uint8_t *p, size_t n, size_t at) {
 
 static size_t module_end(const uint8_t *p, size_t n, size_t at) {
     const size_t from = at;
-    while (at < n && at - from <= 32 && (alog_is_alpha(p[at]) || alog_is_digit(p[at]) || p[at] == '_' || p[at] == '.')) at++;
+    while (at < n && at - from <= 32 && (alog_is_alpha(p[at]) || alog_is_digit(p[at]) || p[at] == '_' || p[at] == '.'))
+        at++;
     return at;
 }
 

@@ -13,10 +13,10 @@ typedef struct {
     const alog_header_config *config;
     const uint8_t *text;
     size_t len;
-    uint8_t *room;    /* `len` bytes to put a message together in; NULL: `text` is ours and is changed in place */
-    uint8_t *own;     /* `text` again when it may be changed */
-    uint8_t wrapped;  /* the text is what a container runtime wrapped: its stamps are not remembered */
-    uint8_t stamped;  /* only a line with a time is wanted; nothing is changed in place for another */
+    uint8_t *room;   /* `len` bytes to put a message together in; NULL: `text` is ours and is changed in place */
+    uint8_t *own;    /* `text` again when it may be changed */
+    uint8_t wrapped; /* the text is what a container runtime wrapped: its stamps are not remembered */
+    uint8_t stamped; /* only a line with a time is wanted; nothing is changed in place for another */
     alog_fields *out;
 } alog_reader;
 
@@ -24,17 +24,17 @@ typedef struct {
  * caller clears, and to nothing else. */
 typedef uint8_t alog_read_fn(alog_reader *r);
 
-uint8_t alog_read_syslog(alog_reader *r);   /* RFC3164 */
+uint8_t alog_read_syslog(alog_reader *r); /* RFC3164 */
 uint8_t alog_read_rfc5424(alog_reader *r);
-uint8_t alog_read_app(alog_reader *r);      /* ISO8601 or LOG4J */
+uint8_t alog_read_app(alog_reader *r); /* ISO8601 or LOG4J */
 uint8_t alog_read_klog(alog_reader *r);
 uint8_t alog_read_clf(alog_reader *r);
 uint8_t alog_read_dmesg(alog_reader *r);
-uint8_t alog_read_json(alog_reader *r);     /* JSON or DOCKER */
+uint8_t alog_read_json(alog_reader *r); /* JSON or DOCKER */
 uint8_t alog_read_logfmt(alog_reader *r);
 uint8_t alog_read_cri(alog_reader *r);
-uint8_t alog_read_columns(alog_reader *r);  /* LOG4J: supercomputers' logs with an epoch in a fixed column */
-uint8_t alog_read_audit(alog_reader *r);    /* ISO8601: Linux audit records */
+uint8_t alog_read_columns(alog_reader *r); /* LOG4J: supercomputers' logs with an epoch in a fixed column */
+uint8_t alog_read_audit(alog_reader *r);   /* ISO8601: Linux audit records */
 
 void alog_fields_clear(alog_fields *out);
 
@@ -56,9 +56,9 @@ void alog_body_begins(alog_header_state *state);
 /* Severity number of a word in any case; 0 when it is none. *weak: it is a level only with its punctuation
  * ("LOG:", "[Note]"), for it is a common word as well. */
 uint8_t alog_level_of_word(const uint8_t *p, size_t n, int *weak);
-uint8_t alog_level_of_syslog(unsigned severity);  /* 0 emerg .. 7 debug; the facility is ignored */
-uint8_t alog_level_of_letter(uint8_t c);          /* V D I N W E F C A */
-uint8_t alog_level_of_number(uint64_t number);    /* 0..7 syslog, 10..60 bunyan and pino */
+uint8_t alog_level_of_syslog(unsigned severity); /* 0 emerg .. 7 debug; the facility is ignored */
+uint8_t alog_level_of_letter(uint8_t c);         /* V D I N W E F C A */
+uint8_t alog_level_of_number(uint64_t number);   /* 0..7 syslog, 10..60 bunyan and pino */
 
 /* A level at `at`: [error], [core:error], <warn>, (INFO), ERROR, warn:, "Info   ". Returns its number and sets *next
  * to what follows; `module` (may be NULL) becomes "core". 0 when there is none. */

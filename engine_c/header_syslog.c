@@ -40,7 +40,8 @@ static size_t tag(alog_reader *r, size_t at, int *has_pid) {
         const size_t from = end + 1;
         size_t close = from;
         while (close < n && close - from <= PID_BYTES && p[close] > ' ' && p[close] != ']') close++;
-        if (close == from || close - from > PID_BYTES || close + 1 >= n || p[close] != ']' || p[close + 1] != ':') return 0;
+        if (close == from || close - from > PID_BYTES || close + 1 >= n || p[close] != ']' || p[close + 1] != ':')
+            return 0;
         r->out->pid = alog_span_of(p + from, close - from);
         *has_pid = 1;
         return close + 2;
@@ -93,7 +94,8 @@ uint8_t alog_read_syslog(alog_reader *r) {
     if (n < 14) return 0;
     const int iso = alog_is_digit(p[0]);
     if (iso && p[10] != 'T') return 0;
-    if (!alog_stamp_read_as(iso ? ALOG_STAMP_ISO : ALOG_STAMP_MONTH, r->state, r->config->utc_offset_s, p, n, &stamp)) return 0;
+    if (!alog_stamp_read_as(iso ? ALOG_STAMP_ISO : ALOG_STAMP_MONTH, r->state, r->config->utc_offset_s, p, n, &stamp))
+        return 0;
     size_t at = from + stamp.len;
     if (at < r->len && r->text[at] == ':') at++; /* Cisco: "Jun  9 06:06:20: %LINK-3-UPDOWN: ..." */
     if (at < r->len && !alog_is_blank(r->text[at])) return 0;
@@ -150,7 +152,8 @@ uint8_t alog_read_rfc5424(alog_reader *r) {
     if (!at || (at < n && p[at] != ' ')) return 0;
     alog_stamp stamp;
     if (time.len) {
-        if (!alog_stamp_read_as(ALOG_STAMP_ISO, r->state, r->config->utc_offset_s, time.ptr, time.len, &stamp)) return 0;
+        if (!alog_stamp_read_as(ALOG_STAMP_ISO, r->state, r->config->utc_offset_s, time.ptr, time.len, &stamp))
+            return 0;
         if (stamp.len != time.len) return 0;
         r->out->timestamp_ns = stamp.ns;
         if (!r->wrapped) alog_stamp_keep(r->state, time.ptr, &stamp);

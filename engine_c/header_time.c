@@ -102,11 +102,17 @@ static size_t part(char code, const uint8_t *p, size_t n, size_t at, civil *c) {
     size_t end;
     switch (code) {
     case 'Y': return alog_digits(p, n, at, 4, &c->year);
-    case 'y': end = alog_digits(p, n, at, 2, &c->year); c->year += 2000; return end;
+    case 'y':
+        end = alog_digits(p, n, at, 2, &c->year);
+        c->year += 2000;
+        return end;
     case 'm': return alog_digits(p, n, at, 2, &c->month);
     case 'd': return alog_digits(p, n, at, 2, &c->day);
     case 'D': return loose_digits(p, n, at, 1, &c->day);
-    case 'b': if (n - at < 3) return 0; c->month = month_of(p + at); return c->month ? at + 3 : 0;
+    case 'b':
+        if (n - at < 3) return 0;
+        c->month = month_of(p + at);
+        return c->month ? at + 3 : 0;
     case 'a': return n - at >= 3 && is_weekday(p + at) ? at + 3 : 0;
     case 'H': return alog_digits(p, n, at, 2, &c->hour);
     case 'G': return padded_digits(p, n, at, &c->hour);
@@ -214,9 +220,11 @@ static int clock_seconds(const uint8_t *p, size_t width) {
 }
 
 /* A stamp that is the last one but for its clock. Returns its end, 0 when it is not. */
-static size_t from_memo(alog_stamp_layout layout, const alog_header_state *state, const uint8_t *p, size_t n, alog_stamp *out) {
+static size_t from_memo(alog_stamp_layout layout, const alog_header_state *state, const uint8_t *p, size_t n,
+                        alog_stamp *out) {
     const size_t kept = state->memo_len, width = layouts[layout].clock, behind = layouts[layout].behind;
-    if (state->memo_layout != layout || n < kept || (n > kept && alog_is_digit(p[kept]))) return 0; /* 3:4:5 is not 3:4:56 */
+    if (state->memo_layout != layout || n < kept || (n > kept && alog_is_digit(p[kept])))
+        return 0; /* 3:4:5 is not 3:4:56 */
     if (is_equal(p, state->memo, kept)) {
         out->base_ns = state->memo_ns;
         out->known = 1;

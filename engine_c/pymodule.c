@@ -9,6 +9,7 @@
 
 int alog_add_engine(PyObject *module);
 int alog_add_windows(PyObject *module);
+PyObject *alog_py_headers(PyObject *module, PyObject *args); /* pyheaders.c */
 
 static PyObject *module_fingerprint(PyObject *module, PyObject *text) {
     (void)module;
@@ -52,6 +53,7 @@ static PyMethodDef functions[] = {
     {"fingerprint", module_fingerprint, METH_O, "Stable 64-bit name of a template's text (BLAKE2b, 8 bytes)."},
     {"snapshot_seal", module_snapshot_seal, METH_O, "A snapshot of this payload: header and checksum in front."},
     {"snapshot_meta", module_snapshot_meta, METH_O, "The meta bytes of a snapshot; ValueError when it is damaged."},
+    {"headers", alog_py_headers, METH_VARARGS, "What the header readers make of every line of a text, as one source."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -27,7 +27,9 @@ static int ends_in(const uint8_t *p, size_t n, const char *word, size_t len) {
 /* "KeyError", "requests.exceptions.ConnectionError: ..."; `strict`: the name must say that it is an exception. */
 static int is_exception_line(const uint8_t *p, size_t n, int strict) {
     size_t end = 0;
-    while (end < n && (alog_is_alpha(p[end]) || alog_is_digit(p[end]) || p[end] == '_' || p[end] == '.' || p[end] == '$')) end++;
+    while (end < n &&
+           (alog_is_alpha(p[end]) || alog_is_digit(p[end]) || p[end] == '_' || p[end] == '.' || p[end] == '$'))
+        end++;
     if (!end || alog_is_digit(p[0]) || (end < n && p[end] != ':')) return 0;
     if (!strict) return 1;
     return ends_in(p, end, "Exception", 9) || ends_in(p, end, "Error", 5) || ends_in(p, end, "Throwable", 9);
@@ -36,7 +38,8 @@ static int is_exception_line(const uint8_t *p, size_t n, int strict) {
 static int is_traceback(const uint8_t *p, size_t n) { return ALOG_STARTS(p, n, "Traceback (most recent call last)"); }
 
 static int is_chain(const uint8_t *p, size_t n) {
-    return ALOG_STARTS(p, n, "During handling of the above exception") || ALOG_STARTS(p, n, "The above exception was the direct cause");
+    return ALOG_STARTS(p, n, "During handling of the above exception") ||
+           ALOG_STARTS(p, n, "The above exception was the direct cause");
 }
 
 static int is_goroutine(const uint8_t *p, size_t n) {
@@ -53,8 +56,8 @@ static int is_go_frame(const uint8_t *p, size_t n) {
 }
 
 static int goes_on_in_go(const uint8_t *p, size_t n) {
-    return is_goroutine(p, n) || is_go_frame(p, n) || ALOG_STARTS(p, n, "created by ") || ALOG_STARTS(p, n, "[signal ") ||
-           ALOG_STARTS(p, n, "exit status ");
+    return is_goroutine(p, n) || is_go_frame(p, n) || ALOG_STARTS(p, n, "created by ") ||
+           ALOG_STARTS(p, n, "[signal ") || ALOG_STARTS(p, n, "exit status ");
 }
 
 /* Java stack traces whose indentation was lost: "at x.y(", "Caused by:", "... 12 more". */
