@@ -134,7 +134,7 @@ class Alerts(Strict, frozen=True, kw_only=True):
     max_share: Annotated[float, Meta(gt=0, le=1)] = 0.02  # of a stream's windows that may alert, whatever the budget
     resolve_after: Annotated[float, Meta(ge=1, le=2_592_000, extra=_DURATION)] = 900.0  # log time without an odd window
     join_within: Annotated[float, Meta(ge=0, le=2_592_000, extra=_DURATION)] = (
-        120.0  # odd windows this close: one incident
+        600.0  # odd windows this close: one incident
     )
     adopt_after: Annotated[float, Meta(ge=60, le=31_536_000, extra=_DURATION)] = 86400.0  # so long: the new normal
     warmup_windows: Annotated[int, Meta(ge=1, le=1_000_000)] = (

@@ -155,8 +155,9 @@ class LogAnomaly:
                 break
             at = mine[int(np.argmax(z[mine, feature]))]
             usual = self._mean[group[at], feature] / self.idf[feature]
-            share = float(best[feature] ** 2 / total)
-            for slot, after in self._slots(int(feature), chunks, int(at)):
+            places = self._slots(int(feature), chunks, int(at))
+            share = float(best[feature] ** 2 / total) / max(1, len(places))
+            for slot, after in places:
                 seen = float(_occurrences(slots, slot, after))
                 found.append(Contribution(slot, seen, float(usual * len(slots)), share, after))
         return found

@@ -95,6 +95,7 @@ def test_a_crash_is_one_alert_that_says_why(expected: list[Alert], crashing: byt
     assert any("Out of memory: Kill" in reason for reason in alert.reasons)
     new = [template for template in alert.templates if template.is_new]
     assert any("Out of memory" in template.text for template in new)
+    assert sum(template.share for template in alert.templates) <= 1.001
     assert len({each.id for each in expected if each.stream == "shop" and each.opened_ns == alert.opened_ns}) == 1
 
 
