@@ -132,9 +132,9 @@ static int append(cutter *cut, const uint8_t *from, size_t len) {
 }
 
 static int copy_upto(cutter *cut, size_t end) {
-    const size_t from = cut->copied;
+    if (!append(cut, cut->source + cut->copied, end - cut->copied)) return 0;
     cut->copied = end;
-    return append(cut, cut->source + from, end - from);
+    return 1;
 }
 
 /* Cuts text[begin, end) of the out buffer at Unicode white space and pushes its tokens. */
