@@ -36,7 +36,7 @@ BAD_CONFIG = 78
 STOP_SECONDS = 30.0  # for collectors, core and the last commit
 LOOK_EVERY = 1.0  # seconds between looks at how things stand
 STATUS_EVERY = 10.0
-HTTP_AFTER = 0.3  # seconds reading has the machine for itself before the web is imported
+HTTP_AFTER = 2.0  # seconds reading has the machine for itself, unless it begins sooner, before the web is imported
 HTTP_AGAIN = 30.0  # seconds until a port that could not be had is tried again
 
 log = get_logger("daemon")
@@ -295,7 +295,7 @@ class Daemon:
                 self._tell(line)
             if told.is_over and self._server is not None and not said_where:
                 said_where = True
-                for line in told.where(self.url):
+                for line in told.where(self.url) if self._say is not None else ():
                     self._tell(line)
             if view.ready and not self._ready:
                 self._ready = True

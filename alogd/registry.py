@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import entry_points
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 T = TypeVar("T", bound=type)
 
@@ -44,7 +46,7 @@ def register(kind: str, name: str) -> Callable[[T], T]:
 
 def names(kind: str) -> list[str]:
     """Names of all plugins of a kind, third parties' (entry point group `alogd.<kind>`) included."""
-    return sorted({*BUILT_IN[kind], *(point.name for point in entry_points(group=f"alogd.{kind}"))})
+    return sorted({*BUILT_IN[kind], *(point.name for point in _entry_points(kind))})
 
 
 def find(kind: str, name: str) -> type:
@@ -52,8 +54,16 @@ def find(kind: str, name: str) -> type:
     if (kind, name) not in _classes:
         if module := BUILT_IN[kind].get(name):
             import_module(module)
-        for point in entry_points(group=f"alogd.{kind}", name=name):
-            register(kind, name)(point.load())
+        else:  # looking through all that is installed takes a while, and a built-in name is not to be had anyway
+            for point in _entry_points(kind):
+                if point.name == name:
+                    register(kind, name)(point.load())
     if (kind, name) not in _classes:
         raise KeyError(f"no {kind[:-1]} named {name!r}; there are: {', '.join(names(kind))}")
     return _classes[kind, name]
+
+
+def _entry_points(kind: str) -> EntryPoints:
+    from importlib.metadata import entry_points  # 20 ms that a daemon without third parties does not need
+
+    return entry_points(group=f"alogd.{kind}")
