@@ -6,10 +6,13 @@ Every whole line is `msgnum:%08d` with the next number, so that a test can asser
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+
+_LINE = re.compile(rb"msgnum:(\d{8})")
 
 
 def line(number: int) -> bytes:
@@ -18,7 +21,11 @@ def line(number: int) -> bytes:
 
 def numbers(text: bytes) -> list[int]:
     """The numbers of all lines. Raises ValueError on a line that is not one of ours, such as a torn one."""
-    return [int(one.removeprefix(b"msgnum:")) for one in text.splitlines()]
+    found = [_LINE.fullmatch(one) for one in text.splitlines()]
+    torn = [one for one, match in zip(text.splitlines(), found, strict=True) if match is None]
+    if torn:
+        raise ValueError(f"not a whole line: {torn[0][:80]!r}")
+    return [int(match[1]) for match in found if match]
 
 
 class LogWriter:

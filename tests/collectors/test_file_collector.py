@@ -417,8 +417,10 @@ async def test_two_names_of_one_file(place: Path) -> None:
         writer.write(3)
         await rig.advance(60)
         writer.write(3)
+        await rig.advance(400)
+        writer.write(3)
         await rig.advance(60)
-        assert rig.numbers() == list(range(9))
+        assert rig.numbers() == list(range(12))
         assert closed(rig) == []
 
 
