@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import exp
+from math import exp, log10
 from typing import Any
 
 import numpy as np
@@ -35,10 +35,10 @@ EARLY_UNUSUAL = 60.0  # if what of its severity is unusual is this much
 DAY_NS = 86_400 * 10**9
 
 
-# What is believed of a stream before its windows are counted, worth 20 windows: one window in a thousand holds
-# something critical, one in a hundred an error, one in twenty a warning.
+# What is believed of a stream before its windows are counted, worth 20 windows: one window in five thousand
+# holds something critical, one in a hundred an error, one in twenty a warning.
 PRIOR = np.zeros(101)
-PRIOR[[0, 60, 80, 100]] = 20 * np.array([0.95, 0.04, 0.009, 0.001])
+PRIOR[[0, 60, 80, 100]] = 20 * np.array([0.95, 0.04, 0.0098, 0.0002])
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,7 @@ class Judge:
         severe = self._severe(severity)
         rare = np.maximum(rarity(self.fusion.tail(fused)), severe)
         unusual = severity * np.minimum(1.0, severe / SEVERITY_DECADES)
+        bearable = max(1.0, -log10(self.largest_share))
         share = self.decision.tail(self._ranking(rare, unusual))
         odd = share <= self.largest_share
         if self.seen < self.warmup:  # too little is known to call anything rare: only what says itself that it is bad
@@ -126,13 +127,13 @@ class Judge:
         return Verdict(
             windows=windows,
             scores=scores,
-            anomalies={name: anomaly(value) for name, value in decades.items()},
+            anomalies={name: anomaly(value, bearable) for name, value in decades.items()},
             decades=decades,
             fused=fused,
             severe=severe,
-            anomaly=anomaly(rare),
+            anomaly=anomaly(rare, bearable),
             severity=severity,
-            risk=risk(anomaly(rare), severity, self.weights),
+            risk=risk(anomaly(rare, bearable), severity, self.weights),
             odd=np.asarray(odd),
         )
 

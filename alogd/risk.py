@@ -7,7 +7,7 @@ import numpy as np
 from alogd.config import Risk
 from alogd.event import F64, I64, U8
 
-POINTS_PER_DECADE = 25.0  # anomaly 25: one window in ten is as odd; 50: one in a hundred; 100: one in ten thousand
+POINTS_PER_DECADE = 25.0
 
 
 def rarity(tail: F64) -> F64:
@@ -15,9 +15,15 @@ def rarity(tail: F64) -> F64:
     return np.asarray(-np.log10(np.clip(tail, 1e-12, 1.0)))
 
 
-def anomaly(decades: F64) -> F64:
-    """0-100 from decades of rarity."""
-    return np.asarray(np.minimum(100.0, POINTS_PER_DECADE * decades))
+def anomaly(decades: F64, bearable: float) -> F64:
+    """0-100 from decades of rarity: 50 where the alert budget begins (`bearable` decades), 100 a hundred times rarer.
+
+    Rarity alone would not do: what comes once in ten thousand windows comes every hour on a busy stream.
+    """
+    below = 50.0 * decades / bearable
+    return np.asarray(
+        np.clip(np.where(decades < bearable, below, 50.0 + POINTS_PER_DECADE * (decades - bearable)), 0, 100)
+    )
 
 
 def window_severity(severity: U8, start: I64) -> F64:
