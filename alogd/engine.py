@@ -24,6 +24,7 @@ __all__ = ["Engine", "EngineConfig", "Explanation", "fingerprint", "token_differ
 
 Block = bytes | bytearray | memoryview
 Difference = list[tuple[str, str]]
+_ANY = 2**32 - 1  # above every template's id
 
 
 class Engine:
@@ -98,23 +99,13 @@ class Engine:
         The difference is (their tokens, our tokens) where the two are not the same.
         """
         if isinstance(what, str):
-            tokens, below = self._raw.mask(what.encode("utf-8", "surrogateescape"))[1], 2**32 - 1
+            own, tokens = 0, self._raw.mask(what.encode("utf-8", "surrogateescape"))[1]
         elif (row := self._raw.template(what)) is not None:
-            tokens, below = row[5].split(b" "), row[1]
+            own, tokens = row[1], row[5].split(b" ")
         else:
             return None
-        other = self._raw.template(self._raw.nearest(tuple(tokens), below))
-        if other is None and below < 2**32 - 1:
-            other = self._raw.template(self._nearest_younger(tokens, below))
-        if other is None:
-            return None
-        return _template(other), token_difference(_text(other[5]).split(), [_text(token) for token in tokens])
-
-    def _nearest_younger(self, tokens: Sequence[bytes], own_id: int) -> int:
-        """A slot, 0 for none: the first template has only younger ones to be like."""
-        slot = self._raw.nearest(tuple(tokens), 2**32 - 1)
-        row = self._raw.template(slot)
-        return 0 if row is None or row[1] == own_id else slot
+        other = self._raw.template(self._raw.nearest(tuple(tokens), _ANY, own))
+        return None if other is None else (_template(other), _difference(other, tokens))
 
     def nearest_older(self, slot: int) -> tuple[str, Difference] | None:
         """First text of the most similar template that was there before this one, and where the two differ."""
@@ -122,10 +113,8 @@ class Engine:
         if row is None:
             return None
         tokens = row[5].split(b" ")
-        older = self._raw.template(self._raw.nearest(tuple(tokens), row[1]))
-        if older is None:
-            return None
-        return _text(older[5]), token_difference(_text(older[5]).split(), [_text(token) for token in tokens])
+        older = self._raw.template(self._raw.nearest(tuple(tokens), row[1], 0))
+        return None if older is None else (_text(older[5]), _difference(older, tokens))
 
     def explain(self, line: bytes, source: int = 0) -> Explanation:
         """What the engine would make of a line (or a record with its continuation lines); nothing is learned."""
@@ -224,6 +213,10 @@ def token_difference(theirs: Sequence[str], ours: Sequence[str]) -> Difference:
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
+
+
+def _difference(other: tuple[int, int, bytes, int, int, bytes], tokens: Sequence[bytes]) -> Difference:
+    return token_difference(_text(other[5]).split(" "), [_text(token) for token in tokens])
 
 
 def _template(row: tuple[int, int, bytes, int, int, bytes]) -> Template:

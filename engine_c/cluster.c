@@ -1,4 +1,5 @@
 /* cluster.c: Drain's clusters: their memory, their slots and the order in which they were used last. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "drain_state.h"
@@ -66,19 +67,19 @@ void alog_drain_touch(alog_drain *drain, uint32_t slot) {
 
 /* ---- slots -------------------------------------------------------------------------------------------- */
 
+enum { SEAT_COST = 40 }; /* bytes charged for a slot ever used: its share of arrays that are at least half full */
+
 /* The arrays grow together or not at all. */
-alog_status alog_drain_reserve_slots(alog_drain *drain, uint32_t count) {
-    if (count <= drain->slot_cap) return ALOG_OK;
+static alog_status grow_slots(alog_drain *drain, uint32_t count) {
     uint32_t cap = drain->slot_cap ? drain->slot_cap : 64;
     while (cap < count && cap <= UINT32_MAX / 2) cap *= 2;
     if (cap < count) return ALOG_FULL;
-    alog_store *store = &drain->store;
     const size_t old = drain->slot_cap;
-    alog_cluster **by_slot = alog_store_get(store, cap * sizeof(alog_cluster *));
-    uint32_t *lists = alog_store_get(store, (size_t)cap * 3 * sizeof *lists);
+    alog_cluster **by_slot = calloc(cap, sizeof(alog_cluster *));
+    uint32_t *lists = calloc((size_t)cap * 3, sizeof *lists);
     if (!by_slot || !lists) {
-        alog_store_put(store, by_slot, cap * sizeof(alog_cluster *));
-        alog_store_put(store, lists, (size_t)cap * 3 * sizeof *lists);
+        free(by_slot);
+        free(lists);
         return ALOG_FULL;
     }
     if (old) {
@@ -87,8 +88,8 @@ alog_status alog_drain_reserve_slots(alog_drain *drain, uint32_t count) {
         memcpy(lists + cap, drain->older, old * sizeof *lists);
         memcpy(lists + 2 * (size_t)cap, drain->free_slots, old * sizeof *lists);
     }
-    alog_store_put(store, drain->by_slot, old * sizeof(alog_cluster *));
-    alog_store_put(store, drain->newer, old * 3 * sizeof *lists);
+    free(drain->by_slot);
+    free(drain->newer);
     drain->by_slot = by_slot;
     drain->newer = lists;
     drain->older = lists + cap;
@@ -97,9 +98,24 @@ alog_status alog_drain_reserve_slots(alog_drain *drain, uint32_t count) {
     return ALOG_OK;
 }
 
+alog_status alog_drain_use_slots(alog_drain *drain, uint32_t count) {
+    const size_t cost = (size_t)(count - drain->slots) * SEAT_COST;
+    if (alog_store_charge(&drain->store, cost) != ALOG_OK) return ALOG_FULL;
+    if (count > drain->slot_cap && grow_slots(drain, count) != ALOG_OK) {
+        alog_store_release(&drain->store, cost);
+        return ALOG_FULL;
+    }
+    drain->slots = count;
+    return ALOG_OK;
+}
+
 alog_status alog_drain_seat(alog_drain *drain, alog_cluster *cluster) {
-    if (!drain->free_count && alog_drain_reserve_slots(drain, drain->slots + 1) != ALOG_OK) return ALOG_FULL;
-    cluster->slot = drain->free_count ? drain->free_slots[--drain->free_count] : drain->slots++;
+    if (drain->free_count)
+        cluster->slot = drain->free_slots[--drain->free_count];
+    else if (alog_drain_use_slots(drain, drain->slots + 1) == ALOG_OK)
+        cluster->slot = drain->slots - 1;
+    else
+        return ALOG_FULL;
     drain->by_slot[cluster->slot] = cluster;
     drain->live++;
     if (drain->config.max_clusters) alog_drain_link_newest(drain, cluster->slot);

@@ -51,8 +51,8 @@ void alog_drain_free(alog_drain *drain) {
         alog_node_free(&drain->store, drain->roots[n]);
     for (uint32_t slot = 1; slot < drain->slots && slot < drain->slot_cap; slot++)
         alog_cluster_free(&drain->store, drain->by_slot[slot]);
-    alog_store_put(&drain->store, drain->by_slot, drain->slot_cap * sizeof(alog_cluster *));
-    alog_store_put(&drain->store, drain->newer, (size_t)drain->slot_cap * 3 * sizeof(uint32_t));
+    free(drain->by_slot);
+    free(drain->newer);
     free(drain->roots);
     free(drain->needed);
     free(drain->remembered);
@@ -127,7 +127,7 @@ static void leaf_changed(alog_drain *drain, alog_node *leaf) { leaf->stamp = ++d
 
 static void evict_oldest(alog_drain *drain) {
     alog_cluster *cluster = drain->by_slot[drain->oldest];
-    alog_node_drop_slot(cluster->leaf, cluster->slot);
+    alog_node_drop_slot(&drain->store, cluster->leaf, cluster->slot);
     leaf_changed(drain, cluster->leaf);
     alog_drain_unseat(drain, cluster);
     alog_cluster_free(&drain->store, cluster);

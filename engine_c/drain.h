@@ -79,8 +79,10 @@ size_t alog_drain_first(const alog_drain *drain, uint32_t slot, uint8_t *out, si
 
 /* The template that is nearest to a text of `count` tokens (hashed with the drain's seed), by first texts: most
  * tokens equal in place among those of as many tokens; when there is none, most tokens in common for their length.
- * Only templates with an id below `below`, and of those as near the oldest. Its slot, or 0 when nothing is shared. */
-uint32_t alog_drain_nearest(const alog_drain *drain, const uint64_t *hash, uint32_t count, uint32_t below);
+ * Only templates with an id below `below` other than `but`; of those as near the oldest. Its slot, or 0 when nothing is
+ * shared. */
+uint32_t alog_drain_nearest(const alog_drain *drain, const uint64_t *hash, uint32_t count, uint32_t below,
+                            uint32_t but);
 
 /* Snapshot of everything learned; see snapshot.h. Loading validates every count and index: ALOG_CORRUPT. The
  * drain must be new; after a failure it may only be freed. */

@@ -215,8 +215,7 @@ alog_status alog_drain_load(alog_drain *drain, alog_input *in) {
     drain->pruned_at = alog_get_u64(in);
     const uint32_t slots = alog_get_u32(in);
     if (slots == 0 || !plausible(in, slots - 1, 4) || drain->pruned_at > drain->counters.evicted) return ALOG_CORRUPT;
-    if (alog_drain_reserve_slots(drain, slots) != ALOG_OK) return ALOG_FULL;
-    drain->slots = slots;
+    if (alog_drain_use_slots(drain, slots) != ALOG_OK) return ALOG_FULL;
     alog_status status = load_free_slots(drain, in);
     const uint32_t clusters = alog_get_u32(in);
     if (status == ALOG_OK && drain->config.max_clusters && clusters > drain->config.max_clusters) return ALOG_FULL;

@@ -67,8 +67,8 @@ alog_status alog_drain_seat(alog_drain *drain, alog_cluster *cluster);
 /* Takes slot and place in the order of use away again; the cluster's memory and leaf stay. */
 void alog_drain_unseat(alog_drain *drain, alog_cluster *cluster);
 void alog_drain_touch(alog_drain *drain, uint32_t slot);
-/* Room for slots 0 ... count - 1. */
-alog_status alog_drain_reserve_slots(alog_drain *drain, uint32_t count);
+/* Makes slots 0 ... count - 1 ones that are or were used; there must not be more yet. */
+alog_status alog_drain_use_slots(alog_drain *drain, uint32_t count);
 void alog_drain_link_newest(alog_drain *drain, uint32_t slot);
 
 #endif

@@ -123,6 +123,7 @@ void alog_engine_explain(alog_engine *engine, uint32_t source, const uint8_t *li
     size_t first = newline ? (size_t)(newline - line) : len;
     if (first && line[first - 1] == '\r') first--;
     alog_header_read(&header, &engine->config.header, line, first, engine->scratch[engine->scratch_turn], &out->fields);
+    if (!out->fields.message.len) out->fields.message.ptr = line;
     alog_mask_tokens(engine->masker, out->fields.message.ptr, out->fields.message.len, engine->tokens);
     out->tokens = engine->tokens;
     out->slot = alog_drain_find(engine->drain, engine->tokens, &out->best, &out->equal);

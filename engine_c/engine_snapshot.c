@@ -48,7 +48,7 @@ static void load_header(alog_header_state *h, alog_input *in) {
     h->indented = (uint16_t)alog_get_u32(in);
     h->year = (int32_t)alog_get_u32(in);
     h->last_ns = (int64_t)alog_get_u64(in);
-    if (h->kind >= ALOG_HEADER_COUNT || h->month > 12) in->failed = 1;
+    if (!alog_header_state_valid(h)) in->failed = 1;
 }
 
 static void save_source(const alog_source *source, alog_output *out) {

@@ -6,6 +6,8 @@
 
 enum { CARRY_KEPT = 4096 }; /* an empty carry larger than this is given back */
 
+static const uint8_t no_text = 0; /* where an empty message points, in no block that may go away */
+
 static alog_source_state *now_of(alog_source *source) { return &source->state[source->now]; }
 
 /* ---- records ------------------------------------------------------------------------------------------ */
@@ -82,7 +84,7 @@ static alog_status begin_record(alog_engine *engine, alog_source *source, uint64
         .end = offset + len,
         .timestamp_ns = state->last_ns,
         .key = alog_record_key(engine, source->number, fields, &text),
-        .message = fields->message,
+        .message = fields->message.len ? fields->message : (alog_span){&no_text, 0},
         .severity = alog_severity_of_otel(fields->otel),
     };
     if (!engine->config.multiline) return emit(engine, &source->pending, out);
@@ -183,14 +185,14 @@ static void append_carry(alog_source *source, const uint8_t *bytes, size_t len) 
  * settle would. */
 static alog_status keep_pending(alog_engine *engine, alog_source *source, alog_batch *out) {
     alog_span *message = &source->pending.message;
-    if (!source->has_pending || message->ptr == source->text) return ALOG_OK;
+    if (!source->has_pending || message->len == 0 || message->ptr == source->text) return ALOG_OK;
     if (message->len > source->text_cap) {
         uint8_t *text = realloc(source->text, message->len);
         if (!text) return emit_pending(engine, source, out);
         source->text = text;
         source->text_cap = message->len;
     }
-    if (message->len) memcpy(source->text, message->ptr, message->len);
+    memcpy(source->text, message->ptr, message->len);
     message->ptr = source->text;
     return ALOG_OK;
 }

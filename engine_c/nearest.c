@@ -29,11 +29,12 @@ static uint32_t in_common(const alog_drain *drain, const alog_cluster *cluster, 
     return common;
 }
 
-static uint32_t nearest_in_place(const alog_drain *drain, const uint64_t *hash, uint32_t n, uint32_t below) {
+static uint32_t nearest_in_place(const alog_drain *drain, const uint64_t *hash, uint32_t n, uint32_t below,
+                                 uint32_t but) {
     uint32_t best = 0, best_id = 0, most = 0;
     for (uint32_t slot = 1; slot < drain->slots; slot++) {
         const alog_cluster *cluster = drain->by_slot[slot];
-        if (!cluster || cluster->tokens != n || cluster->id >= below) continue;
+        if (!cluster || cluster->tokens != n || cluster->id >= below || cluster->id == but) continue;
         const uint32_t equal = equal_in_place(drain, cluster, hash);
         if (equal < most || equal == 0 || (equal == most && cluster->id > best_id)) continue;
         best = slot;
@@ -44,7 +45,8 @@ static uint32_t nearest_in_place(const alog_drain *drain, const uint64_t *hash, 
 }
 
 /* Tokens in common over the longer of the two, compared by cross multiplication. */
-static uint32_t nearest_in_common(const alog_drain *drain, const uint64_t *hash, uint32_t n, uint32_t below) {
+static uint32_t nearest_in_common(const alog_drain *drain, const uint64_t *hash, uint32_t n, uint32_t below,
+                                  uint32_t but) {
     uint64_t *sorted = malloc(((size_t)n + 1) * sizeof *sorted);
     uint32_t best = 0, best_id = 0;
     uint64_t most = 0, of = 1;
@@ -52,7 +54,7 @@ static uint32_t nearest_in_common(const alog_drain *drain, const uint64_t *hash,
     if (sorted) qsort(sorted, n, sizeof *sorted, compare);
     for (uint32_t slot = 1; sorted && slot < drain->slots; slot++) {
         const alog_cluster *cluster = drain->by_slot[slot];
-        if (!cluster || cluster->id >= below) continue;
+        if (!cluster || cluster->id >= below || cluster->id == but) continue;
         const uint64_t common = in_common(drain, cluster, sorted, n);
         const uint64_t longer = cluster->tokens > n ? cluster->tokens : n;
         if (common == 0 || common * of < most * longer) continue;
@@ -66,7 +68,8 @@ static uint32_t nearest_in_common(const alog_drain *drain, const uint64_t *hash,
     return best;
 }
 
-uint32_t alog_drain_nearest(const alog_drain *drain, const uint64_t *hash, uint32_t count, uint32_t below) {
-    const uint32_t slot = nearest_in_place(drain, hash, count, below);
-    return slot ? slot : nearest_in_common(drain, hash, count, below);
+uint32_t alog_drain_nearest(const alog_drain *drain, const uint64_t *hash, uint32_t count, uint32_t below,
+                            uint32_t but) {
+    const uint32_t slot = nearest_in_place(drain, hash, count, below, but);
+    return slot ? slot : nearest_in_common(drain, hash, count, below, but);
 }

@@ -336,8 +336,8 @@ static PyObject *engine_template(PyObject *object, PyObject *args) {
 static PyObject *engine_nearest(PyObject *object, PyObject *args) {
     Engine *self = (Engine *)object;
     PyObject *tuple;
-    unsigned int below;
-    if (!PyArg_ParseTuple(args, "O!I", &PyTuple_Type, &tuple, &below)) return NULL;
+    unsigned int below, but;
+    if (!PyArg_ParseTuple(args, "O!II", &PyTuple_Type, &tuple, &below, &but)) return NULL;
     const Py_ssize_t n = PyTuple_Size(tuple);
     uint64_t *hash = n < 0 ? NULL : malloc(((size_t)n + 1) * sizeof *hash);
     if (!hash) return PyErr_NoMemory();
@@ -350,7 +350,7 @@ static PyObject *engine_nearest(PyObject *object, PyObject *args) {
     }
     if (enter(self) == 0) {
         const uint32_t count = n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
-        const uint32_t slot = alog_drain_nearest(alog_engine_drain(self->engine), hash, count, below);
+        const uint32_t slot = alog_drain_nearest(alog_engine_drain(self->engine), hash, count, below, but);
         result = PyLong_FromUnsignedLong(slot);
         self->busy = 0;
     }
@@ -506,7 +506,7 @@ static PyMethodDef methods[] = {
     {"templates", engine_templates, METH_NOARGS,
      "templates() -> list of (slot, id, text, fingerprint, count, first text)"},
     {"template", engine_template, METH_VARARGS, "template(slot) -> one of templates(), or None"},
-    {"nearest", engine_nearest, METH_VARARGS, "nearest(tokens, below) -> slot, 0 when nothing is shared"},
+    {"nearest", engine_nearest, METH_VARARGS, "nearest(tokens, below, but) -> slot, 0 when nothing is shared"},
     {"explain", engine_explain, METH_VARARGS, "explain(line, source) -> tuple"},
     {"mask", engine_mask, METH_O, "mask(text) -> (masked text, tokens)"},
     {"counters", engine_counters, METH_NOARGS, "counters() -> dict"},

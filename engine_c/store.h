@@ -1,14 +1,16 @@
 /* store.h: memory of the learned state, counted against a hard cap.
  *
  * Templates and tree nodes come from here and nowhere else. A request over the cap fails like a request the
- * system refuses: the caller turns both into the overflow template. Each piece is handed back with its size. */
+ * system refuses: the caller turns both into the overflow template. Each piece is handed back with its size.
+ * What is counted is a function of what is stored: never of how arrays happened to grow, so that a loaded engine
+ * meets the cap where the saved one would have. Growing arrays therefore are charged by the element. */
 #ifndef ALOG_STORE_H
 #define ALOG_STORE_H
 
 #include "alog.h"
 
 typedef struct {
-    size_t used; /* bytes handed out, bookkeeping of the allocator included (estimated) */
+    size_t used; /* bytes handed out or charged, bookkeeping of the allocator included (estimated) */
     size_t cap;
 } alog_store;
 
@@ -16,7 +18,8 @@ typedef struct {
 void *alog_store_get(alog_store *store, size_t size);
 void alog_store_put(alog_store *store, void *ptr, size_t size);
 
-/* Moves an array of `old` bytes to one of `size` bytes (the new part zeroed); NULL leaves the old as it was. */
-void *alog_store_grow(alog_store *store, void *ptr, size_t old, size_t size);
+/* Counts memory that the caller takes elsewhere. ALOG_FULL when the cap refuses. */
+alog_status alog_store_charge(alog_store *store, size_t size);
+void alog_store_release(alog_store *store, size_t size);
 
 #endif

@@ -1,11 +1,17 @@
 /* tree.c: nodes of Drain's prefix tree (tree.h). */
 #include "tree.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "drain.h"
 
-enum { SCAN_MOST = 8 }; /* up to here a scan of the keys beats the index */
+enum {
+    SCAN_MOST = 8, /* up to here a scan of the keys beats the index */
+    /* Bytes charged for an element: its share of arrays that are at least a quarter full. */
+    CHILD_COST = 48,
+    SLOT_COST = 16,
+};
 
 alog_node *alog_node_new(alog_store *store, uint64_t key, const uint8_t *text, uint32_t len) {
     alog_node *node = alog_store_get(store, sizeof *node + len);
@@ -16,19 +22,15 @@ alog_node *alog_node_new(alog_store *store, uint64_t key, const uint8_t *text, u
     return node;
 }
 
-static void drop_index(alog_store *store, alog_node *node) {
-    alog_store_put(store, node->index, (size_t)node->index_size * sizeof *node->index);
-    node->index = NULL;
-    node->index_size = 0;
-}
-
 static void drop_children(alog_store *store, alog_node *node) {
-    drop_index(store, node);
-    alog_store_put(store, node->child, (size_t)node->child_cap * sizeof(alog_node *));
-    alog_store_put(store, node->keys, (size_t)node->child_cap * sizeof *node->keys);
+    alog_store_release(store, (size_t)node->children * CHILD_COST);
+    free(node->child);
+    free(node->keys);
+    free(node->index);
     node->child = NULL;
     node->keys = NULL;
-    node->children = node->child_cap = 0;
+    node->index = NULL;
+    node->children = node->child_cap = node->index_size = 0;
     node->wild = NULL;
 }
 
@@ -36,7 +38,8 @@ void alog_node_free(alog_store *store, alog_node *node) {
     if (!node) return;
     for (uint32_t i = 0; i < node->children; i++) alog_node_free(store, node->child[i]);
     drop_children(store, node);
-    alog_store_put(store, node->slots, (size_t)node->slot_cap * sizeof *node->slots);
+    alog_store_release(store, (size_t)node->slot_count * SLOT_COST);
+    free(node->slots);
     alog_store_put(store, node, sizeof *node + node->text_len);
 }
 
@@ -59,33 +62,27 @@ static void index_put(alog_node *node, uint32_t position) {
     node->index[at] = position + 1;
 }
 
+static alog_status grow_children(alog_node *node) {
+    const uint32_t cap = node->child_cap ? 2 * node->child_cap : 2;
+    if (cap < node->child_cap) return ALOG_FULL;
+    alog_node **child = realloc(node->child, (size_t)cap * sizeof(alog_node *));
+    if (!child) return ALOG_FULL;
+    node->child = child;
+    uint64_t *keys = realloc(node->keys, (size_t)cap * sizeof *keys);
+    if (!keys) return ALOG_FULL;
+    node->keys = keys;
+    node->child_cap = cap;
+    return ALOG_OK;
+}
+
 /* Room for one child more. The index stays at most half full. */
-static alog_status reserve_child(alog_store *store, alog_node *node) {
-    if (node->children == node->child_cap) {
-        const uint32_t cap = node->child_cap ? 2 * node->child_cap : 2;
-        if (cap < node->child_cap) return ALOG_FULL;
-        alog_node **child = alog_store_get(store, (size_t)cap * sizeof(alog_node *));
-        uint64_t *keys = alog_store_get(store, (size_t)cap * sizeof *keys);
-        if (!child || !keys) {
-            alog_store_put(store, child, (size_t)cap * sizeof(alog_node *));
-            alog_store_put(store, keys, (size_t)cap * sizeof *keys);
-            return ALOG_FULL;
-        }
-        if (node->children) {
-            memcpy(child, node->child, node->children * sizeof(alog_node *));
-            memcpy(keys, node->keys, node->children * sizeof *keys);
-        }
-        alog_store_put(store, node->child, (size_t)node->child_cap * sizeof(alog_node *));
-        alog_store_put(store, node->keys, (size_t)node->child_cap * sizeof *keys);
-        node->child = child;
-        node->keys = keys;
-        node->child_cap = cap;
-    }
+static alog_status reserve_child(alog_node *node) {
+    if (node->children == node->child_cap && grow_children(node) != ALOG_OK) return ALOG_FULL;
     if (node->children < SCAN_MOST || 2 * (node->children + 1) <= node->index_size) return ALOG_OK;
     const uint32_t size = node->index_size ? 2 * node->index_size : 4 * SCAN_MOST;
-    uint32_t *index = alog_store_get(store, (size_t)size * sizeof *index);
+    uint32_t *index = calloc(size, sizeof *index);
     if (!index) return ALOG_FULL;
-    drop_index(store, node);
+    free(node->index);
     node->index = index;
     node->index_size = size;
     for (uint32_t i = 0; i < node->children; i++) index_put(node, i);
@@ -93,7 +90,11 @@ static alog_status reserve_child(alog_store *store, alog_node *node) {
 }
 
 alog_status alog_node_adopt(alog_store *store, alog_node *node, alog_node *child) {
-    if (reserve_child(store, node) != ALOG_OK) return ALOG_FULL;
+    if (alog_store_charge(store, CHILD_COST) != ALOG_OK) return ALOG_FULL;
+    if (reserve_child(node) != ALOG_OK) {
+        alog_store_release(store, CHILD_COST);
+        return ALOG_FULL;
+    }
     const uint32_t position = node->children++;
     node->child[position] = child;
     node->keys[position] = child->key;
@@ -102,25 +103,33 @@ alog_status alog_node_adopt(alog_store *store, alog_node *node, alog_node *child
     return ALOG_OK;
 }
 
+static alog_status resize_slots(alog_node *leaf, uint32_t cap) {
+    uint32_t *slots = realloc(leaf->slots, (size_t)cap * sizeof *slots);
+    if (!slots) return ALOG_FULL;
+    leaf->slots = slots;
+    leaf->slot_cap = cap;
+    return ALOG_OK;
+}
+
 alog_status alog_node_add_slot(alog_store *store, alog_node *leaf, uint32_t slot) {
-    if (leaf->slot_count == leaf->slot_cap) {
-        const uint32_t cap = leaf->slot_cap ? 2 * leaf->slot_cap : 2;
-        uint32_t *slots =
-            alog_store_grow(store, leaf->slots, (size_t)leaf->slot_cap * sizeof *slots, (size_t)cap * sizeof *slots);
-        if (!slots) return ALOG_FULL;
-        leaf->slots = slots;
-        leaf->slot_cap = cap;
+    if (alog_store_charge(store, SLOT_COST) != ALOG_OK) return ALOG_FULL;
+    if (leaf->slot_count == leaf->slot_cap && resize_slots(leaf, leaf->slot_cap ? 2 * leaf->slot_cap : 2) != ALOG_OK) {
+        alog_store_release(store, SLOT_COST);
+        return ALOG_FULL;
     }
     leaf->slots[leaf->slot_count++] = slot;
     return ALOG_OK;
 }
 
-void alog_node_drop_slot(alog_node *leaf, uint32_t slot) {
+void alog_node_drop_slot(alog_store *store, alog_node *leaf, uint32_t slot) {
     uint32_t at = 0;
     while (at < leaf->slot_count && leaf->slots[at] != slot) at++;
     if (at == leaf->slot_count) return;
+    alog_store_release(store, SLOT_COST);
     leaf->slot_count--;
     memmove(leaf->slots + at, leaf->slots + at + 1, (leaf->slot_count - at) * sizeof *leaf->slots);
+    /* a leaf that was large once must not stay so: there may be many of them */
+    if (leaf->slot_cap > 8 && leaf->slot_count < leaf->slot_cap / 4) (void)resize_slots(leaf, leaf->slot_cap / 2);
 }
 
 int alog_node_prune(alog_store *store, alog_node *node, uint64_t *freed) {
@@ -130,6 +139,7 @@ int alog_node_prune(alog_store *store, alog_node *node, uint64_t *freed) {
         if (alog_node_prune(store, child, freed)) {
             if (node->wild == child) node->wild = NULL;
             alog_node_free(store, child);
+            alog_store_release(store, CHILD_COST);
             ++*freed;
             continue;
         }

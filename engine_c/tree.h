@@ -1,7 +1,7 @@
 /* tree.h: nodes of Drain's prefix tree: children by token hash in order of arrival, or a leaf's clusters.
  *
  * A node is named by the hash of its token (ALOG_WILD for "<*>") and keeps the token's bytes for snapshots.
- * All memory comes from the store; a failed call leaves the tree as it was. The tree is at most `depth` deep,
+ * All memory is counted by the store; a failed call leaves the tree as it was. The tree is at most `depth` deep,
  * so the recursive calls are bounded. */
 #ifndef ALOG_TREE_H
 #define ALOG_TREE_H
@@ -34,7 +34,7 @@ alog_node *alog_node_child(const alog_node *node, uint64_t key);
 alog_status alog_node_adopt(alog_store *store, alog_node *node, alog_node *child);
 
 alog_status alog_node_add_slot(alog_store *store, alog_node *leaf, uint32_t slot);
-void alog_node_drop_slot(alog_node *leaf, uint32_t slot);
+void alog_node_drop_slot(alog_store *store, alog_node *leaf, uint32_t slot);
 
 /* Frees all nodes below that hold no cluster; returns whether this one holds none. *freed counts nodes. */
 int alog_node_prune(alog_store *store, alog_node *node, uint64_t *freed);
