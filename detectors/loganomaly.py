@@ -110,7 +110,7 @@ class LogAnomaly:
         feature = self._features_of(chunks.term)
         cell = chunks.chunk * width + feature
         flat = np.bincount(cell, chunks.value * self.idf[feature], len(chunks.window) * width)
-        return np.asarray(flat).reshape(-1, width)
+        return np.asarray(flat, np.float64).reshape(-1, width)
 
     def _z(self, vectors: F64, group: I64) -> F64:
         """|x - mean| / deviation; 0 for a feature the group knows nothing of."""

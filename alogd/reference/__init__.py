@@ -1,1 +1,4 @@
-"""Slow and plain Python twins of the engine: what the C code must equal, and the fallback where there is no compiler."""
+"""Slow and plain Python twins of the engine: what the C code must equal.
+
+They are also the fallback where there is no compiler.
+"""
