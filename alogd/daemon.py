@@ -37,6 +37,7 @@ STOP_SECONDS = 30.0  # for collectors, core and the last commit
 LOOK_EVERY = 1.0  # seconds between looks at how things stand
 STATUS_EVERY = 10.0
 HTTP_AFTER = 2.0  # seconds reading has the machine for itself, unless it begins sooner, before the web is imported
+ONCE_TRIES = 3  # restarts of a stream after which `once` gives up
 HTTP_AGAIN = 30.0  # seconds until a port that could not be had is tried again
 
 log = get_logger("daemon")
@@ -93,6 +94,7 @@ class Daemon:
         self._config_ok, self._config_time = True, time.time()
         self._over = asyncio.Event()
         self._signals = 0
+        self._code = 0
         self._reload_asked: asyncio.Future[str | None] | None = None
         self._reload_wake = asyncio.Event()
         self._store = Store()
@@ -136,7 +138,7 @@ class Daemon:
                 await self._outlets.flush()
                 if self._server is not None:
                     await self._server.close()
-            return 0
+            return self._code
         except BaseExceptionGroup as group_error:
             log.critical("the daemon failed", exc_info=group_error)
             return 1
@@ -305,6 +307,10 @@ class Daemon:
                 self._notifier.send(f"STATUS={status_line(view)}")
             if self._is_done(view):
                 self._pipeline.end_with_input()
+                self._over.set()
+            elif self._once and (failed := [s for s in view.streams if s.restarts >= ONCE_TRIES and not s.up]):
+                log.error("giving up", stream=failed[0].name, error=failed[0].problem)
+                self._code = 1
                 self._over.set()
             await asyncio.sleep(LOOK_EVERY if told.is_over else LOOK_EVERY / 10)
 

@@ -279,6 +279,13 @@ class Pipeline:
         runner = member.runner if member else None
         return await self._on_core(lambda: question(runner)) if runner else None
 
+    async def ask_all(self, question: Callable[[Runner], T]) -> dict[str, T]:
+        """Ask every stream that is up, in one turn of the core."""
+        runners = self._runners()
+        if not runners:
+            return {}
+        return await self._on_core(lambda: {runner.name: question(runner) for runner in runners})
+
     # Core to state
 
     def _until_due(self) -> float:

@@ -76,7 +76,8 @@ class Progress:
         rate = (lines - self._last[1]) / (now - self._last[0])
         self._last = (now, lines)
         share = read / (read + backlog) if read + backlog else 1.0
-        speed = read / (now - (self._begun or now)) if now != self._begun else 0.0
+        seconds = self._seconds(now)
+        speed = read / seconds if seconds else 0.0
         left = f", about {_duration(backlog / speed)} left" if speed and backlog else ""
         return f"reading {share:4.0%}  {rate:,.0f} lines/s, {_templates(view):,} templates{left}"
 
@@ -84,12 +85,16 @@ class Progress:
         size = sum(stream.bytes_read for stream in view.streams)
         alerts = sum(sum(stream.opened.values()) for stream in view.streams)
         yield (
-            f"caught up: {_count(_lines(view), 'line')} ({_size(size)}) in {_duration(now - (self._begun or now))}, "
+            f"caught up: {_count(_lines(view), 'line')} ({_size(size)}) in {_duration(self._seconds(now))}, "
             f"{_templates(view):,} templates, {_count(alerts, 'incident')}; now watching"
         )
         cold = [stream for stream in view.streams if stream.count("lines") and stream.warmup < 1]
         if cold:
             yield f"learning: {', '.join(f'{s.name} {s.warmup:.0%}' for s in cold)} of warm-up; alerts begin at 100 %"
+
+    def _seconds(self, now: float) -> float:
+        """Since the first look."""
+        return 0.0 if self._begun is None else now - self._begun
 
     def _learned(self, view: View) -> Iterator[str]:
         for stream in view.streams:

@@ -178,6 +178,8 @@ class Runner:
     def _settle(self, slot: str, source: str) -> None:
         number = self._ids[slot, source]
         self._raise(self.core.settle(number))
+        if number not in self._idle:
+            self._base_ns = self.core.watermark_ns  # the record that was pending came with the last bytes
         self._idle.add(number)
 
     def _close(self, slot: str, source: str) -> None:

@@ -151,6 +151,8 @@ def _configure(connection: sqlite3.Connection) -> None:
 
 def _create(connection: sqlite3.Connection) -> None:
     """One transaction: a file has the whole schema or nothing."""
+    path = connection.execute("PRAGMA database_list").fetchone()[2]
+    os.chmod(path, 0o640)  # lines of logs are in it; SQLite gives its -wal and -shm the same mode
     connection.execute("BEGIN IMMEDIATE")
     for statement in SCHEMA.split(";"):
         if statement.strip():

@@ -113,12 +113,9 @@ class Looker:
         done = {name for name, member in self._pipeline.members.items() if idle and member.is_caught_up()}
         try:
             async with asyncio.timeout(PATIENCE):
-                for name in names:
-                    status = await self._pipeline.ask(_status, name)
-                    if status is not None:
-                        self._answers[name] = status
+                self._answers |= await self._pipeline.ask_all(_status)
         except TimeoutError:
-            done.clear()  # the rest answers next time
+            done.clear()  # it answers next time
         self._answers = {name: answer for name, answer in self._answers.items() if name in names}
         members = [self._pipeline.members[name] for name in names if name in self._pipeline.members]
         return [

@@ -1,6 +1,7 @@
 """The real daemon: killed, stopped, reloaded, broken in parts (FAULTS C1, C2, C7-C9, L1-L8)."""
 
 import contextlib
+import json
 import os
 import random
 import re
@@ -130,6 +131,17 @@ def test_killed_at_any_moment_equals_never_killed(tmp_path, seed):
     found = outcome(place)
     for part, value in expected.items():
         assert found[part] == value, part
+
+
+def test_a_replay_tells_what_the_daemon_told(daemon):
+    write(daemon.directory, log_lines(12_000))
+    assert daemon.finish() == 0
+    told = daemon.delivered()
+    assert len(told) >= 6
+    command = [sys.executable, "-m", "alogd", "replay", "--config", str(daemon.config), "--format", "jsonl"]
+    log = str(daemon.directory / "logs" / "a.log")
+    done = subprocess.run([*command, log], cwd=ROOT, capture_output=True, check=True, timeout=60)
+    assert [json.loads(line) for line in done.stdout.splitlines()] == told
 
 
 # Stop, start
@@ -365,6 +377,13 @@ def test_a_failing_collector_does_not_stop_its_neighbours(daemon):
     write(daemon.directory, log_lines(100), "a.log")
     wait_until(lambda: daemon.lines() == 600, "more lines")
     assert daemon.stop() == 0
+
+
+@pytest.mark.usefixtures("plugins")
+def test_once_gives_up_on_a_stream_that_cannot_run(daemon):
+    daemon.configure(streams=[{"name": "bad", "collect": [{"kind": "broken"}]}])
+    assert daemon.finish() == 1
+    assert "the device caught fire" in daemon.said()
 
 
 class Manager:

@@ -25,7 +25,7 @@ class LogSink:
     """Writes each alert through structlog: console text for people, JSON for journald and shippers."""
 
     Options = LogOptions
-    latest_only = False
+    latest_only = True  # an incident that is over before it was told is told once
 
     def __init__(self, options: LogOptions) -> None:
         self._log = structlog.get_logger("alogd.alert")
