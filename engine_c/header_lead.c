@@ -212,7 +212,8 @@ static int lead(alog_reader *r, alog_app_line *line, alog_stamp *stamp, uint8_t 
     if (*otel && p[0] != '[' && !alog_is_upper(p[1])) *otel = 0; /* "Error: ..." is no level of its own */
     if (*otel) return level_lead(r, line, *otel, *next, stamp);
     if (p[0] == '[') return 0;
-    return stamp_at(r, 0, stamp) || word_lead(r, line, stamp);
+    if (stamp_at(r, 0, stamp) && stamp->layout != ALOG_STAMP_MONTH) return 1; /* those are syslog's */
+    return word_lead(r, line, stamp);
 }
 
 uint8_t alog_read_app(alog_reader *r) {

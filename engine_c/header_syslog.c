@@ -77,12 +77,13 @@ static void kernel_message(alog_reader *r, size_t at) {
     alog_set_message(r, at);
 }
 
-/* rsyslog's ISO form is taken for syslog only with a numeric zone and a tag, or with a pid; a source whose
- * lines are already known to be syslog needs neither. */
+/* rsyslog's ISO form is taken for syslog only with a host and a pid, or with a numeric zone, a host and a tag; a source
+ * whose lines are known to be syslog needs only the zone. */
 static int iso_is_syslog(const alog_reader *r, const alog_stamp *stamp, size_t tag_end, int has_pid) {
-    if (stamp->layout == ALOG_STAMP_MONTH || r->state->kind == ALOG_HEADER_RFC3164) return 1;
-    if (!tag_end || !r->out->host.len) return 0;
-    return has_pid ? stamp->zone != ALOG_ZONE_NONE : stamp->zone == ALOG_ZONE_OFFSET;
+    if (stamp->layout == ALOG_STAMP_MONTH) return 1;
+    if (has_pid && r->out->host.len) return stamp->zone != ALOG_ZONE_NONE;
+    if (stamp->zone != ALOG_ZONE_OFFSET) return 0;
+    return (tag_end && r->out->host.len) || r->state->kind == ALOG_HEADER_RFC3164;
 }
 
 uint8_t alog_read_syslog(alog_reader *r) {

@@ -159,7 +159,9 @@ def _lead(line: Line, app: AppLine) -> tuple[Stamp | None, int, int]:
         return _level_lead(line, app, otel, after), otel, after
     if first == b"[":
         return None, 0, 0
-    return line.stamp(0) or _word_lead(line, app), 0, 0
+    if (stamp := line.stamp(0)) and stamp.layout != "month":
+        return stamp, 0, 0
+    return _word_lead(line, app), 0, 0
 
 
 def read_app(line: Line) -> str:

@@ -48,11 +48,10 @@ def read_syslog(line: Line) -> str:
     if line.text[at : at + 1] not in (b"", b" ", b"\t"):
         return ""
     end, tag = _host_and_tag(line, line.skip(at))
-    if iso and line.source.kind != "rfc3164":
-        if not tag or not line.out.host:
-            return ""
-        if stamp.zone == "none" or (not tag["pid"] and stamp.zone != "offset"):
-            return ""
+    if iso and stamp.zone != "offset" and (stamp.zone == "none" or not (tag and tag["pid"] and line.out.host)):
+        return ""
+    if iso and not (tag and line.out.host) and line.source.kind != "rfc3164":
+        return ""
     line.use(stamp)
     if pri is not None:
         line.out.otel = SYSLOG[pri % 8]
