@@ -70,8 +70,12 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeJournal:
     return fake
 
 
+def message(line: bytes) -> bytes:
+    return line.split(b" ", 7)[7]  # after priority, time, host, program, pid, id and structured data
+
+
 def messages(rig: Rig) -> list[int]:
-    return numbers(b"\n".join(line.partition(b" - - ")[2] for line in rig.text["journal"].splitlines()))
+    return numbers(b"\n".join(message(line) for line in rig.text["journal"].splitlines()))
 
 
 async def read(rig: Rig, *expected: int) -> None:
@@ -333,7 +337,7 @@ def real_journal(tmp_path: Path) -> Iterator[RealJournal]:
 
 
 def texts(rig: Rig) -> list[bytes]:
-    return [line.partition(b" - - ")[2] for line in rig.text["journal"].splitlines() if b" test " in line]
+    return [message(line) for line in rig.text["journal"].splitlines() if b" test " in line]
 
 
 def from_real(journal: RealJournal, positions: Any = ()) -> Rig:
