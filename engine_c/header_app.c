@@ -306,7 +306,7 @@ static int mongodb(alog_reader *r, alog_app_line *line) {
 
 int alog_level_later(alog_reader *r, alog_app_line *line) {
     if (mongodb(r, line)) return 1;
-    if (!android(r, line) && !number_or_bracket(r, line) && !name_first(r, line)) return 0;
+    if (!number_or_bracket(r, line) && !android(r, line) && !name_first(r, line)) return 0;
     alog_after_level(r, line);
     return 1;
 }

@@ -196,8 +196,7 @@ static int lead(alog_reader *r, alog_app_line *line, alog_stamp *stamp, uint8_t 
     const uint8_t *p = r->text;
     *otel = 0;
     if (alog_is_digit(p[0])) {
-        redis_lead(r, line);
-        return stamp_at(r, line->at, stamp);
+        return stamp_at(r, 0, stamp) || (redis_lead(r, line) && stamp_at(r, line->at, stamp));
     }
     if (letter_lead(r, line) && stamp_at(r, line->at, stamp)) return 1;
     *line = (alog_app_line){0};

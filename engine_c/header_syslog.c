@@ -27,21 +27,23 @@ static size_t kernel_stamp(const uint8_t *p, size_t n, size_t at) {
 
 /* ---- RFC 3164 --------------------------------------------------------------------------------------- */
 
-/* "prog:", "prog[pid]:", "prog(pam_unix)[pid]:", "prog 1.4.1:" at `at`. Returns the end, 0 when there is no tag. */
-static size_t tag(alog_reader *r, size_t at, int *has_pid) {
+/* "prog:", "prog[pid]:", "prog(pam_unix)[pid]:", "prog 1.4.1:" at `at`. Returns the end, 0 when there is no tag. *stop is
+ * where the program's name ends. */
+static size_t tag(alog_reader *r, size_t at, int *has_pid, size_t *stop) {
     const uint8_t *p = r->text;
     const size_t n = r->len;
     size_t end = at;
     *has_pid = 0;
     while (end < n && p[end] > ' ' && p[end] != ':' && p[end] != '[' && p[end] != ']') end++;
+    *stop = end;
     if (end == at || end >= n) return 0;
     r->out->program = alog_span_of(p + at, end - at);
     if (p[end] == '[') {
         const size_t from = end + 1;
         size_t close = from;
         while (close < n && close - from <= PID_BYTES && p[close] > ' ' && p[close] != ']') close++;
-        if (close == from || close - from > PID_BYTES || close + 1 >= n || p[close] != ']' || p[close + 1] != ':')
-            return 0;
+        if (close == from || close - from > PID_BYTES || close + 1 >= n) return 0;
+        if (p[close] != ']' || p[close + 1] != ':') return 0;
         r->out->pid = alog_span_of(p + from, close - from);
         *has_pid = 1;
         return close + 2;
@@ -57,14 +59,15 @@ static size_t tag(alog_reader *r, size_t at, int *has_pid) {
 /* Host and tag from `at` on; the host may be missing. Returns where the message begins, 0 without a tag. */
 static size_t host_and_tag(alog_reader *r, size_t at, int *has_pid) {
     alog_fields *out = r->out;
-    size_t end = tag(r, at, has_pid);
-    if (end && (*has_pid || out->program.len == end - 1 - at)) return end;
+    size_t host_end;
+    size_t end = tag(r, at, has_pid, &host_end);
+    if (end && (*has_pid || host_end == end - 1)) return end;
     out->program = out->pid = (alog_span){0};
-    const size_t host_end = alog_skip_word(r->text, r->len, at);
+    host_end = alog_skip_word(r->text, r->len, host_end);
     out->host = alog_span_of(r->text + at, host_end - at);
-    size_t from = alog_skip_blank(r->text, r->len, host_end);
+    size_t from = alog_skip_blank(r->text, r->len, host_end), stop;
     if (ALOG_STARTS(r->text + from, r->len - from, "-- ")) from += 3; /* login writes "-- root[2421]: ..." */
-    end = tag(r, from, has_pid);
+    end = tag(r, from, has_pid, &stop);
     if (end) return end;
     out->program = out->pid = (alog_span){0};
     return 0;

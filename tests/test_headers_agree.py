@@ -60,10 +60,11 @@ def test_a_cut_line_keeps_what_was_read() -> None:
 
 
 PIECES = [
-    b" ", b"  ", b"[", b"]", b":", b"-", b" - ", b"|", b",", b'"', b"\\", b"{", b"}", b"=", b"0", b"9", b"T", b"Z", b".",
-    b"#", b"INFO", b"error", b"ERROR:", b"[warn]", b"\t", b"\x00", b"\xff", b"\x1b[1m", b"\\u00e9", b"\\ud83d", b"<4>",
-    b"(a.b)", b"time=", b"level=", b"msg=", b'"log":', b'"stream":"x",', b'"level":10,', b"LOG:", b"D ", b"Error", b" UTC",
-    b"+05:30", b"1700000000", b"1234567890123", b"2026-01-02T03:04:05", b"24:00:00", b"Feb 29", b"kernel: [1.2] ", b"Jan",
+    b" ", b"  ", b"[", b"]", b":", b"-", b" - ", b"|", b",", b'"', b"\\", b"{", b"}", b"=", b"0", b"9", b"T", b"Z",
+    b".", b"#", b"INFO", b"error", b"ERROR:", b"[warn]", b"\t", b"\x00", b"\xff", b"\x1b[1m", b"\\u00e9", b"\\ud83d",
+    b"<4>", b"(a.b)", b"time=", b"level=", b"msg=", b'"log":', b'"stream":"x",', b'"level":10,', b"LOG:", b"D ",
+    b"Error", b" UTC", b"+05:30", b"1700000000", b"1234567890123", b"2026-01-02T03:04:05", b"24:00:00", b"Feb 29",
+    b"kernel: [1.2] ", b"Jan",
 ]  # fmt: skip
 BODY = [
     b"",
