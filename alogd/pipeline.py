@@ -19,7 +19,7 @@ from alogd.clock import Clock
 from alogd.collectors.base import EndOfInput, Event, Note
 from alogd.logs import get_logger
 from alogd.members import Member, Plan, slots
-from alogd.runner import Runner, Saved
+from alogd.runner import Runner, Saved, guarded
 from alogd.state import Snapshot
 from alogd.store import Store
 
@@ -367,31 +367,21 @@ def _work(items: Sequence[_Item], now: float) -> None:
             continue
         runner, slot, event = item
         if not runner.stopped:
-            _guarded(runner, lambda runner=runner, slot=slot, event=event: runner.handle(slot, event, now))  # type: ignore[misc]
+            guarded(runner, lambda runner=runner, slot=slot, event=event: runner.handle(slot, event, now))  # type: ignore[misc]
 
 
 def _tick(runner: Runner, now: float) -> None:
-    _guarded(runner, lambda: runner.tick(now))
+    guarded(runner, lambda: runner.tick(now))
 
 
 def _end(runner: Runner, flush_after: float) -> None:
-    _guarded(runner, lambda: runner.end(flush_after))
+    guarded(runner, lambda: runner.end(flush_after))
 
 
 def _save(runner: Runner) -> Saved | None:
     saved: list[Saved] = []
-    _guarded(runner, lambda: saved.append(runner.save()))
+    guarded(runner, lambda: saved.append(runner.save()))
     return saved[0] if saved else None
-
-
-def _guarded(runner: Runner, job: Callable[[], object]) -> None:
-    if runner.failure is not None:
-        return
-    try:
-        job()
-    except Exception as error:  # whatever a detector or the engine does, the neighbours go on
-        runner.failure = error
-        runner.stopped = True
 
 
 async def _until_stopped(member: Member) -> None:

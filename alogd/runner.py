@@ -66,6 +66,8 @@ class Runner:
         self._ids = {(row.slot, row.source): row.id for row in self.rows.values() if row.open}
         self._live: set[int] = set()
         self._idle: set[int] = set()
+        self._ended: set[int] = set()  # taken as whole by `end`, though more may come in a later run
+        self._fed: dict[int, int] = {}  # absolute offset up to which the core was given bytes
         self.core = make(self._text, self._name)
         if saved:
             self.core.load(saved.parts)
@@ -111,14 +113,15 @@ class Runner:
 
     def end(self, flush_after: float) -> None:
         """There will never be more: take what is pending as whole, and close the windows; what is firing stays so."""
-        for number in sorted(self._live):
-            row = self.rows[number]
-            self._close(row.slot, row.source)
+        for number in sorted(self._live - self._ended):
+            self._raise(self.core.close(number))
+            self._ended.add(number)
         if self.core.watermark_ns is not None:
             self._raise(self.core.tick(self.core.watermark_ns + int(flush_after * 1e9)))
 
     def save(self) -> Saved:
-        consumed = {number: self.core.consumed(number) for number in self._live}
+        consumed = {number: self.core.consumed(number) for number in self._live - self._ended}
+        consumed |= {number: self._fed[number] for number in self._ended}
         self.changed = False
         return Saved(consumed, self.core.save(), tuple(self.alerts), self._first + len(self.alerts))
 
@@ -165,6 +168,7 @@ class Runner:
         self.rows[number] = SourceRow(slot, event.source, number, event.name, position)
         self._live.add(number)
         self._idle.add(number)  # until something comes
+        self._fed[number] = event.offset
         self.core.open(number, offset=event.offset, year=event.year, header=event.header)
 
     def _feed(self, slot: str, event: Data, now: float) -> None:
@@ -172,6 +176,7 @@ class Runner:
         self._idle.discard(number)
         self._raise(self.core.feed(number, event.block))
         self.bytes += len(event.block)
+        self._fed[number] += len(event.block)
         self.last_data = self._base_at = now
         self._base_ns = self.core.watermark_ns
 
@@ -189,6 +194,7 @@ class Runner:
         self._raise(self.core.close(number))
         self._live.discard(number)
         self._idle.discard(number)
+        self._fed.pop(number, None)
         row = self.rows.pop(number)
         self.rows[number] = replace(row, position={}, open=False)  # last in order: the newest closed
         closed = [key for key, row in self.rows.items() if not row.open]
@@ -220,3 +226,14 @@ class Runner:
     def _name(self, number: int) -> str:
         row = self.rows.get(number)
         return row.name if row else f"source {number}"
+
+
+def guarded(runner: Runner, job: Callable[[], object]) -> None:
+    """Do a job of a runner; what it raises stops this runner alone."""
+    if runner.failure is not None:
+        return
+    try:
+        job()
+    except Exception as error:  # whatever a detector or the engine does, the neighbours go on
+        runner.failure = error
+        runner.stopped = True

@@ -163,6 +163,18 @@ def test_sigterm_leaves_nothing_to_read_twice(daemon):
     assert daemon.stop() == 0
 
 
+def test_once_and_once_again_reads_only_what_is_new(daemon):
+    lines = log_lines(3000)
+    write(daemon.directory, lines[:2000])
+    assert daemon.finish() == 0
+    assert daemon.finish() == 0
+    write(daemon.directory, lines[2000:])
+    daemon.start().wait_ready()
+    wait_until(lambda: daemon.lines() == 3000, "the new lines")
+    assert daemon.stream()["lines_read"] == 1000
+    assert daemon.stop() == 0
+
+
 def test_sigint_is_the_same(daemon):
     daemon.start().wait_ready()
     daemon.signal(signal.SIGINT)

@@ -77,6 +77,22 @@ def test_a_saved_moment_goes_on_as_if_nothing_had_been():
     assert [alert.id for alert in [*first.alerts, *second.alerts]] == [alert.id for alert in whole.alerts]
 
 
+def test_what_was_taken_as_whole_is_not_read_again():
+    one = runner()
+    open_one(one)
+    lines = b"".join(log_lines(100))[:-1]  # the last one without its newline
+    feed(one, "a", lines)
+    one.end(30.0)
+    assert one.core.status()["window"]["records"] == 100
+    snapshot = one.snapshot(one.save())
+    assert [(row.open, row.position) for row in snapshot.sources] == [(True, {"source": "a", "offset": len(lines)})]
+    again = runner(snapshot)
+    open_one(again, offset=len(lines))
+    feed(again, "a", b"\n" + b"".join(log_lines(101)[100:]))
+    again.end(30.0)
+    assert again.core.status()["window"]["records"] == 101
+
+
 def test_idle_windows_close_as_time_goes_on():
     one = runner()
     open_one(one)
