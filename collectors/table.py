@@ -1,6 +1,6 @@
 """The files that are followed, by identity and by source, and which of them hold a descriptor.
 
-Invariant: at most `max_open` descriptors are held, as long as enough of the files are idle and still have a name.
+Invariant: at most `max_open` descriptors are held, but for files that have lost their name and are read to their end.
 """
 
 from __future__ import annotations
@@ -48,12 +48,14 @@ class Table:
         self._open.move_to_end(file)
 
     def make_room(self, spare: int = 1) -> None:
-        """Closes idle files until `spare` more can be opened. Those without a name cannot be opened again."""
+        """Closes files until `spare` more can be opened; not those without a name, which could not be opened again."""
         excess = len(self._open) + spare - self.max_open
         if excess <= 0:
             return
-        idle = (file for file in self._open if not file.unread and not file.fifo and file.drained_from is None)
-        for file in [file for file, _ in zip(idle, range(excess), strict=False)]:
+        named = [file for file in self._open if not file.fifo and file.drained_from is None]
+        for file in sorted(named, key=lambda file: file.unread)[
+            :excess
+        ]:  # those that are read first; both oldest first
             del self._open[file]
             file.close()
 

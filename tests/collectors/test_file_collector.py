@@ -542,6 +542,24 @@ async def test_many_files_with_few_descriptors(place: Path) -> None:
         assert sorted(rig.numbers()) == sorted(expected)
 
 
+async def test_a_backlog_in_more_files_than_descriptors(place: Path) -> None:
+    for i in range(30):
+        LogWriter(place / f"{i:02}.log", first=100_000 * i).write(40_000)
+    collector = follow(place, max_open_files=8).collector
+    read: dict[str, bytes] = {}
+    most = 0
+    async for event in collector.events():
+        most = max(most, len(held(place)) - 30)  # the writers hold one each
+        if isinstance(event, Data):
+            read[event.source] = read.get(event.source, b"") + event.block
+        if sum(map(len, read.values())) == 30 * 40_000 * len(line(0)):
+            break
+    await collector.close()
+    assert most <= 8
+    expected = [100_000 * i + n for i in range(30) for n in range(40_000)]
+    assert sorted(number for text in read.values() for number in numbers(text)) == expected
+
+
 async def test_rotated_while_its_descriptor_was_closed(place: Path) -> None:
     writers = [LogWriter(place / f"{i}.log", first=1000 * i) for i in range(20)]
     expected = [number for writer in writers for number in writer.write(2)]
