@@ -106,33 +106,40 @@ static int fits(const cutter *cut, size_t text_end, size_t source_end) {
     return text_end < cut->out->text_cap || (text_end == cut->out->text_cap && source_end == cut->len);
 }
 
-static int push(cutter *cut, const uint8_t *token, size_t offset, size_t length, uint8_t flags) {
+static inline int push(cutter *cut, const uint8_t *token, size_t offset, size_t length, int has_digit) {
     alog_tokens *out = cut->out;
     if (out->count == out->max_tokens) return 0;
     const uint32_t i = out->count++;
     out->hash[i] = alog_hash_inline(token, length, cut->seed);
     out->offset[i] = (uint32_t)offset;
     out->length[i] = (uint32_t)length;
-    out->flags[i] = flags;
+    out->flags[i] = (uint8_t)(has_digit ? ALOG_TOKEN_DIGIT : 0);
     return 1;
 }
 
 /* A token that is taken as it is: it stays in the source for now. */
-static int push_plain(cutter *cut, size_t begin, size_t end, uint8_t flags) {
+static inline int push_plain(cutter *cut, size_t begin, size_t end, int has_digit) {
     const size_t offset = cut->text_len + (begin - cut->copied);
     if (!fits(cut, offset + (end - begin), end)) return 0;
-    return push(cut, cut->source + begin, offset, end - begin, flags);
+    return push(cut, cut->source + begin, offset, end - begin, has_digit);
 }
 
-static int append(cutter *cut, const uint8_t *from, size_t len) {
-    if (len > cut->out->text_cap - cut->text_len) return 0;
-    if (cut->out->text + cut->text_len != from) memcpy(cut->out->text + cut->text_len, from, len);
+/* Appends `len` bytes of which `readable` may be read: short ones as a whole vector, without a call. */
+static inline int append(cutter *cut, const uint8_t *from, size_t len, size_t readable) {
+    uint8_t *to = cut->out->text + cut->text_len;
+    const size_t room = cut->out->text_cap - cut->text_len;
+    if (len > room) return 0;
     cut->text_len += len;
+    if (to == from) return 1;
+    if (len <= 16 && readable >= 16 && room >= 16)
+        memcpy(to, from, 16);
+    else
+        memcpy(to, from, len);
     return 1;
 }
 
-static int copy_upto(cutter *cut, size_t end) {
-    if (!append(cut, cut->source + cut->copied, end - cut->copied)) return 0;
+static inline int copy_upto(cutter *cut, size_t end) {
+    if (!append(cut, cut->source + cut->copied, end - cut->copied, cut->len - cut->copied)) return 0;
     cut->copied = end;
     return 1;
 }
@@ -148,7 +155,7 @@ static int push_wide(cutter *cut, size_t begin, size_t end, size_t source_end) {
         }
         if (i > begin) {
             if (!fits(cut, i, i == end ? source_end : 0)) return 0;
-            if (!push(cut, text + begin, begin, i - begin, (uint8_t)alog_has_digit(text + begin, i - begin))) return 0;
+            if (!push(cut, text + begin, begin, i - begin, alog_has_digit(text + begin, i - begin))) return 0;
         }
         begin = i += space;
     }
@@ -165,85 +172,110 @@ static size_t token_end(const cutter *cut, size_t i, int *wide) {
     return i;
 }
 
+/* What the scan saw in a token. */
+typedef struct {
+    unsigned colons, dashes; /* counted up to LETTERED */
+    int marked, wide;
+} traits;
+
+enum {
+    LETTERED = 4,           /* separators in a UUID or, at least, in a MAC */
+    SHORTEST_LETTERED = 17, /* bytes of a MAC */
+};
+
 /* Masks the token at source[begin, *end); a list moves *end on, over white space. */
-static int push_masked(cutter *cut, size_t begin, size_t *end, int wide) {
+static int push_masked(cutter *cut, size_t begin, size_t *end, const traits *seen) {
+    alog_search search = {cut->source, cut->len, *end, cut->masks, seen->colons != 0};
     alog_match match;
     size_t from = begin, offset = 0;
-    int first = 1;
-    while (cut->masks && alog_mask_next(cut->source, cut->len, from, *end, cut->masks, &match)) {
+    int masked = 0, wide = seen->wide, digits = !(cut->masks & ALOG_MASK_NUM);
+    while (cut->masks && from < search.stop && alog_mask_next(&search, from, &match)) {
         from = match.end;
-        if (from > *end) *end = token_end(cut, from, &wide);
+        if (from > search.stop) {
+            search.stop = *end = token_end(cut, from, &wide);
+            search.colon = 1;
+        }
+        digits |= !match.mask; /* else no digit is left once numbers are masked */
         if (!match.mask) continue;
         if (!copy_upto(cut, match.begin)) return 0;
-        if (first) offset = cut->text_len - (match.begin - begin);
-        first = 0;
+        if (!masked) offset = cut->text_len - (match.begin - begin);
+        masked = 1;
         const alog_span shown = alog_mask_shown(match.mask);
-        if (!append(cut, shown.ptr, shown.len)) return 0;
+        if (!append(cut, shown.ptr, shown.len, 16)) return 0;
         cut->copied = match.end;
     }
-    if (first && !wide) return push_plain(cut, begin, *end, (uint8_t)alog_has_digit(cut->source + begin, *end - begin));
-    if (first) offset = cut->text_len + (begin - cut->copied);
+    if (!masked && !wide)
+        return push_plain(cut, begin, *end, digits && alog_has_digit(cut->source + begin, *end - begin));
+    if (!masked) offset = cut->text_len + (begin - cut->copied);
     if (!copy_upto(cut, *end)) return 0;
     if (wide) return push_wide(cut, offset, cut->text_len, *end);
     if (!fits(cut, cut->text_len, *end)) return 0;
     const uint8_t *token = cut->out->text + offset;
-    return push(cut, token, offset, cut->text_len - offset, (uint8_t)alog_has_digit(token, cut->text_len - offset));
+    const size_t length = cut->text_len - offset;
+    return push(cut, token, offset, length, digits && alog_has_digit(token, length));
 }
 
-/* Whether a token without digits may hold a MAC or a UUID: separators three or five bytes apart. */
-static int may_be_lettered(const uint8_t *p, size_t len) {
-    for (size_t i = 2; i + 14 < len; i++) {
-        if (p[i] != ':' && p[i] != '-') continue;
-        if (p[i] == p[i + 3] || (p[i] == '-' && p[i + 5] == '-')) return 1;
+static inline unsigned count_upto(unsigned count, uint64_t bits) {
+    for (; bits && count < LETTERED; bits &= bits - 1) count++;
+    return count;
+}
+
+static void note(traits *seen, const alog_scan *scan, uint64_t inside) {
+    seen->marked |= (scan->mark & inside) != 0;
+    seen->wide |= (scan->high & inside) != 0;
+    seen->colons = count_upto(seen->colons, scan->colon & inside);
+    seen->dashes = count_upto(seen->dashes, scan->dash & inside);
+}
+
+/* A token without marks can still hold a MAC or a UUID of letters only. */
+static int push_noted(cutter *cut, size_t begin, size_t *end, const traits *seen) {
+    const int lettered = cut->masks && (seen->colons >= LETTERED || seen->dashes >= LETTERED);
+    if (seen->marked || seen->wide || lettered) return push_masked(cut, begin, end, seen);
+    return push_plain(cut, begin, *end, 0);
+}
+
+/* Cuts the source into tokens; 0 when not all of them had room. Most tokens are short and within a block. */
+static int cut_blocks(cutter *cut) {
+    const traits none = {0, 0, 0, 0};
+    size_t begin = SIZE_MAX, skip = 0; /* of the token we are in, SIZE_MAX between tokens; and where a list ended */
+    traits seen = none;
+    for (size_t base = 0; base < cut->len; base += 64) {
+        const size_t left = cut->len - base;
+        const uint8_t *block = cut->source + base;
+        const alog_scan scan = left < 64 ? alog_scan_last(block, left) : alog_scan_block(block);
+        uint64_t edges = scan.space ^ (scan.space << 1 | (begin == SIZE_MAX));
+        uint64_t inside = ~UINT64_C(0); /* of this block, from where the token in work begins */
+        while (edges) {
+            const unsigned bit = (unsigned)__builtin_ctzll(edges);
+            const uint64_t from = ~UINT64_C(0) << bit;
+            size_t end = base + bit;
+            edges &= edges - 1;
+            if (begin == SIZE_MAX) {
+                begin = end;
+                inside = from;
+                continue;
+            }
+            inside &= ~from;
+            if (begin >= skip) {
+                if (end - begin < SHORTEST_LETTERED && begin >= base && !((scan.mark | scan.high) & inside)) {
+                    if (!push_plain(cut, begin, end, 0)) return 0;
+                } else {
+                    note(&seen, &scan, inside);
+                    if (!push_noted(cut, begin, &end, &seen)) return 0;
+                    skip = end;
+                }
+            }
+            begin = SIZE_MAX;
+            seen = none;
+        }
+        if (begin != SIZE_MAX) note(&seen, &scan, inside);
     }
-    return 0;
-}
-
-static int push_token(cutter *cut, size_t begin, size_t *end, int marked, int wide) {
-    const size_t len = *end - begin;
-    if (!wide && !marked && (len < 17 || !cut->masks || !may_be_lettered(cut->source + begin, len)))
-        return push_plain(cut, begin, *end, 0);
-    return push_masked(cut, begin, end, wide);
+    size_t end = cut->len;
+    return begin == SIZE_MAX || begin < skip || push_noted(cut, begin, &end, &seen);
 }
 
 static void cut_tokens(cutter *cut) {
-    size_t begin = SIZE_MAX, skip = 0; /* of the token we are in; SIZE_MAX between tokens */
-    int marked = 0, wide = 0, complete = 1;
-    for (size_t base = 0; complete && base < cut->len; base += 64) {
-        const size_t left = cut->len - base;
-        const alog_scan scan =
-            left < 64 ? alog_scan_last(cut->source + base, left) : alog_scan_block(cut->source + base);
-        uint64_t edges = scan.space ^ (scan.space << 1 | (begin == SIZE_MAX));
-        size_t from = 0; /* bit at which the token in work begins in this block */
-        while (edges) {
-            const unsigned bit = (unsigned)__builtin_ctzll(edges);
-            edges &= edges - 1;
-            if (begin == SIZE_MAX) {
-                begin = base + bit;
-                from = bit;
-                marked = wide = 0;
-                continue;
-            }
-            const uint64_t inside = (bit ? ~UINT64_C(0) >> (64 - bit) : 0) & ~UINT64_C(0) << from;
-            marked |= (scan.mark & inside) != 0;
-            wide |= (scan.high & inside) != 0;
-            size_t end = base + bit;
-            if (begin >= skip) {
-                complete = push_token(cut, begin, &end, marked, wide);
-                if (!complete) break;
-                skip = end;
-            }
-            begin = SIZE_MAX;
-        }
-        if (begin != SIZE_MAX) {
-            marked |= (scan.mark >> from) != 0;
-            wide |= (scan.high >> from) != 0;
-        }
-    }
-    if (complete && begin != SIZE_MAX && begin >= skip) {
-        size_t end = cut->len;
-        complete = push_token(cut, begin, &end, marked, wide);
-    }
+    const int complete = cut_blocks(cut);
     /* the rest of the text: white space, or what a cut leaves of it */
     alog_tokens *out = cut->out;
     if (complete && copy_upto(cut, cut->len)) {
@@ -275,9 +307,10 @@ static void write_bytes(writer *to, const uint8_t *from, size_t len) {
 
 static void write_builtin(writer *to, size_t begin, size_t end) {
     const uint32_t masks = to->masker->builtin;
+    const alog_search search = {to->message, end, end, masks, 1};
     alog_match match;
     size_t copied = begin;
-    for (size_t from = begin; masks && alog_mask_next(to->message, end, from, end, masks, &match); from = match.end) {
+    for (size_t from = begin; masks && alog_mask_next(&search, from, &match); from = match.end) {
         if (!match.mask) continue;
         const alog_span shown = alog_mask_shown(match.mask);
         write_bytes(to, to->message + copied, match.begin - copied);

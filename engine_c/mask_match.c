@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "hash.h"
 #include "mask.h"
 #include "mask_class.h"
 #include "unicode.h"
@@ -17,6 +18,17 @@ static inline uint8_t at(text t, size_t i) { return i < t.n ? t.p[i] : 0; }
 static inline uint8_t before(text t, size_t i, size_t back) { return i >= back ? t.p[i - back] : 0; }
 static inline int is(uint8_t c, unsigned classes) { return (alog_class[c] & classes) != 0; }
 static inline int digit(uint8_t c) { return (uint8_t)(c - '0') < 10; }
+
+/* Where the digits from i on end, eight bytes a step. */
+static size_t run_digits(text t, size_t i) {
+    for (; t.n - i >= 8; i += 8) {
+        const uint64_t low = alog_load64(t.p + i) ^ UINT64_C(0x3030303030303030);
+        const uint64_t others = ((low + UINT64_C(0x7676767676767676)) | low) & UINT64_C(0x8080808080808080);
+        if (others) return i + ((unsigned)__builtin_ctzll(others) >> 3);
+    }
+    while (i < t.n && digit(t.p[i])) i++;
+    return i;
+}
 
 static inline size_t run(text t, size_t i, unsigned classes) {
     while (i < t.n && is(t.p[i], classes)) i++;
@@ -204,7 +216,8 @@ static int begins(text t, size_t i, const char *word, size_t len) {
 
 static size_t match_dev(text t, size_t i) {
     size_t end = 0;
-    if (!begins(t, i, "/dev", 4)) return 0;
+    const uint8_t prior = before(t, i, 1);
+    if (!begins(t, i, "/dev", 4) || is(prior, CLASS_WORD) || prior == '.' || prior == '-') return 0;
     for (i += 4; at(t, i) == '/';) {
         size_t j = i + 1;
         while (is(at(t, j), CLASS_WORD) || at(t, j) == '.' || at(t, j) == '+' || at(t, j) == '-') j++;
@@ -295,9 +308,10 @@ static size_t match_device(text t, size_t i, size_t letters) {
 /* ---- path --------------------------------------------------------------------------------------------- */
 
 static size_t run_wide(text t, size_t i, unsigned classes) {
-    for (; i < t.n; i++)
-        if (t.p[i] < 0x80 ? !is(t.p[i], classes) : alog_wide_space(t.p, t.n, i) != 0) break;
-    return i;
+    for (;; i++) {
+        i = run(t, i, classes);
+        if (at(t, i) < 0x80 || alog_wide_space(t.p, t.n, i)) return i;
+    }
 }
 
 static size_t some_rest(text t, size_t i) {
@@ -316,7 +330,7 @@ static size_t match_url(text t, size_t i) {
 
 static size_t match_path(text t, size_t i) {
     const uint8_t prior = before(t, i, 1);
-    if (is(prior, CLASS_WORD) || (prior && strchr(".)]}>/~*%$-", prior))) return 0;
+    if (is(prior, CLASS_WORD | CLASS_BIND)) return 0;
     size_t j = run_wide(t, i + 1, CLASS_PART);
     if (j == i + 1 || at(t, j) != '/') return 0;
     while (at(t, j) == '/') j = run_wide(t, j + 1, CLASS_PART);
@@ -394,10 +408,10 @@ static size_t match_list(text t, size_t i) {
 
 /* From a digit to the last digit of its word. */
 static size_t digits_of_word(text t, size_t i) {
-    size_t last = i;
+    size_t last = i = run_digits(t, i);
     for (; i < t.n && is(t.p[i], CLASS_WORD); i++)
-        if (digit(t.p[i])) last = i;
-    return last + 1;
+        if (digit(t.p[i])) last = i + 1;
+    return last;
 }
 
 static size_t joint(text t, size_t i) {
@@ -435,69 +449,88 @@ static int found(alog_match *match, size_t begin, size_t end, uint32_t mask) {
 #define TRY(name, call) \
     if ((masks & ALOG_MASK_##name) && found(match, i, call, ALOG_MASK_##name)) return 1
 
-static int match_at_letter(text t, size_t i, size_t letters, uint32_t masks, alog_match *match) {
+/* Separators where a UUID or a MAC has them. */
+static inline int like_uuid(text t, size_t i) { return t.n - i >= 36 && t.p[i + 8] == '-'; }
+
+static inline int like_mac(text t, size_t i) {
+    return t.n - i >= 17 && t.p[i + 2] == t.p[i + 5] && (t.p[i + 2] == ':' || t.p[i + 2] == '-');
+}
+
+static int match_at_letter(text t, size_t i, const alog_search *search, size_t letters, alog_match *match) {
+    const uint32_t masks = search->masks;
     uint32_t mask = 0;
-    const uint8_t next = at(t, letters);
-    if (is(t.p[i], CLASS_HEX)) {
-        TRY(UUID, match_uuid(t, i));
-        TRY(MAC, match_mac(t, i));
-        TRY(IP, match_ipv6(t, i));
+    size_t end = 0;
+    const int hex = is(t.p[i], CLASS_HEX);
+    if (hex && like_uuid(t, i)) TRY(UUID, match_uuid(t, i));
+    if (hex && like_mac(t, i)) TRY(MAC, match_mac(t, i));
+    if (search->colon) {
+        if (hex && letters - i <= 4) TRY(IP, match_ipv6(t, i));
+        end = masks & (ALOG_MASK_IP | ALOG_MASK_NUM) ? match_named(t, i, masks, &mask) : 0;
+        if (end && mask) return found(match, i, end, mask);
     }
-    const size_t end = masks & (ALOG_MASK_IP | ALOG_MASK_NUM) ? match_named(t, i, masks, &mask) : 0;
-    if (end && mask) return found(match, i, end, mask);
     TRY(DEVICE, match_device(t, i, letters));
-    if (next == ':' || next == '+' || next == '.' || next == '-' || digit(next)) {
+    if (search->colon) {
         TRY(PATH, match_url(t, i));
         TRY(PATH, letters == i + 1 ? match_windows(t, i) : 0);
     }
-    if (is(t.p[i], CLASS_HEX)) TRY(HEX, match_hex(t, i));
+    if (hex) TRY(HEX, match_hex(t, i));
     return end ? found(match, i, end, 0) : 0;
 }
 
-static int match_at_digit(text t, size_t i, uint32_t masks, alog_match *match) {
-    uint32_t mask = 0;
-    if (!is(before(t, i, 1), CLASS_ALNUM)) {
-        TRY(UUID, match_uuid(t, i));
-        TRY(MAC, match_mac(t, i));
-        TRY(IP, match_ipv4(t, i));
-        TRY(IP, match_ipv6(t, i));
-        TRY(IP, match_named(t, i, ALOG_MASK_IP, &mask));
-        TRY(HEX, match_hex(t, i));
-        TRY(PID, match_pid(t, i));
+static int match_at_digit(text t, size_t i, const alog_search *search, alog_match *match) {
+    const uint32_t masks = search->masks;
+    const uint8_t prior = before(t, i, 1);
+    if (is(prior, CLASS_ALNUM)) {
+        TRY(NUM, match_num(t, i));
+        return 0;
     }
+    const size_t digits = run_digits(t, i);
+    const uint8_t next = at(t, digits);
+    uint32_t mask = 0;
+    if (like_uuid(t, i)) TRY(UUID, match_uuid(t, i));
+    if (like_mac(t, i)) TRY(MAC, match_mac(t, i));
+    if (next == '.' && digits - i <= 3) TRY(IP, match_ipv4(t, i));
+    if (search->colon) {
+        if (digits - i <= 4) TRY(IP, match_ipv6(t, i));
+        TRY(IP, match_named(t, i, ALOG_MASK_IP, &mask));
+    }
+    if (is(next, CLASS_LETTER) || (t.p[i] == '0' && digits - i >= 8)) TRY(HEX, match_hex(t, i));
+    if (prior == '[' || prior == '=' || prior == ':') TRY(PID, match_pid(t, i));
     TRY(NUM, match_num(t, i));
     return 0;
 }
 
-static int match_at_mark(text t, size_t i, uint32_t masks, alog_match *match) {
+static int match_at_mark(text t, size_t i, const alog_search *search, alog_match *match) {
+    const uint32_t masks = search->masks;
     switch (t.p[i]) {
     case '/':
-        TRY(IP, match_ipv4(t, i));
-        TRY(DEVICE,
-            is(before(t, i, 1), CLASS_WORD) || before(t, i, 1) == '.' || before(t, i, 1) == '-' ? 0 : match_dev(t, i));
+        if (digit(at(t, i + 1))) TRY(IP, match_ipv4(t, i));
+        if (at(t, i + 1) == 'd') TRY(DEVICE, match_dev(t, i));
         TRY(PATH, match_path(t, i));
         return 0;
     case '\\': TRY(PATH, match_windows(t, i)); return 0;
-    case ':': TRY(IP, match_ipv6(t, i)); return 0;
+    case ':':
+        if (at(t, i + 1) == ':') TRY(IP, match_ipv6(t, i));
+        return 0;
     default: TRY(NUM, match_num(t, i)); return 0;
     }
 }
 
-int alog_mask_next(const uint8_t *ptr, size_t len, size_t from, size_t stop, uint32_t masks, alog_match *match) {
-    const text t = {ptr, len};
-    for (size_t i = from; i < stop;) {
-        const uint8_t c = ptr[i];
-        if (!is(c, CLASS_START)) {
+int alog_mask_next(const alog_search *search, size_t from, alog_match *match) {
+    const text t = {search->text, search->len};
+    for (size_t i = from; i < search->stop;) {
+        const unsigned classes = alog_class[t.p[i]];
+        if (!(classes & CLASS_START)) {
             i++;
-        } else if (is(c, CLASS_LETTER)) {
+        } else if (classes & CLASS_LETTER) {
             const size_t letters = run(t, i, CLASS_LETTER);
-            if (!is(before(t, i, 1), CLASS_ALNUM) && match_at_letter(t, i, letters, masks, match)) return 1;
+            if (!is(before(t, i, 1), CLASS_ALNUM) && match_at_letter(t, i, search, letters, match)) return 1;
             i = letters;
-        } else if (digit(c)) {
-            if (match_at_digit(t, i, masks, match)) return 1;
-            i++;
+        } else if (classes & CLASS_DIGIT) {
+            if (match_at_digit(t, i, search, match)) return 1;
+            i = run_digits(t, i);
         } else {
-            if (match_at_mark(t, i, masks, match)) return 1;
+            if (match_at_mark(t, i, search, match)) return 1;
             i++;
         }
     }
@@ -506,13 +539,10 @@ int alog_mask_next(const uint8_t *ptr, size_t len, size_t from, size_t stop, uin
 
 alog_span alog_mask_shown(uint32_t mask) {
     static const struct {
-        uint32_t mask;
-        char shown[8];
+        char shown[16];
         uint8_t len;
-    } wildcards[] = {{ALOG_MASK_PATH, "<PATH>", 6},     {ALOG_MASK_HEX, "<HEX>", 5},   {ALOG_MASK_IP, "<IP>", 4},
-                     {ALOG_MASK_MAC, "<MAC>", 5},       {ALOG_MASK_UUID, "<UUID>", 6}, {ALOG_MASK_PID, "<PID>", 5},
-                     {ALOG_MASK_DEVICE, "<DEVICE>", 8}, {ALOG_MASK_NUM, "<NUM>", 5}};
-    for (size_t i = 0; i < sizeof wildcards / sizeof *wildcards; i++)
-        if (wildcards[i].mask == mask) return (alog_span){(const uint8_t *)wildcards[i].shown, wildcards[i].len};
-    return (alog_span){(const uint8_t *)"", 0};
+    } wildcards[] = {{"<PATH>", 6}, {"<HEX>", 5}, {"<IP>", 4},     {"<MAC>", 5},
+                     {"<UUID>", 6}, {"<PID>", 5}, {"<DEVICE>", 8}, {"<NUM>", 5}};
+    const unsigned number = (unsigned)__builtin_ctz(mask);
+    return (alog_span){(const uint8_t *)wildcards[number].shown, wildcards[number].len};
 }

@@ -10,11 +10,19 @@ typedef struct {
     uint32_t mask; /* ALOG_MASK_*, or 0 for text that is kept as it is (main.c:12) */
 } alog_match;
 
-/* The first match that begins in [from, stop); 0 when none. It may end behind `stop`, never behind `len`.
- * Looking back sees the bytes before `from`. */
-int alog_mask_next(const uint8_t *text, size_t len, size_t from, size_t stop, uint32_t masks, alog_match *match);
+/* What is searched: text[from, stop) of `len` bytes; matches may end behind `stop`, and looking back sees the bytes before
+ * `from`. `colon` may be 0 when there is none in [from, stop). */
+typedef struct {
+    const uint8_t *text;
+    size_t len, stop;
+    uint32_t masks;
+    int colon;
+} alog_search;
 
-/* <IP> for ALOG_MASK_IP and so on. */
+/* The first match that begins in [from, stop); 0 when none. */
+int alog_mask_next(const alog_search *search, size_t from, alog_match *match);
+
+/* <IP> for ALOG_MASK_IP and so on; 16 bytes may be read there. */
 alog_span alog_mask_shown(uint32_t mask);
 
 #endif
