@@ -256,7 +256,7 @@ async def test_templates_streams_status(tmp_path):
         ("/api/v1/alerts?limit=1001", 400),
         ("/api/v1/alerts?limit=%C2%B2", 400),
         ("/api/v1/alerts?min_level=WORST", 400),
-        ("/api/v1/alerts?stauts=firing", 400),
+        ("/api/v1/alerts?state_is=firing", 400),
         ("/api/v1/alerts?since=yesterday", 400),
         ("/api/v1/alerts?after=1", 400),
         ("/api/v1/alerts?after=99999999999999999999.x", 400),
