@@ -37,8 +37,8 @@ static const struct {
     {WORD("finest"), TRACE, 0},     {WORD("finer"), DEBUG, 0},     {WORD("fine"), FINE, 1},
     {WORD("config"), CONFIG, 1},    {WORD("log"), INFO, 1},        {WORD("note"), INFO, 1},
     {WORD("system"), INFO, 1},      {WORD("hint"), INFO, 1},       {WORD("detail"), INFO, 1},
-    {WORD("context"), INFO, 1},     {WORD("query"), INFO, 1},      {WORD("eror"), ERROR, 0},
-    {WORD("dbug"), DEBUG, 0},
+    {WORD("context"), INFO, 1},     {WORD("query"), INFO, 1},      {WORD("dbug"), DEBUG, 0},
+    {WORD("eror"), ERROR, 0}, /* codespell:ignore eror */
 };
 
 #define LONGEST 11

@@ -13,7 +13,7 @@ WORDS: Final = {
     **dict.fromkeys((b"log", b"note", b"system", b"hint", b"detail", b"context", b"statement", b"query"), 9),
     b"notice": 10,
     **dict.fromkeys((b"warn", b"warning", b"wrn"), 13),
-    **dict.fromkeys((b"err", b"error", b"eror", b"severe"), 17),
+    **dict.fromkeys((b"err", b"error", b"eror", b"severe"), 17),  # codespell:ignore eror
     **dict.fromkeys((b"crit", b"critical", b"failure"), 18),
     b"alert": 19,
     **dict.fromkeys((b"fatal", b"ftl", b"emerg", b"emergency", b"panic"), 21),
