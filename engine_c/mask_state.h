@@ -1,0 +1,17 @@
+/* mask_state.h: a masker from within. */
+#ifndef ALOG_MASK_STATE_H
+#define ALOG_MASK_STATE_H
+
+#include "mask.h"
+
+struct alog_masker {
+    uint32_t builtin;
+    uint64_t seed;
+    size_t user_count, delimiter_count;
+    alog_dfa **user;
+    alog_span *shown;      /* <NAME>, in `bytes` */
+    alog_span *delimiters; /* in `bytes` */
+    uint8_t *bytes;
+};
+
+#endif
