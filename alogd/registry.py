@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -64,6 +65,13 @@ def find(kind: str, name: str) -> type:
 
 
 def _entry_points(kind: str) -> EntryPoints:
-    from importlib.metadata import entry_points  # 20 ms that a daemon without third parties does not need
+    found: EntryPoints = _installed().select(group=f"alogd.{kind}")
+    return found
 
-    return entry_points(group=f"alogd.{kind}")
+
+@cache
+def _installed() -> Any:
+    """Entry points of all that is installed; looking takes a while, so it is done once, and only when asked for."""
+    from importlib.metadata import entry_points
+
+    return entry_points()

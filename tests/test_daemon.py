@@ -580,7 +580,7 @@ def test_standard_input_ends_it(daemon):
 def test_nothing_heavy_is_loaded(tmp_path):
     (tmp_path / "logs").mkdir()
     write(tmp_path, log_lines(500))
-    config = DaemonProcess(tmp_path).config
+    config = DaemonProcess(tmp_path, sinks=[{"kind": "log"}]).config
     code = (
         "import sys; from alogd.cli.main import main\n"
         f"code = main(['run', '--config', {str(config)!r}, '--once'])\n"

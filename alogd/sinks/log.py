@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
-
 from alogd.alert_json import rfc3339
 from alogd.escape import escape
 from alogd.event import Alert
+from alogd.logs import get_logger
 from alogd.registry import register
 from alogd.sinks.base import SinkOptions
 
@@ -28,7 +27,7 @@ class LogSink:
     latest_only = True  # an incident that is over before it was told is told once
 
     def __init__(self, options: LogOptions) -> None:
-        self._log = structlog.get_logger("alogd.alert")
+        self._log = get_logger("alert")
 
     async def send(self, alerts: Sequence[Alert]) -> None:
         for alert in alerts:
