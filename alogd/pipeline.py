@@ -261,7 +261,8 @@ class Pipeline:
         for member in list(self.members.values()):
             runner = member.runner
             if runner is not None and runner.is_quiet(now, member.is_caught_up()):
-                await self._on_core(lambda runner=runner: _tick(runner, now))  # type: ignore[misc]
+                wall = self._clock.time()
+                await self._on_core(lambda runner=runner, wall=wall: _tick(runner, now, wall))  # type: ignore[misc]
 
     async def _on_core(self, job: Callable[[], T]) -> T:
         """Run on the core's thread. The watchdog looks at `busy_since`."""
@@ -370,8 +371,8 @@ def _work(items: Sequence[_Item], now: float) -> None:
             guarded(runner, lambda runner=runner, slot=slot, event=event: runner.handle(slot, event, now))  # type: ignore[misc]
 
 
-def _tick(runner: Runner, now: float) -> None:
-    guarded(runner, lambda: runner.tick(now))
+def _tick(runner: Runner, now: float, wall: float) -> None:
+    guarded(runner, lambda: runner.tick(now, wall))
 
 
 def _end(runner: Runner, flush_after: float) -> None:

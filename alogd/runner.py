@@ -100,9 +100,17 @@ class Runner:
         elif isinstance(event, Closed):
             self._close(slot, event.source)
 
-    def tick(self, now: float) -> None:
-        """Log time goes on though nothing comes, as far as the clock says it must have."""
+    def tick(self, now: float, wall: float) -> None:
+        """Log time goes on though nothing comes, as far as the clock says it must have.
+
+        Sources whose lines carry no time live by the clock: once they were read, what comes is new when it comes.
+        """
         if self._base_ns is None:
+            if not self._fed:
+                return
+            self._base_ns, self._base_at = int(wall * 1e9), now
+            self._raise(self.core.tick(self._base_ns))
+            self.changed = True
             return
         if self._base_at is None:
             self._base_at = now

@@ -112,7 +112,7 @@ class Stream:
         alerts: list[Alert] = []
         learnable, countable = ~verdict.odd, ~verdict.odd
         for index in np.flatnonzero(verdict.odd):
-            closed_ns = int(verdict.windows.closed_ns[index])
+            closed_ns = max(0, int(verdict.windows.closed_ns[index]))
             alerts += self.incidents.expire(closed_ns)
             finding = self._finding(verdict, int(index))
             incident = self.incidents.match(finding.group, finding.causes, closed_ns)
@@ -124,7 +124,7 @@ class Stream:
             alerts += self.incidents.extend(incident, finding)
         if len(verdict.windows):
             self.last_risk = float(verdict.risk[-1])
-            alerts += self.incidents.expire(int(verdict.windows.closed_ns[-1]))
+            alerts += self.incidents.expire(max(0, int(verdict.windows.closed_ns[-1])))
         self.judge.add(verdict, learnable, countable)
         return alerts
 
@@ -142,6 +142,7 @@ class Stream:
         evidence = gather(windows, index, contributions, self._reader())
         begin, end = int(windows.start[index]), int(windows.start[index + 1])
         risk = float(verdict.risk[index])
+        began, closed = int(windows.timestamp_ns[begin]), max(0, int(windows.closed_ns[index]))
         alert = Alert(
             id=self._id(windows, begin),
             status="firing",
@@ -152,8 +153,8 @@ class Stream:
             level=level(risk, self.risk),
             anomaly=round(float(verdict.anomaly[index]), 1),
             severity=float(verdict.severity[index]),
-            opened_ns=int(windows.timestamp_ns[begin]),
-            updated_ns=int(windows.closed_ns[index]),
+            opened_ns=began if began != NO_TIME else closed,
+            updated_ns=closed,
             resolved_ns=None,
             windows=1,
             lines_seen=end - begin,

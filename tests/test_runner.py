@@ -93,6 +93,22 @@ def test_what_was_taken_as_whole_is_not_read_again():
     assert again.core.status()["window"]["records"] == 101
 
 
+def test_lines_without_a_time_live_by_the_clock():
+    one = runner()
+    open_one(one)
+    feed(one, "a", b"".join(b"job %d done in %d ms\n" % (n, n % 7) for n in range(2000)), now=100.0)
+    one.handle("stdin#0", Idle("a"), 101.0)
+    one.tick(120.0, 1_700_000_000.0)
+    feed(one, "a", b"Kernel panic - not syncing: no way\n", now=130.0)
+    one.handle("stdin#0", Idle("a"), 131.0)
+    one.tick(150.0, 1_700_000_030.0)
+    assert all(alert.severity < 100 for alert in one.alerts)
+    one.tick(170.0, 1_700_000_050.0)
+    alert = one.alerts[-1]
+    assert alert.severity == 100
+    assert 1_700_000_000 <= alert.opened_ns / 1e9 <= 1_700_000_100
+
+
 def test_idle_windows_close_as_time_goes_on():
     one = runner()
     open_one(one)
@@ -100,11 +116,11 @@ def test_idle_windows_close_as_time_goes_on():
     one.handle("stdin#0", Idle("a"), 101.0)
     closed = lambda: sum(v for k, v in one.core.status()["window"].items() if k.startswith("closed_"))  # noqa: E731
     before, reached = closed(), one.core.watermark_ns
-    one.tick(100.0 + TICK_LAG + 1)
+    one.tick(100.0 + TICK_LAG + 1, 0.0)
     assert closed() == before
-    one.tick(100.0 + TICK_LAG + 40)
+    one.tick(100.0 + TICK_LAG + 40, 0.0)
     assert closed() == before + 1
-    one.tick(100.0 + TICK_LAG + 60)
+    one.tick(100.0 + TICK_LAG + 60, 0.0)
     assert one.core.watermark_ns == reached + 60 * 10**9  # not added to what earlier ticks reached
 
 

@@ -43,6 +43,7 @@ class Input:
             self._head = self._peek_packed()
         if why := not_text(self._head):
             raise BadData(f"{path} cannot be read as a log: {why}")
+        self.modified_ns = about.st_mtime_ns if self.seekable else time.time_ns()
         self.year = year_of(self._head, about.st_mtime if self.seekable else time.time())
 
     def blocks(self) -> Iterator[bytes]:
