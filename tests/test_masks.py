@@ -129,6 +129,13 @@ def test_every_byte_alone_and_between() -> None:
     assert not differences(engine(), single + around)
 
 
+def test_every_short_domain() -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    ends = [one + two for one in letters for two in letters]
+    ends += "com net org edu gov io info dev app cloud local lan corp internal svc localdomain Com orga".split()  # noqa: SIM905
+    assert not differences(engine(), (f"{host}.{end}:80".encode() for end in ends for host in ("a", "a.b", "1.a-b.c")))
+
+
 def test_every_pair_of_ascii_bytes_in_a_number() -> None:
     pairs = [bytes([97, one, two, 49]) for one in range(128) for two in range(128)]
     assert not differences(engine(), pairs)
@@ -204,6 +211,14 @@ def test_a_digit_of_any_script_makes_a_parameter(character: str) -> None:
     of = engine([])
     for word in ("x" + character, "y" + character):
         of.feed(f"{word} same same same same\n".encode())
+    of.flush()
+    assert [template.text for template in of.templates()] == ["<*> same same same same"]
+
+
+def test_a_place_keeps_its_digits_and_is_a_parameter() -> None:
+    of = engine()
+    for place in ("a.c:12", "b.c:7", "<IP>:c.d:8"):
+        of.feed(f"{place} same same same same\n".encode())
     of.flush()
     assert [template.text for template in of.templates()] == ["<*> same same same same"]
 
