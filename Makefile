@@ -12,10 +12,10 @@ ENGINE_C     := $(filter-out engine_c/py% engine_c/fuzz_% engine_c/main% engine_
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$python; break; }; done)
 
-.PHONY: help dev run demo test lint types bench fuzz faults clean
+.PHONY: help dev run demo test lint types bench detection fuzz faults clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-7s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 run: $(VENV)/run.stamp $(VENV)/engine.stamp ## follow this host's logs (configs/alogd.yaml; state in var/state)
 	@mkdir -p $(STATE)
@@ -44,6 +44,9 @@ types: dev ## mypy --strict
 
 bench: dev ## one table of ratios, each measured in this run (BENCH="--full" for a million lines of each corpus)
 	@$(BIN)/python -m tests.bench.run $(BENCH)
+
+detection: dev ## what the default settings detect on real labelled logs (needs ../shared/data)
+	@$(BIN)/python -m tests.bench.detection
 
 # Without FUZZ_SECONDS the first target runs until it is stopped: `make fuzz FUZZ_TARGETS=window`.
 fuzz: $(addprefix build/fuzz/,$(FUZZ_TARGETS)) ## fuzz the engine (FUZZ_SECONDS=20 FUZZ_TARGETS="window feed")

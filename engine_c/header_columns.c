@@ -41,13 +41,31 @@ static size_t quote_end(const uint8_t *p, size_t n, size_t at) {
     return at;
 }
 
-/* `GET /x HTTP/1.1" 200` without its quote. */
+/* What a status means, by its first digit (RFC 9110, section 15). It begins the message and so makes a template of its
+ * own: the status itself is masked as the number it is, and a burst of errors would look like any other requests. */
+static alog_span status_class(uint8_t first) {
+    static const struct {
+        const char *word;
+        uint8_t len;
+    } classes[] = {{"status", 6},   {"informational", 13}, {"success", 7},
+                   {"redirect", 8}, {"client-error", 12},  {"server-error", 12}};
+    const size_t at = first >= '1' && first <= '5' ? (size_t)(first - '0') : 0;
+    return (alog_span){(const uint8_t *)classes[at].word, classes[at].len};
+}
+
+/* `success GET /x HTTP/1.1 200` of `GET /x HTTP/1.1" 200`. In place it grows to the left, over the stamp. */
 static void request_message(alog_reader *r, size_t from, size_t quote, size_t status) {
-    uint8_t *to = r->room ? r->room : r->own + from;
-    memmove(to, r->text + from, quote - from);
-    to[quote - from] = ' ';
-    memmove(to + (quote - from) + 1, r->text + status, 3);
-    r->out->message = alog_span_of(to, quote - from + 4);
+    const alog_span class = status_class(r->text[status]);
+    const size_t request = quote - from;
+    uint8_t code[3];
+    memcpy(code, r->text + status, 3);
+    uint8_t *to = r->room ? r->room : r->own + from - class.len - 1;
+    memmove(to + class.len + 1, r->text + from, request);
+    memcpy(to, class.ptr, class.len);
+    to[class.len] = ' ';
+    to[class.len + 1 + request] = ' ';
+    memcpy(to + class.len + request + 2, code, 3);
+    r->out->message = alog_span_of(to, class.len + request + 5);
 }
 
 static uint8_t level_of_status(uint8_t first) { return first == '5' ? 17 : 9; }

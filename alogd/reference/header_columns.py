@@ -9,6 +9,13 @@ from alogd.reference.header_syslog import read_syslog
 from alogd.reference.header_times import epoch_ns
 
 CLF_LEAD_BYTES: Final = 512
+_STATUS: Final = {
+    b"1": b"informational",
+    b"2": b"success",
+    b"3": b"redirect",
+    b"4": b"client-error",
+    b"5": b"server-error",
+}
 
 _KLOG = re.compile(rb"[ \t]*(\d+) ((?=.{0,94}\])[^\] ]+):\d+\]", re.S)
 _CLF_REQUEST = re.compile(rb'\] "((?:[^"\\]|\\.)*+)" (\d{3})(?!\d)', re.S)
@@ -38,7 +45,7 @@ def read_klog(line: Line) -> str:
 
 
 def read_clf(line: Line) -> str:
-    """Access logs; the message is the request and its status."""
+    """Access logs; the message is what the status means, the request and the status."""
     text = line.text
     opening = text.find(b"[", 0, CLF_LEAD_BYTES)
     if opening < 4 or text[opening - 1 : opening] != b" ":
@@ -52,7 +59,7 @@ def read_clf(line: Line) -> str:
     line.out.host = vhost["client"] if vhost and vhost.end() < opening else client.group()
     line.out.otel = 17 if found[2].startswith(b"5") else 9
     line.use(stamp)
-    line.out.message = found[1] + b" " + found[2]
+    line.out.message = b" ".join((_STATUS.get(found[2][:1], b"status"), found[1], found[2]))
     return "clf"
 
 
