@@ -112,15 +112,15 @@ class Stream:
         alerts: list[Alert] = []
         learnable, countable = ~verdict.odd, ~verdict.odd
         for index in np.flatnonzero(verdict.odd):
-            closed_ns = max(0, int(verdict.windows.closed_ns[index]))
-            alerts += self.incidents.expire(closed_ns)
+            _, now_ns = _span(verdict.windows, int(index))
+            alerts += self.incidents.expire(now_ns)
             finding = self._finding(verdict, int(index))
-            incident = self.incidents.match(finding.group, finding.causes, closed_ns)
+            incident = self.incidents.match(finding.group, finding.causes, now_ns)
             if incident is None:
                 alerts += self.incidents.begin(finding)
                 countable[index] = True
                 continue
-            learnable[index] = countable[index] = self.incidents.adopted(incident, closed_ns)
+            learnable[index] = countable[index] = self.incidents.adopted(incident, now_ns)
             alerts += self.incidents.extend(incident, finding)
         if len(verdict.windows):
             self.last_risk = float(verdict.risk[-1])
@@ -142,7 +142,7 @@ class Stream:
         evidence = gather(windows, index, contributions, self._reader())
         begin, end = int(windows.start[index]), int(windows.start[index + 1])
         risk = float(verdict.risk[index])
-        began, closed = int(windows.timestamp_ns[begin]), max(0, int(windows.closed_ns[index]))
+        began, ended = _span(windows, index)
         alert = Alert(
             id=self._id(windows, begin),
             status="firing",
@@ -153,8 +153,8 @@ class Stream:
             level=level(risk, self.risk),
             anomaly=round(float(verdict.anomaly[index]), 1),
             severity=float(verdict.severity[index]),
-            opened_ns=began if began != NO_TIME else closed,
-            updated_ns=closed,
+            opened_ns=began,
+            updated_ns=ended,
             resolved_ns=None,
             windows=1,
             lines_seen=end - begin,
@@ -248,6 +248,14 @@ class Stream:
             self._blank()
             raise
         self.engine, self.windows = engine, windows
+
+
+def _span(windows: WindowBatch, index: int) -> tuple[int, int]:
+    """Log time of a window's first and last trouble: that of its records, however much later it was closed."""
+    stamps = windows.timestamp_ns[windows.start[index] : windows.start[index + 1]]
+    stamps = stamps[stamps != NO_TIME]  # not in order where several processes write one log
+    closed = max(0, int(windows.closed_ns[index]))
+    return (min(closed, int(stamps.min())), min(closed, int(stamps.max()))) if len(stamps) else (closed, closed)
 
 
 def _worst(windows: WindowBatch, index: int, share: float) -> Contribution:
