@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from alogd.drain_state import WILDCARD, Cluster, DrainState, Node
+from alogd.engine_config import EngineConfig
 
 MAX_BYTES = 1 << 30  # of the file and of the JSON in it
 _JSON_KEY = "json://"
@@ -196,20 +197,33 @@ def _encode(token: Any) -> bytes:
 # -- writing
 
 
-def write(path: str | Path, state: DrainState, settings: dict[str, Any], compressed: bool) -> None:
-    """A file that Drain3 0.9.11 loads. settings: attributes of its Drain, by name, `max_clusters` among them."""
+def _settings(config: EngineConfig) -> dict[str, Any]:
+    """Attributes of Drain3's Drain that say what an engine is told."""
+    return {
+        "log_cluster_depth": config.depth,
+        "max_node_depth": config.depth - 2,
+        "sim_th": config.sim_th,
+        "max_children": config.max_children,
+        "max_clusters": config.max_clusters,
+        "extra_delimiters": list(config.extra_delimiters),
+        "parametrize_numeric_tokens": config.parametrize_numeric_tokens,
+    }
+
+
+def write(path: str | Path, state: DrainState, config: EngineConfig, compressed: bool) -> None:
+    """A file that Drain3 0.9.11 loads, written atomically."""
     # Drain3 looks up the first cluster of the empty line's leaf without asking whether there is one
     trees = {count: tree for count, tree in sorted(state.trees.items()) if count or tree.clusters}
     children = {str(count): _written_node(tree) for count, tree in trees.items()}
     drain = {
-        **settings,
+        **_settings(config),
         "root_node": {
             "py/object": "drain3.drain.Node",
             "py/state": _slots(key_to_child_node=children, cluster_ids=[]),
         },
         "profiler": {"py/object": "drain3.simple_profiler.NullProfiler", "py/state": None},
         "param_str": WILDCARD.decode(),
-        "id_to_cluster": _written_clusters(state, settings["max_clusters"]),
+        "id_to_cluster": _written_clusters(state, config.max_clusters),
         "clusters_counter": state.last_id,
     }
     raw = json.dumps({"py/object": "drain3.drain.Drain", "py/state": drain}).encode()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
@@ -17,13 +16,21 @@ from typing import Self
 import numpy as np
 
 from alogd import _engine, dfa, drain3_snapshot, drain_state
-from alogd.engine_config import KEYS, MASKS, EngineConfig, Explanation, differing, header_number
+from alogd.engine_config import (
+    KEYS,
+    MASKS,
+    Difference,
+    EngineConfig,
+    Explanation,
+    differing,
+    header_number,
+    token_difference,
+)
 from alogd.event import Batch, Template
 
 __all__ = ["Engine", "EngineConfig", "Explanation", "fingerprint", "token_difference"]
 
 Block = bytes | bytearray | memoryview
-Difference = list[tuple[str, str]]
 _ANY = 2**32 - 1  # above every template's id
 
 
@@ -183,32 +190,14 @@ class Engine:
 
     def save_drain3(self, path: str | Path, *, compressed: bool = False) -> None:
         """Write what was learned as a snapshot that Drain3 0.9.11 loads (compressed: as its default setting asks)."""
-        config = self.config
-        settings = {
-            "log_cluster_depth": config.depth,
-            "max_node_depth": config.depth - 2,
-            "sim_th": config.sim_th,
-            "max_children": config.max_children,
-            "max_clusters": config.max_clusters,
-            "extra_delimiters": list(config.extra_delimiters),
-            "parametrize_numeric_tokens": config.parametrize_numeric_tokens,
-        }
-        state = drain_state.unpack(self._raw.save(b""), config.depth)
-        drain3_snapshot.write(path, state, settings, compressed)
+        state = drain_state.unpack(self._raw.save(b""), self.config.depth)
+        drain3_snapshot.write(path, state, self.config, compressed)
 
 
 def fingerprint(text: str | bytes) -> str:
     """Name of a template that is the same on every host: 16 hex digits (BLAKE2b; `b2sum -l 64` gives the same)."""
     raw = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
     return f"{_engine.fingerprint(raw):016x}"
-
-
-def token_difference(theirs: Sequence[str], ours: Sequence[str]) -> Difference:
-    """(their tokens, our tokens) at every place where two texts differ."""
-    if len(theirs) == len(ours):
-        return [(a, b) for a, b in zip(theirs, ours, strict=True) if a != b]
-    blocks = SequenceMatcher(None, theirs, ours, autojunk=False).get_opcodes()
-    return [(" ".join(theirs[a:b]), " ".join(ours[c:d])) for tag, a, b, c, d in blocks if tag != "equal"]
 
 
 def _text(raw: bytes) -> str:

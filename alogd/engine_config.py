@@ -6,10 +6,16 @@ Settings that change the meaning of what was learned are part of every snapshot;
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from difflib import SequenceMatcher
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from alogd.event import Template
+
+if TYPE_CHECKING:
+    from alogd.engine import Engine
 
 MASKS = ("path", "hex", "ip", "mac", "uuid", "pid", "device", "num")
 
@@ -47,6 +53,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "utc_offset_s": (-86400, 86400),
     "seed": (0, 2**64 - 1),
 }
+
+Difference = list[tuple[str, str]]
 
 # A change of these would give learned templates, window keys or positions another meaning.
 _MEANING = (
@@ -141,6 +149,14 @@ def differing(saved: Mapping[str, object], config: EngineConfig) -> list[str]:
     return sorted(name for name in {*saved, *meaning} if saved.get(name) != meaning.get(name))
 
 
+def token_difference(theirs: Sequence[str], ours: Sequence[str]) -> Difference:
+    """(their tokens, our tokens) at every place where two texts differ."""
+    if len(theirs) == len(ours):
+        return [(a, b) for a, b in zip(theirs, ours, strict=True) if a != b]
+    blocks = SequenceMatcher(None, theirs, ours, autojunk=False).get_opcodes()
+    return [(" ".join(theirs[a:b]), " ".join(ours[c:d])) for tag, a, b, c, d in blocks if tag != "equal"]
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What the engine makes of a line without learning from it. Texts are for display (`backslashreplace`)."""
@@ -162,3 +178,13 @@ class Explanation:
     rule: str | None  # the phrase of the rule that gives most
     key: str | None  # text of the window key
     key_hash: int
+
+
+def engine_class(kind: str) -> type[Engine]:
+    """The engine named in the configuration: "c", or "drain3", its slow twin in plain Python.
+
+    Raises ImportError for "c" where the C extension was not built.
+    """
+    if kind == "c":
+        return import_module("alogd.engine").Engine  # type: ignore[no-any-return]
+    return import_module("alogd.reference.engine").Drain3Engine  # type: ignore[no-any-return]
