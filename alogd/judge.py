@@ -73,6 +73,7 @@ class Judge:
         self.decision = Calibrator()  # of the ranking by which windows become alerts
         self.levels = np.zeros(101)  # windows by severity
         self.failures = dict.fromkeys(detectors, 0)  # windows for which a detector gave no number
+        self.errors: dict[str, str] = {}  # the last error of each detector that failed
         self.seen = 0
         self.gain = 0.0  # natural log of the factor on the budget that holds the number of alerts to it
         self.rate = np.zeros(3)  # windows, log time they took in days, last closed_ns (0 = none)
@@ -138,10 +139,21 @@ class Judge:
         )
 
     def _score(self, name: str, windows: WindowBatch) -> F64:
-        score = self.detectors[name].score(windows)
-        bad = ~np.isfinite(score)
-        self.failures[name] += int(bad.sum())
-        return np.where(bad, np.nan, score)
+        score = np.full(len(windows), np.nan)
+        try:
+            score[:] = self.detectors[name].score(windows)
+        except Exception as error:  # whatever one detector does, the others go on; counted, and told in the status
+            self.errors[name] = repr(error)
+        score[~np.isfinite(score)] = np.nan
+        self.failures[name] += int(np.isnan(score).sum())
+        return score
+
+    def _teach(self, name: str, windows: WindowBatch, keep: Bool) -> None:
+        try:
+            self.detectors[name].learn(windows, keep)
+        except Exception as error:
+            self.errors[name] = repr(error)
+            self.failures[name] += len(windows)
 
     def _decades(self, name: str, score: F64) -> F64:
         known = np.isfinite(score)
@@ -177,10 +189,10 @@ class Judge:
     def _learn(self) -> None:
         windows = rows.join([verdict.windows for verdict in self._epoch])
         keep, count = np.concatenate(self._learnable), np.concatenate(self._countable)
-        for name, detector in self.detectors.items():
+        for name in self.detectors:
             score = np.concatenate([verdict.scores[name] for verdict in self._epoch])
             self.calibrators[name].add(score[count & np.isfinite(score)])
-            detector.learn(windows, keep)
+            self._teach(name, windows, keep)
         fused = np.concatenate([verdict.fused for verdict in self._epoch])
         severity = np.concatenate([verdict.severity for verdict in self._epoch])
         severe = np.concatenate([verdict.severe for verdict in self._epoch])

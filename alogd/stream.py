@@ -220,6 +220,7 @@ class Stream:
             "open_incidents": len(self.incidents.open),
             "suppressed_incidents": self.incidents.suppressed,
             "detector_failures": dict(self.judge.failures),
+            "detector_errors": dict(self.judge.errors),
             "engine": self.engine.counters(),
             "window": self.windows.counters(),
         }

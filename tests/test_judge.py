@@ -147,6 +147,31 @@ def test_a_detector_without_a_number_is_a_failure_not_normal() -> None:
     assert np.isfinite(risk).all()
 
 
+class Broken(Scripted):
+    """A detector of somebody else's."""
+
+    def score(self, windows: WindowBatch) -> F64:
+        if windows.offset[0] > 50_000:
+            raise RuntimeError("out of ideas")
+        return super().score(windows)
+
+    def learn(self, windows: WindowBatch, keep: Bool) -> None:
+        if windows.offset[0] > 50_000:
+            raise KeyError("lost")
+
+
+def test_a_detector_that_raises_does_not_stop_its_neighbour() -> None:
+    scores = np.random.default_rng(1).exponential(size=1000)
+    scores[950] = 90.0
+    detectors = {"broken": Broken(scores[::-1].copy()), "it": Scripted(scores)}
+    judge = Judge(detectors, alerts=Alerts(), weights=Risk(), budget_per_day=5.0)
+    odd, _ = run(judge, window_batch([[1]] * 1000, second=30.0), 64)
+    assert odd[950]
+    assert judge.failures["broken"] > 300
+    assert "lost" in judge.errors["broken"]
+    assert judge.failures["it"] == 0
+
+
 def test_severity_counts_as_far_as_it_is_unusual() -> None:
     judge = scripted()
     run(judge, window_batch([[1]] * 1000, severity=60, second=30.0), 64)
