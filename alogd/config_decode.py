@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from alogd.config_yaml import Mark, Node, Problem, Scalar, scalar
 Rule = Callable[[Any], Iterable[tuple[str, str]]]
 
 _BAD: Any = object()
+_TEXT = inspect.StrType()
 
 
 class Decoder:
@@ -35,7 +37,7 @@ class Decoder:
 
     def root(self, cls: type[msgspec.Struct], node: Node) -> Any:
         """The whole configuration; None when something required is missing or wrong."""
-        value = self._struct(cls, node, "")
+        value = self._struct(_struct_type(cls), node, "")
         return None if value is _BAD else value
 
     def _wrong(self, node: Node | Mark, path: str, message: str) -> Any:
@@ -44,13 +46,13 @@ class Decoder:
 
     # Structs and plugins
 
-    def _struct(self, cls: type[msgspec.Struct], node: Node, path: str) -> Any:
+    def _struct(self, kind: inspect.StructType, node: Node, path: str) -> Any:
         self.marks[path] = node.mark
-        if cls is DetectorOptions:
-            return self._detector(node, path)
-        if (values := self._fields(cls, node, path)) is _BAD:
+        if kind.cls is DetectorOptions:
+            return self._detector(kind, node, path)
+        if (values := self._fields(kind, node, path)) is _BAD:
             return _BAD
-        return self._build(cls, values, node, path)
+        return self._build(kind.cls, values, node, path)
 
     def _build(self, cls: type[msgspec.Struct], values: dict[str, Any], node: Node, path: str) -> Any:
         try:
@@ -62,13 +64,13 @@ class Decoder:
             self._wrong(self.marks.get(place, node.mark), place, message)
         return built
 
-    def _fields(self, cls: type[msgspec.Struct], node: Node, path: str, *, skip: str = "", loose: bool = False) -> Any:
-        """Field name -> value of a mapping, for `cls`; all or nothing. `skip` is a key that is not the struct's own."""
+    def _fields(self, kind: inspect.StructType, node: Node, path: str, *, skip: str = "", loose: bool = False) -> Any:
+        """Field name -> value of a mapping, for `kind`; all or nothing. `skip` is a key not the struct's own."""
         if node.kind == "scalar" and self._is_null(node):
             node = Node(node.mark, "mapping")
         if node.kind != "mapping":
             return self._wrong(node, path, f"expected a mapping, not {_describe(node)}")
-        fields = {field.encode_name: field for field in _fields_of(cls)}
+        fields = {field.encode_name: field for field in kind.fields}
         values: dict[str, Any] = {}
         for key, (mark, child) in node.entries.items():
             place = _join(path, key)
@@ -91,16 +93,16 @@ class Decoder:
             known = ", ".join(registry.names(kind))
             return self._wrong(node, path, f'expected a mapping with the key "kind" ({known})')
         named = node.entries["kind"][1]
-        name = self._value(inspect.type_info(str), named, _join(path, "kind"))
+        name = self._value(_TEXT, named, _join(path, "kind"))
         if name is _BAD:
             return _BAD
         options = self._options(kind, name, named, node, path, skip="kind")
         return options if options is _BAD else {"kind": name, **options}
 
-    def _detector(self, node: Node, path: str) -> Any:
+    def _detector(self, kind: inspect.StructType, node: Node, path: str) -> Any:
         if node.kind == "scalar" and not self._is_null(node):
             node = Node(node.mark, "mapping", entries={"name": (node.mark, node)})
-        values = self._fields(DetectorOptions, node, path)
+        values = self._fields(kind, node, path)
         if values is _BAD:
             return _BAD
         _, options = node.entries.get("options", (node.mark, Node(node.mark, "mapping")))
@@ -109,16 +111,16 @@ class Decoder:
 
     def _options(self, kind: str, name: str, named: Node, node: Node, path: str, *, skip: str = "") -> Any:
         place = _join(path, skip) if skip else path.removesuffix(".options") + ".name"
-        if name not in registry.names(kind):
+        if not registry.has(kind, name):
             return self._wrong(named, place, f'unknown {kind[:-1]} "{name}"; {nearest(name, registry.names(kind))}')
         try:
             cls = getattr(registry.find(kind, name), "Options", _NoOptions)
         except ImportError as error:
             return self._wrong(named, place, f"{kind[:-1]} {name} cannot be loaded: {error}")
-        values = self._fields(cls, node, path, skip=skip, loose=True)
+        values = self._fields(_struct_type(cls), node, path, skip=skip, loose=True)
         if values is _BAD or self._build(cls, values, node, path) is _BAD:
             return _BAD
-        renamed = {field.name: field.encode_name for field in _fields_of(cls)}
+        renamed = _encoded(cls)
         return {renamed[key]: msgspec.to_builtins(value) for key, value in values.items()}
 
     # Values
@@ -133,7 +135,7 @@ class Decoder:
             member = choose(kind, node.kind, self._peek(node))
             return self._value(member, node, path, loose=loose)
         if isinstance(kind, inspect.StructType):
-            return self._struct(kind.cls, node, path)
+            return self._struct(kind, node, path)
         if isinstance(kind, inspect.AnyType):
             return self._any(node, path)
         if isinstance(kind, (inspect.VarTupleType, inspect.ListType, inspect.SetType, inspect.FrozenSetType)):
@@ -206,16 +208,22 @@ def _no_rule(_: Any) -> Iterable[tuple[str, str]]:
 
 def _secret_files(cls: type[msgspec.Struct], built: Any) -> Iterable[tuple[str, str]]:
     """Every `*_file` key names a file that is there."""
-    for field in _fields_of(cls):
-        path = getattr(built, field.name)
-        if field.name.endswith("_file") and isinstance(path, str) and not os.path.isfile(path):
-            yield field.encode_name, f"{path} is not a file"
+    for name, written in _encoded(cls).items():
+        path = getattr(built, name) if name.endswith("_file") else None
+        if isinstance(path, str) and not os.path.isfile(path):
+            yield written, f"{path} is not a file"
 
 
-def _fields_of(cls: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
+def _encoded(cls: type[msgspec.Struct]) -> dict[str, str]:
+    """Field name -> the key it is written as."""
+    return dict(zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True))
+
+
+@lru_cache(maxsize=64)  # working a struct's types out takes milliseconds, and streams share their plugins
+def _struct_type(cls: type[msgspec.Struct]) -> inspect.StructType:
     kind = inspect.type_info(cls)
     assert isinstance(kind, inspect.StructType), cls
-    return kind.fields
+    return kind
 
 
 def _join(path: str, key: str) -> str:

@@ -50,6 +50,11 @@ def names(kind: str) -> list[str]:
     return sorted({*BUILT_IN[kind], *(point.name for point in _entry_points(kind))})
 
 
+def has(kind: str, name: str) -> bool:
+    """Whether `names` has it; what is installed is looked through only for names that are not built in."""
+    return name in BUILT_IN[kind] or name in names(kind)
+
+
 def find(kind: str, name: str) -> type:
     """The class registered under a name. Raises KeyError that names the known ones."""
     if (kind, name) not in _classes:
