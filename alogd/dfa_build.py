@@ -231,7 +231,7 @@ def _blocks(accept: Sequence[Accept], rows: Sequence[Sequence[int]]) -> list[int
 
 
 def _merged(subsets: _Subsets) -> Dfa:
-    """The automaton with equal states merged, numbered in the order a walk from the starts meets them."""
+    """The automaton with equal states, then equal classes merged; states stand as a walk from the starts meets them."""
     block_of = _blocks(subsets.accept, subsets.rows)
     order: dict[int, int] = {block_of[0]: 0}
     members = [0]
@@ -244,7 +244,10 @@ def _merged(subsets: _Subsets) -> Dfa:
             if block_of[target] not in order:
                 order[block_of[target]] = len(order)
                 members.append(target)
+    rows = [[order[block_of[target]] for target in subsets.rows[state]] for state in members]
+    columns: dict[tuple[int, ...], int] = {}
+    merged_class = [columns.setdefault(column, len(columns)) for column in zip(*rows, strict=True)]
     accept = array("H", [number for state in members for number in subsets.accept[state]])
-    following = array("H", [order[block_of[target]] for state in members for target in subsets.rows[state]])
+    following = array("H", [number for row in zip(*columns, strict=True) for number in row])
     starts = [order[block_of[start]] for start in (1, 2, 3)]
-    return Dfa(starts, subsets.class_of, len(subsets.rows[0]), accept, following)
+    return Dfa(starts, bytes(merged_class[number] for number in subsets.class_of), len(columns), accept, following)

@@ -13,9 +13,11 @@ struct alog_dfa {
     uint8_t class_of[256];
     uint8_t first[256];      /* a match may begin with this byte */
     uint8_t pair[65536 / 8]; /* and with these two, or the first alone is one */
-    uint8_t *accepting;      /* per state: any of its four accepts */
-    uint16_t *accept;        /* [states][4] */
-    uint16_t *next;          /* [states][classes] */
+    uint8_t must[256];       /* every match holds one of these, if has_must */
+    int has_must;
+    uint8_t *accepting; /* per state: any of its four accepts */
+    uint16_t *accept;   /* [states][4] */
+    uint16_t *next;     /* [states][classes] */
 };
 
 /* ---- loading ------------------------------------------------------------------------------------------ */
@@ -69,6 +71,49 @@ static void fill_filters(alog_dfa *dfa) {
     }
 }
 
+/* Whether something can match without any byte of a class. `seen` and `stack` have room for all states. */
+static int matches_without(const alog_dfa *dfa, unsigned without, uint8_t *seen, uint32_t *stack) {
+    size_t depth = 0;
+    memset(seen, 0, dfa->states);
+    for (unsigned i = 0; i < 3; i++) {
+        if (!seen[dfa->start[i]]) stack[depth++] = dfa->start[i];
+        seen[dfa->start[i]] = 1;
+    }
+    while (depth) {
+        const uint16_t *row = dfa->next + (size_t)stack[--depth] * dfa->classes;
+        for (unsigned class = 0; class < dfa->classes; class ++) {
+            if (class == without || !row[class]) continue;
+            if (dfa->accepting[row[class]]) return 1;
+            if (!seen[row[class]]) stack[depth++] = row[class];
+            seen[row[class]] = 1;
+        }
+    }
+    return 0;
+}
+
+/* Finds the rarest class that no match goes without, where that is soon done: a text without it is passed over, be it
+ * a megabyte of what could begin a match. */
+static alog_status fill_must(alog_dfa *dfa) {
+    enum { STEPS_MAX = 1 << 21 };
+    if ((uint64_t)dfa->states * dfa->classes * dfa->classes > STEPS_MAX) return ALOG_OK;
+    uint8_t *seen = malloc(dfa->states);
+    uint32_t *stack = malloc(sizeof *stack * dfa->states);
+    unsigned best = 0, fewest = 256;
+    for (unsigned class = 0; seen && stack && class < dfa->classes; class ++) {
+        unsigned bytes = 0;
+        for (unsigned i = 0; i < 256; i++) bytes += dfa->class_of[i] == class;
+        if (!bytes || bytes >= fewest || matches_without(dfa, class, seen, stack)) continue;
+        best = class;
+        fewest = bytes;
+    }
+    const alog_status status = seen && stack ? ALOG_OK : ALOG_NOMEM;
+    free(seen);
+    free(stack);
+    dfa->has_must = fewest < 256;
+    for (unsigned i = 0; i < 256; i++) dfa->must[i] = dfa->class_of[i] == best;
+    return status;
+}
+
 alog_dfa *alog_dfa_load(const uint8_t *table, size_t len, alog_status *status) {
     alog_dfa *dfa = calloc(1, sizeof *dfa);
     if (!dfa) return *status = ALOG_NOMEM, NULL;
@@ -83,9 +128,9 @@ alog_dfa *alog_dfa_load(const uint8_t *table, size_t len, alog_status *status) {
             *status = ALOG_NOMEM;
         } else if (read16s(dfa->accept, accept, (size_t)4 * dfa->states, dfa->patterns, NONE) &&
                    read16s(dfa->next, next, cells, dfa->states, 0)) {
-            *status = ALOG_OK;
             fill_filters(dfa);
-            return dfa;
+            *status = fill_must(dfa);
+            if (*status == ALOG_OK) return dfa;
         }
     }
     alog_dfa_free(dfa);
@@ -128,10 +173,24 @@ static int match_from(const alog_dfa *dfa, const uint8_t *text, size_t len, size
     return best;
 }
 
+static int may_begin(const alog_dfa *dfa, const uint8_t *text, size_t len, size_t at) {
+    if (!dfa->first[text[at]]) return 0;
+    return at + 1 == len || dfa->pair[(size_t)text[at] << 5 | text[at + 1] >> 3] >> (text[at + 1] & 7) & 1;
+}
+
 int alog_dfa_find(const alog_dfa *dfa, const uint8_t *text, size_t len, size_t from, size_t *begin, size_t *end) {
+    size_t must = from; /* no byte before it is one that a match needs */
     for (size_t at = from; at < len; at++) {
-        if (!dfa->first[text[at]]) continue;
-        if (at + 1 < len && !(dfa->pair[(size_t)text[at] << 5 | text[at + 1] >> 3] >> (text[at + 1] & 7) & 1)) continue;
+        if (!may_begin(dfa, text, len, at)) continue;
+        if (dfa->has_must) {
+            if (must < at) must = at;
+            while (must < len && !dfa->must[text[must]]) must++;
+            if (must == len) return -1;
+            if (must - at >= dfa->max_match) {
+                at = must - dfa->max_match;
+                continue;
+            }
+        }
         const int pattern = match_from(dfa, text, len, at, end);
         if (pattern < 0) continue;
         *begin = at;

@@ -179,7 +179,13 @@ def states(table: bytes) -> int:
     return int(struct.unpack_from("<I", table, 8)[0])
 
 
+def classes(table: bytes) -> int:
+    return int(struct.unpack_from("<I", table, 12)[0])
+
+
 def test_tables_are_the_smallest() -> None:
+    assert classes(compile_pattern("a(=|:)b")) == classes(compile_pattern("a[=:]b")) == 4  # a, b, separators, the rest
+
     assert states(compile_pattern("(a|a)*b")) == states(compile_pattern("a*b")) == 3  # dead, start, matched
     assert states(compile_pattern("ax|bx|cx")) == states(compile_pattern("[abc]x"))
     assert states(compile_pattern(".*.*.*x")) == states(compile_pattern(".*x"))
@@ -191,6 +197,23 @@ def test_a_match_is_bounded() -> None:
         (0, 301)
     ]
     assert Automaton(compile_pattern("a+b")).find(b"a" * 300 + b"b", 0, 301) == (0, 45, 301)
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"\w+(=|:)\w+", "a+b", r".*x", r"a[^b]*b|cc", r"\ba+=", "a+b$", r"(?i)a{3,}B", "x.{100}y"]
+)
+def test_the_engine_finds_the_same_in_long_runs(pattern: str) -> None:
+    choose = random.Random(3)
+    pieces = [b"a" * 255 + b"b", b"a" * 256 + b"b", b"b", b"=", b":", b"x", b" ", b"cc", b"y", b"A" * 70]
+    walk = Automaton(compile_pattern(pattern))
+    engine = Engine(EngineConfig(header=None, masks=(), user_masks=(("M", pattern),)))
+    for _ in range(30):
+        text = b"".join(choose.choice([b"a" * choose.randrange(400), *pieces]) for _ in range(8))
+        expected, at = b"", 0
+        for begin, end in walk.finditer(text, 0, len(text)):
+            expected += text[at:begin] + b"<M>"
+            at = end
+        assert engine._raw.mask(text)[0] == expected + text[at:]
 
 
 @pytest.mark.parametrize("ignore_case", [False, True])
