@@ -30,6 +30,7 @@ __all__ = ["SEARCH", "ConfigError", "Loaded", "check_listen", "find_config", "lo
 
 SEARCH = ("configs/alogd.yaml", "/etc/alogd/alogd.yaml")  # where a configuration is looked for when none is named
 _RECORD_KEYS = ("source", "program", "host", "pid", "none")
+_SURELY_FIT = 60_000  # bytes of phrases, a state each at most; only more than that has to be tried out
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]*):([0-9]{1,5})\Z")
 
 Findings = Iterator[tuple[str, str]]
@@ -114,11 +115,12 @@ def _mask_problem(pattern: str) -> str | None:
 
 
 def _phrases_problem(phrases: list[str]) -> str | None:
-    from alogd import dfa
-
     try:
-        if phrases:
-            dfa.compile_literals(phrases)
+        if sum(len(phrase.encode()) for phrase in phrases) <= _SURELY_FIT:
+            return None
+        from alogd import dfa
+
+        dfa.compile_literals(phrases)
     except ValueError as error:
         return str(error)
     return None

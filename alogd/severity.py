@@ -7,6 +7,7 @@ largest match counts; a record no phrase matches has the severity of its level.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from alogd.config import SeverityRule
 
@@ -65,6 +66,11 @@ MEDIUM = (
 
 def rules(extra: Iterable[SeverityRule] = ()) -> tuple[tuple[str, int], ...]:
     """(phrase, severity 0-100) of the shipped table; the user's own rules come first and replace equal phrases."""
+    return _table(tuple(extra))
+
+
+@lru_cache(maxsize=8)  # one configuration's rules serve all its streams; a few more for reloads
+def _table(extra: tuple[SeverityRule, ...]) -> tuple[tuple[str, int], ...]:
     table = {rule.match: rule.severity for rule in extra}
     for severity, phrases in ((100, CRITICAL), (80, HIGH), (60, MEDIUM)):
         for phrase in phrases:
