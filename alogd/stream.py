@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from alogd import registry, severity
 from alogd.config import Alerts, DetectorOptions, Risk, StreamOptions
 from alogd.detectors.base import Contribution, Detector
-from alogd.engine import Engine, EngineConfig, fingerprint
+from alogd.engine_config import EngineConfig, engine_class
 from alogd.event import NO_TIME, Alert, Batch, Template, WindowBatch
 from alogd.evidence import Reader, gather
 from alogd.incidents import Finding, Incidents
@@ -26,6 +26,9 @@ from alogd.pack import pack, unpack
 from alogd.risk import level
 from alogd.rows import part
 from alogd.windows import Windows
+
+if TYPE_CHECKING:
+    from alogd.engine import Engine
 
 
 class Stream:
@@ -49,7 +52,7 @@ class Stream:
         self.budget_per_day = budget_per_day
         self.names = names
         self.text = text
-        self.engine = Engine(engine_config(options, alerts))
+        self.engine = _engine_class(options.engine.kind)(engine_config(options, alerts))
         self._blank()
 
     def _blank(self) -> None:
@@ -184,7 +187,7 @@ class Stream:
             masked=self._masked,
             first=self.engine.first_text,
             nearest=self._nearest,
-            fingerprint=fingerprint,
+            fingerprint=_fingerprint,
         )
 
     def _nearest(self, slot: int) -> tuple[str, Sequence[tuple[str, str]]] | None:
@@ -222,6 +225,7 @@ class Stream:
             "detector_failures": dict(self.judge.failures),
             "detector_errors": dict(self.judge.errors),
             "engine": self.engine.counters(),
+            "engine_kind": type(self.engine).__name__,
             "window": self.windows.counters(),
         }
 
@@ -237,7 +241,7 @@ class Stream:
     def load(self, parts: Mapping[str, bytes]) -> None:
         """Take over saved parts. Raises ValueError when they are damaged or not for this configuration."""
         try:
-            engine = Engine.load(parts["engine"], self.engine.config)
+            engine = self.engine.load(parts["engine"], self.engine.config)
             windows = Windows.load(parts["windows"], self.options.windows)
             self._blank()
             self.judge.restore(unpack(parts["judge"]))
@@ -291,6 +295,19 @@ def engine_config(options: StreamOptions, alerts: Alerts) -> EngineConfig:
         key=key,
         severity_rules=severity.rules(alerts.severity_rules),
     )
+
+
+def _engine_class(kind: str) -> type[Engine]:
+    """The engine asked for; where the C extension was not built, its slow twin."""
+    try:
+        return engine_class(kind)
+    except ImportError:
+        return engine_class("drain3")
+
+
+def _fingerprint(text: str) -> str:
+    """As alogd.engine.fingerprint, without the C extension."""
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
 def _utc_offset(zone: str) -> int:

@@ -249,3 +249,23 @@ def test_alerts_survive_their_json(expected: list[Alert]) -> None:
     for alert in expected:
         assert told([alert_json.decode(alert_json.encode(alert))]) == told([alert])
         assert replace(alert) == alert
+
+
+def test_without_the_c_engine_the_same_is_told(crashing: bytes) -> None:
+    data = crashing[:300_000] + crashing[crashing.index(b"Out of memory") - 60 :][:2000]
+    alerts = []
+    for kind in ("c", "drain3"):
+        core = stream(data, engine=EngineOptions(kind=kind))
+        core.open(0)
+        alerts.append(told(play(core, data) + finish(core)))
+        assert {template.fingerprint for template in core.templates()}
+    assert alerts[0] == alerts[1]
+    assert alerts[0]
+
+
+def test_fingerprints_of_evidence_are_those_of_templates(crashing: bytes) -> None:
+    core = stream(crashing)
+    core.open(0)
+    alert = the_crash(play(core, crashing) + finish(core))
+    known = {template.fingerprint for template in core.templates()}
+    assert {template.fingerprint for template in alert.templates} & known
