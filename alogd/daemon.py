@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 BAD_CONFIG = 78
 STOP_SECONDS = 30.0  # for collectors, core and the last commit
 LOOK_EVERY = 1.0  # seconds between looks at how things stand
-STATUS_EVERY = 10.0
+STATUS_EVERY = 10.0  # seconds between two STATUS lines while nothing changes
+READY_AFTER = 20.0  # seconds after which a start counts as one though nothing can be read yet
 HTTP_AFTER = 2.0  # seconds reading has the machine for itself, unless it begins sooner, before the web is imported
 ONCE_TRIES = 3  # restarts of a stream after which `once` gives up
 HTTP_AGAIN = 30.0  # seconds until a port that could not be had is tried again
@@ -110,6 +111,7 @@ class Daemon:
         self._server: Server | None = None
         self._http_problem = ""
         self._ready = False
+        self._status: tuple[object, float] = (None, 0.0)  # what STATUS was about, and when
         self._group: asyncio.TaskGroup | None = None
 
     async def main(self) -> int:
@@ -288,7 +290,7 @@ class Daemon:
     async def _watch(self) -> None:
         """Says how things stand: to a person, to the service manager, and to `once`."""
         told = Progress(state_directory=self._config.state.directory, config_name=self._config_name)
-        status_at = 0.0
+        begun = self._clock.monotonic()
         said_where = False
         while True:
             view = await self.view()
@@ -299,12 +301,7 @@ class Daemon:
                 said_where = True
                 for line in told.where(self.url) if self._say is not None else ():
                     self._tell(line)
-            if view.ready and not self._ready:
-                self._ready = True
-                self._notifier.send("READY=1")
-            if now - status_at >= STATUS_EVERY:
-                status_at = now
-                self._notifier.send(f"STATUS={status_line(view)}")
+            self._tell_manager(view, told.is_over, now - begun)
             if self._is_done(view):
                 self._pipeline.end_with_input()
                 self._over.set()
@@ -319,6 +316,18 @@ class Daemon:
             self._say(line)
         else:
             log.info(line)
+
+    def _tell_manager(self, view: View, is_over: bool, age: float) -> None:
+        """READY once; STATUS when something other than a number has changed, and from time to time."""
+        # A manager that takes waiting for a source for a start that hangs would kill and start alogd for ever.
+        if not self._ready and (view.ready or age >= READY_AFTER):
+            self._ready = True
+            self._notifier.send("READY=1")
+        stage = (self._ready, is_over, view.reasons)
+        told, at = self._status
+        if age - at >= (STATUS_EVERY if stage == told else LOOK_EVERY):
+            self._status = (stage, age)
+            self._notifier.send(f"STATUS={status_line(view)}")
 
     def _is_done(self, view: View) -> bool:
         """Nothing will come any more: asked for `once`, or every input has ended."""
