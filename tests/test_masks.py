@@ -42,7 +42,7 @@ EXAMPLES = [
     ("open /var/log/x.log: denied /a /a/b, '/udev/vcs6'", "open <PATH>: denied /a <PATH>, '<PATH>'"),
     ("hdfs://h:9000/a?b=c http://a.b/c, file:///x", "<PATH> <PATH>, <PATH>"),
     ("C:\\Windows\\x.dll \\\\srv\\share\\y and/or a/b/c", "<PATH> <PATH> and/or a/b/c"),
-    ("COMMAND=/bin/cp unix:/tmp/cgi.sock", "COMMAND=<PATH> unix:<PATH>"),
+    ("COMMAND=/bin/cp unix:/run/x/cgi.sock", "COMMAND=<PATH> unix:<PATH>"),
     # devices
     ("sda1 eth0: ttyS0 nvme0n1p2 /dev/sda1:", "<DEVICE> <DEVICE>: <DEVICE> <DEVICE> <DEVICE>:"),
     ("tty1 enp0s3 pts/0 dm-0 /dev/mapper/vg-root", "<DEVICE> <DEVICE> <DEVICE> <DEVICE> <DEVICE>"),
