@@ -154,7 +154,7 @@ def test_check_can_take_doubts_for_errors(tmp_path: Path, capsys: pytest.Capture
 def test_without_any_configuration_it_says_where_it_looked(alogd: Callable[..., str]) -> None:
     if Path("/etc/alogd/alogd.yaml").exists():
         pytest.skip("this host has a configuration")
-    alogd("check", code=1)
+    alogd("check", code=78)
 
 
 def test_the_configuration_in_use_is_said(place: Place) -> None:
@@ -186,7 +186,7 @@ def test_run_on_a_file_needs_no_configuration(place: Place) -> None:
     [
         (["run", "missing.log"], 1, "missing.log: no such file"),
         (["run", "app.log", "--config", "alogd.yaml"], 2, "not both"),
-        (["run", "--config", "missing.yaml"], 1, "missing.yaml: no such file"),
+        (["run", "--config", "missing.yaml"], 78, "missing.yaml: no such file"),
         (["run", "app.log", "--listen", "nowhere"], 2, "not host:port"),
         (["replay", "missing.log"], 1, "missing.log: no such file"),
         (["replay", "."], 65, "is a directory"),
@@ -194,13 +194,18 @@ def test_run_on_a_file_needs_no_configuration(place: Place) -> None:
         (["replay", "damaged.gz"], 65, "damaged gzip"),
         (["replay", "app.log", "--budget", "lots"], 2, "is not a rate"),
         (["replay", "app.log", "--window", "x"], 2, "--window"),
+        (["replay", "app.log", "--window", "50/90"], 2, "a stride from 1 to the size"),
         (["replay", "app.log", "--stream", "nope", "-c", "alogd.yaml"], 2, "there are: app"),
         (["explain", "."], 2, "is a directory"),
+        (["explain", "logs/missing.log"], 1, "no such file; if it is a line"),
+        (["explain", " "], 2, "nothing to explain"),
+        (["explain", "/dev/null"], 2, "no log file"),
         (["alerts", "--state", "missing"], 1, "there is no state in missing"),
         (["alerts", "show", "ffff", "--state", "state"], 1, "no alert"),
         (["alerts", "show", "--state", "state"], 2, "needs an id"),
         (["alerts", "--since", "yesterday", "--state", "state"], 2, "is not a duration"),
         (["templates", "--stream", "nope", "--state", "state"], 1, "there are: app"),
+        (["alerts", "--stream", "nope", "--state", "state"], 1, "there are: app"),
         (["demo", "--seconds", "1"], 2, "20 to 3600"),
     ],
 )
@@ -299,7 +304,7 @@ def test_alerts_are_listed_filtered_and_shown(place: Place, alogd: Callable[...,
         json.loads(line)["level"] == "CRITICAL"
         for line in alogd("alerts", "--level", "CRITICAL", *state, "-o", "jsonl").splitlines()
     )
-    assert alogd("alerts", "--stream", "nope", *state) == "no alerts\n"
+    assert alogd("alerts", "--since", "0s", *state) == "no alerts\n"
 
 
 def test_templates_of_state_and_file_are_the_same(place: Place, alogd: Callable[..., str]) -> None:
@@ -348,6 +353,43 @@ def test_explain_a_file_shows_its_oddest_windows(place: Place, alogd: Callable[.
     (told,) = json.loads(alogd("explain", str(place.log), "-o", "json"))
     assert any("could not be placed" in window["title"] for window in told["oddest"])
     assert "Oddest windows" in alogd("explain", str(place.log))
+
+
+def test_a_short_file_shows_what_calls_itself_bad(alogd: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "dmesg").write_text("eth0 is up\nBUG: kernel NULL pointer dereference, address: 0\nbye")
+    text = alogd("explain", "dmesg")
+    assert "3 lines in 3 records" in text
+    assert "Too short to say what is odd in it; the most severe windows" in text
+    assert "> BUG: kernel NULL pointer dereference" in text
+
+
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_an_empty_file_is_said_to_be_empty(alogd: Callable[..., str], tmp_path: Path, text: str) -> None:
+    (tmp_path / "empty.log").write_text(text)
+    assert "there is nothing in it to learn from" in alogd("explain", "empty.log")
+
+
+def test_the_last_line_counts_without_its_end(place: Place) -> None:
+    (place.folder / "short.log").write_text("one\ntwo\nthree")
+    assert "\n3 lines (13 B)" in place.run("replay", "short.log").stderr
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_closed_standard_streams_are_nothing_special(place: Place, closed: int) -> None:
+    command = f"exec {sys.executable} -m alogd replay app.log {closed}>&-"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, cwd=place.folder, env=environment, check=False
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+
+
+def test_run_takes_standard_input(place: Place) -> None:
+    command = f"exec {sys.executable} -m alogd run - --listen 127.0.0.1:0 --state-dir piped < app.log"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=place.folder, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "could not be placed" in place.run("templates", "--state", "piped", "--limit", "0").stdout
 
 
 def test_a_line_without_anything_learned_is_still_read(alogd: Callable[..., str]) -> None:

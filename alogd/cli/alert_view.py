@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from alogd.cli.output import level_style, paint, safe, time_text, width
+from alogd.cli.output import count, level_style, paint, safe, time_text, width
 from alogd.event import Alert, EvidenceLine, TemplateEvidence
 
 _BAR = 12
@@ -26,8 +26,9 @@ def lines_of(alert: Alert, color: bool, *, incident: bool = True) -> Iterator[st
     yield paint(f"  stream {safe(alert.stream)}{_key(alert)}{name}", "dim", color)
     yield ""
     yield f"  risk {alert.risk:.0f} = anomaly {alert.anomaly:.0f} with severity {alert.severity:.0f}"
-    for name, share in sorted(alert.detectors.items(), key=lambda item: -item[1]):
-        found = f"   finds it {alert.scores[name]:.0f} of 100 unusual" if name in alert.scores else ""
+    for name, signed in sorted(alert.detectors.items(), key=lambda item: -item[1]):
+        share = max(0.0, signed)  # never "-0%"
+        found = f"   finds it {max(0.0, alert.scores[name]):.0f} of 100 unusual" if name in alert.scores else ""
         yield f"    {name:<11}{bar(share)} {share:4.0%}{found}"
     if alert.reasons:
         yield from ("", paint("  Why", "bold", color))
@@ -52,12 +53,12 @@ def _state(alert: Alert) -> str:
     times = f"firing since {opened}, last seen {updated}"
     if alert.resolved_ns is not None:
         times = f"{opened} to {updated}, resolved {time_text(alert.resolved_ns)}"
-    return f"{times}; {alert.windows} odd window{'s' * (alert.windows != 1)} of {alert.lines_seen} lines"
+    return f"{times}; {count(alert.windows, 'odd window')} of {count(alert.lines_seen, 'line')}"
 
 
 def _window(alert: Alert) -> str:
-    count = f"{alert.lines_seen} line{'s' * (alert.lines_seen != 1)}"
-    return f"a window of {count}, {time_text(alert.opened_ns)} to {time_text(alert.updated_ns)}"
+    text = f"a window of {count(alert.lines_seen, 'line')}"
+    return f"{text}, {time_text(alert.opened_ns)} to {time_text(alert.updated_ns)}" if alert.opened_ns > 0 else text
 
 
 def _key(alert: Alert) -> str:
@@ -73,20 +74,20 @@ def _wrapped(sentences: Sequence[str]) -> Iterator[str]:
 def _template(template: TemplateEvidence, color: bool) -> Iterator[str]:
     new = paint("new ", "yellow", color) if template.is_new else ""
     yield f"    {bar(template.share)} {template.share:4.0%}  {new}{safe(template.text)}"
-    yield paint(f"{'':22}seen {_count(template.seen)}, expected {_count(template.expected)}", "dim", color)
-    if template.nearest and _is_alike(template):
+    yield paint(f"{'':22}seen {_number(template.seen)}, expected {_number(template.expected)}", "dim", color)
+    if template.nearest and is_alike(template.text, template.difference):
         yield paint(f"{'':22}nearest known: {safe(template.nearest)}", "dim", color)
         for there, here in template.difference:
             yield f"{'':22}{paint('- ' + safe(there), 'red', color)}  {paint('+ ' + safe(here), 'green', color)}"
 
 
-def _is_alike(template: TemplateEvidence) -> bool:
+def is_alike(text: str, difference: Sequence[tuple[str, str]]) -> bool:
     """Whether half of the tokens are shared; listing all differences of two strangers tells nothing."""
-    words = sum(max(len(there.split()), len(here.split())) for there, here in template.difference)
-    return 2 * words <= len(template.text.split())
+    words = sum(max(len(there.split()), len(here.split())) for there, here in difference)
+    return 2 * words <= len(text.split())
 
 
-def _count(number: float) -> str:
+def _number(number: float) -> str:
     return f"{number:.0f}" if number == int(number) or number >= 10 else f"{number:.2g}"
 
 

@@ -16,7 +16,7 @@ from alogd import alert_json
 from alogd.cli.alert_view import show_alert
 from alogd.cli.failures import Failed, Usage
 from alogd.cli.output import add_output, level_style, table, time_text, use_color, write
-from alogd.cli.settings import add_state, open_state
+from alogd.cli.settings import add_state, open_state, require_stream
 from alogd.config import Level
 from alogd.config_units import duration
 from alogd.event import Alert
@@ -45,6 +45,7 @@ def main(args: argparse.Namespace) -> int:
     with open_state(args) as reader:
         if args.action == "show":
             return print_alerts([find_alert(reader, args.id)], args)
+        require_stream(reader, args.stream)
         return print_alerts(_wanted(reader, args), args)
 
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from alogd.cli.failures import BAD_CONFIG, OK
-from alogd.cli.output import add_output, emit, paint, safe, table, use_color
+from alogd.cli.output import add_output, count, emit, paint, safe, size, table, use_color
 from alogd.cli.settings import add_config, require_config
 from alogd.config import Config, StreamOptions, budget_per_day, effective_excludes
 from alogd.config_load import Loaded
@@ -124,7 +125,7 @@ def _troubles(config: Config, reads: list[Reads]) -> Iterator[str]:
     for read in reads:
         if read.denied:
             more = f" and {len(read.denied) - 1} more" if read.denied[1:] else ""
-            yield f'stream "{read.stream}" cannot read {read.denied[0]}{more}; add its user to the files\' group (adm)'
+            yield f'stream "{read.stream}" cannot read {read.denied[0]}{more}; {_way_in(read.denied[0])}'
     place = config.state.directory
     while place and not os.path.exists(place):
         place = os.path.dirname(place) if os.path.dirname(place) != place else ""
@@ -132,24 +133,28 @@ def _troubles(config: Config, reads: list[Reads]) -> Iterator[str]:
         yield f"state.directory {config.state.directory} cannot be written by this user"
 
 
-def size_shown(size: int) -> str:
-    """Bytes for people: "1.2 GB"."""
-    value = float(size)
-    for unit in ("B", "KB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return ""
+def _way_in(path: str) -> str:
+    """What makes a file readable."""
+    import grp
+
+    try:
+        about = os.stat(path)
+        group = grp.getgrgid(about.st_gid).gr_name
+    except (OSError, KeyError):
+        return "its folder is closed to this user"
+    if about.st_mode & stat.S_IRGRP:
+        return f"add the user that runs alogd to group {group}"
+    return f"only its owner may; `chmod g+r` lets group {group} read it"
 
 
 def _show(loaded: Loaded, reads: list[Reads], color: bool) -> None:
     config = loaded.config
     print(f"{loaded.name} {paint('is good', 'green', color)}\n")
-    rows = [(r.stream, r.files, size_shown(r.size), _note(r), r.what) for r in reads]
+    rows = [(r.stream, r.files, size(r.size), _note(r), r.what) for r in reads]
     table(("stream", "files", "size", "", "reads"), rows, color)
     sinks = ", ".join(sink.get("name") or sink["kind"] for sink in config.sinks) or "none"
     print(f"\nalerts go to {sinks}; budget {config.alerts.budget}", end="")
-    print(f" ({budget_per_day(config.alerts.budget) / len(reads):.2g} a day for each of {len(reads)} streams)")
+    print(f" ({budget_per_day(config.alerts.budget) / len(reads):.2g} a day for each of {count(len(reads), 'stream')})")
     print(f"state in {config.state.directory}; metrics and API on http://{config.http.listen}")
 
 

@@ -57,6 +57,7 @@ class Drive:
     ) -> None:
         self.inputs = inputs
         self.lines = self.bytes = 0
+        self.is_timed = False  # whether its lines carry times
         self.budget_per_day = budget_per_day(budget) if budget else stream_budget(config)
         self.stream = Stream(
             options,
@@ -71,20 +72,26 @@ class Drive:
         """Alerts block by block; the inputs are closed by whoever opened them."""
         for source, one in enumerate(self.inputs):
             self.stream.open(source, year=one.year)
+            last = b"\n"
             for block in one.blocks():
                 self.bytes += len(block)
                 self.lines += block.count(b"\n")
+                last = block[-1:]
                 yield self.stream.feed(source, block)
+            self.lines += last != b"\n"  # the last line of a file may lack its end
             yield self.stream.close(source)
         yield self._end()
 
     def _end(self) -> list[Alert]:
         """Close the windows that are still open; what is firing stays so, as nothing says that it is over."""
-        windows = self.stream.options.windows
+        windows, alerts = self.stream.options.windows, []
+        self.is_timed = self.stream.watermark_ns is not None
         if self.stream.watermark_ns is None:  # no line carries a time: all of it is as old as the last input
-            return self.stream.tick(self.inputs[-1].modified_ns) if self.inputs else []
+            alerts = self.stream.tick(self.inputs[-1].modified_ns) if self.inputs else []
+        if self.stream.watermark_ns is None:
+            return alerts
         longest = {"count": windows.max_age, "time": windows.width, "session": max(windows.idle, windows.max_age)}
-        return self.stream.tick(self.stream.watermark_ns + int(longest[windows.kind] * 1e9))
+        return alerts + self.stream.tick(self.stream.watermark_ns + int(longest[windows.kind] * 1e9))
 
 
 def with_windows(options: StreamOptions, window: str | None, key: str | None) -> StreamOptions:
@@ -95,7 +102,10 @@ def with_windows(options: StreamOptions, window: str | None, key: str | None) ->
     if key:
         kind, _, name = key.partition(":")
         changes["key"] = {kind: name} if name else kind
-    return msgspec.structs.replace(options, windows=msgspec.structs.replace(options.windows, **changes))
+    windows = msgspec.structs.replace(options.windows, **changes)
+    if windows.kind == "count" and not (2 <= windows.size <= 100_000 and 1 <= windows.stride <= windows.size):
+        raise Usage(f"--window {window}: write SIZE/STRIDE, a size of 2 to 100000 and a stride from 1 to the size")
+    return msgspec.structs.replace(options, windows=windows)
 
 
 def _window(text: str) -> dict[str, object]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import stat
 
 from alogd.cli.drive import Drive, choose
 from alogd.cli.explain_file import explain_file
@@ -27,6 +28,7 @@ from alogd.config import Config, StreamOptions
 from alogd.state import Reader, StateUnusable
 
 _ALERT_ID = re.compile(r"[0-9a-f]{4,32}\Z")
+_PATH = re.compile(r"(?:\.{0,2}/)?(?:[\w.@+~-]+/)*[\w.@+~-]*(?:/[\w.@+~-]+|\.(?:log|txt|json|gz|out|err))(?:\.\d+)?\Z")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,13 +56,22 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _kind(args: argparse.Namespace) -> str:
-    if args.what == "-" or os.path.isfile(args.what):
+    what = args.what
+    if not what.strip():
+        raise Usage("there is nothing to explain; name a line, a file or an alert's id")
+    if what == "-":
         return "file"
-    if os.path.isdir(args.what):
-        raise Usage(f"{args.what} is a directory; name a file in it")
-    if _ALERT_ID.match(args.what):
-        return "alert"
-    return "line"
+    try:
+        mode = os.stat(what).st_mode
+    except (OSError, ValueError):  # no such name, or none that could be one
+        if _PATH.match(what):
+            raise Failed(f"{what}: no such file; if it is a line of a log, add --as line") from None
+        return "alert" if _ALERT_ID.match(what) else "line"
+    if stat.S_ISDIR(mode):
+        raise Usage(f"{what} is a directory; name a file in it")
+    if stat.S_ISREG(mode) or stat.S_ISFIFO(mode):
+        return "file"
+    raise Usage(f"{what} is no log file; if it is a line of a log, add --as line")
 
 
 def _alert(args: argparse.Namespace) -> int:

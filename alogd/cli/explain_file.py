@@ -12,7 +12,7 @@ from alogd import alert_json
 from alogd.cli.alert_view import bar, lines_of
 from alogd.cli.drive import Drive
 from alogd.cli.inputs import Progress
-from alogd.cli.output import emit, paint, table, time_text, use_color
+from alogd.cli.output import count, emit, paint, table, time_text, use_color
 from alogd.event import Alert, WindowBatch
 from alogd.judge import Verdict
 from alogd.stream import Stream
@@ -20,15 +20,18 @@ from alogd.stream import Stream
 TEMPLATES = 15
 WINDOWS = 3
 FIRST = 20  # windows in which everything is new
+BAD = 60  # severity from which they are shown all the same
 
 
 class Oddest:
     """Keeps the oddest windows of a stream, each told as the alert it would be alone.
 
-    Those before the warm-up's end are kept apart: they only count where nothing else is there.
+    Those before the warm-up's end are kept apart: they only count where nothing else is there. So are the first few,
+    in which everything is new: of those the most severe are kept.
     """
 
     def __init__(self, stream: Stream) -> None:
+        self._first: list[tuple[float, int, Alert]] = []
         self._early: list[tuple[float, int, Alert]] = []
         self._late: list[tuple[float, int, Alert]] = []
         self._seen = 0
@@ -41,17 +44,19 @@ class Oddest:
         verdict = self._judge(windows)
         judged = self._stream.judge.seen
         if judged >= FIRST:
-            heap = self._late if judged >= self._stream.alerts.warmup_windows else self._early
-            for index in np.argsort(-verdict.risk, kind="stable")[:WINDOWS]:
-                self._offer(heap, verdict, int(index))
+            heap, rank = self._late if judged >= self._stream.alerts.warmup_windows else self._early, verdict.risk
+        else:
+            heap, rank = self._first, verdict.severity
+        for index in np.argsort(-rank, kind="stable")[:WINDOWS]:
+            if judged >= FIRST or rank[index] >= BAD:
+                self._offer(heap, float(rank[index]), verdict, int(index))
         return verdict
 
-    def _offer(self, heap: list[tuple[float, int, Alert]], verdict: Verdict, index: int) -> None:
-        risk = float(verdict.risk[index])
-        if len(heap) == WINDOWS and risk <= heap[0][0]:
+    def _offer(self, heap: list[tuple[float, int, Alert]], rank: float, verdict: Verdict, index: int) -> None:
+        if len(heap) == WINDOWS and rank <= heap[0][0]:
             return
         self._seen += 1
-        entry = (risk, -self._seen, self._stream._finding(verdict, index).alert)
+        entry = (rank, -self._seen, self._stream._finding(verdict, index).alert)
         if len(heap) < WINDOWS:
             heapq.heappush(heap, entry)
         else:
@@ -59,7 +64,14 @@ class Oddest:
 
     def alerts(self) -> list[Alert]:
         """The oddest first."""
-        return [alert for _, _, alert in sorted(self._late or self._early, reverse=True)]
+        return [alert for _, _, alert in sorted(self._late or self._early or self._first, reverse=True)]
+
+    @property
+    def title(self) -> str:
+        """What `alerts` are."""
+        if self._late or self._early:
+            return "Oddest windows"
+        return "Too short to say what is odd in it" + ("; the most severe windows" if self._first else "")
 
 
 def explain_file(drive: Drive, args: argparse.Namespace) -> None:
@@ -72,17 +84,22 @@ def explain_file(drive: Drive, args: argparse.Namespace) -> None:
         progress.show(f"{drive.lines:,} lines")
     progress.clear()
     if args.output == "table":
-        _show(drive, oddest.alerts(), len(ids), use_color(args.no_color))
+        _show(drive, oddest, len(ids), use_color(args.no_color))
     else:
         emit([_record(drive, oddest.alerts())], args.output)
 
 
-def _show(drive: Drive, odd: list[Alert], alerts: int, color: bool) -> None:
+def _show(drive: Drive, odd: Oddest, alerts: int, color: bool) -> None:
     stream, counters = drive.stream, drive.stream.engine.counters()
     print(paint(drive.inputs[0].name, "bold", color))
-    print(f"  {counters['lines']:,} lines in {counters['records']:,} records, {counters['continuations']:,} joined")
-    print(f"  {_headers(counters)}; log time reaches {time_text(stream.watermark_ns)}")
-    print(f"  {counters['clusters']:,} templates, {stream.judge.seen:,} windows, {alerts} alerts at this budget\n")
+    lines, records = count(counters["lines"], "line"), count(counters["records"], "record")
+    print(f"  {lines} in {records}, {counters['continuations']:,} joined")
+    if not counters["records"]:
+        print("  there is nothing in it to learn from")
+        return
+    print(f"  {_headers(counters)}; {_reaches(drive)}")
+    found = count(counters["clusters"], "template"), count(stream.judge.seen, "window"), count(alerts, "alert")
+    print(f"  {', '.join(found)} at this budget\n")
     templates = sorted(stream.templates(), key=lambda template: -template.count)
     total = max(1, sum(template.count for template in templates))
     rows = [(t.count, f"{bar(t.count / total)} {t.count / total:4.0%}", t.text) for t in templates[:TEMPLATES]]
@@ -90,8 +107,8 @@ def _show(drive: Drive, odd: list[Alert], alerts: int, color: bool) -> None:
     if len(templates) > TEMPLATES:
         once = sum(template.count == 1 for template in templates)
         print(f"and {len(templates) - TEMPLATES:,} more; {once:,} came only once (alogd templates FILE shows them)")
-    print("\n" + paint("Oddest windows" if odd else "Too short to say what is odd in it", "bold", color))
-    for alert in odd:
+    print("\n" + paint(odd.title, "bold", color))
+    for alert in odd.alerts():
         print()
         for line in lines_of(alert, color, incident=False):
             print(line)
@@ -100,6 +117,12 @@ def _show(drive: Drive, odd: list[Alert], alerts: int, color: bool) -> None:
 def _headers(counters: dict[str, int]) -> str:
     share = 1 - counters["headerless"] / max(1, counters["records"])
     return f"{share:.0%} of records begin with a header that is understood"
+
+
+def _reaches(drive: Drive) -> str:
+    if not drive.is_timed:
+        return "none of its lines carries a time"
+    return f"log time reaches {time_text(drive.stream.watermark_ns)}"
 
 
 def _record(drive: Drive, odd: list[Alert]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from alogd.cli.alert_view import is_alike
 from alogd.cli.drive import Drive
-from alogd.cli.output import emit, paint, safe, time_text, use_color
+from alogd.cli.output import count, emit, paint, safe, time_text, use_color
 from alogd.engine import Engine, EngineConfig, Explanation
 from alogd.event import NO_TIME
 from alogd.judge import Verdict
@@ -84,7 +85,8 @@ def _rows(seen: Explanation, drive: Drive | None, verdict: Verdict | None) -> It
 
 
 def _header(seen: Explanation) -> str:
-    named = (("host", seen.host), ("program", seen.program), ("pid", seen.pid), ("key", seen.key or ""))
+    key = "" if seen.key in (seen.program, seen.host, seen.pid) else seen.key or ""
+    named = (("host", seen.host), ("program", seen.program), ("pid", seen.pid), ("key", key))
     parts = [f"level {_LEVELS[(seen.otel + 3) // 4]}"] if seen.otel else []
     parts += [f"{name} {value}" for name, value in named if value]
     return ", ".join(parts) or ("time only" if seen.timestamp_ns != NO_TIME else "none: the whole line is the message")
@@ -94,14 +96,17 @@ def _template(seen: Explanation, drive: Drive) -> Iterator[Row]:
     stream = drive.stream
     if seen.template is not None:
         yield "template", f"{seen.template.text}"
-        yield "", f"known: {seen.template.count:,} lines of stream {stream.name} ({seen.template.fingerprint})"
+        yield "", f"known: {count(seen.template.count, 'line')} of stream {stream.name} ({seen.template.fingerprint})"
         return
     yield "template", f"new to stream {stream.name}: no learned template is like it"
     nearest = stream.engine.nearest(seen.message)
     if nearest is None:
         return
     template, difference = nearest
-    yield "", f"nearest: {template.text}  ({template.count:,} lines)"
+    yield "", f"nearest: {template.text}  ({count(template.count, 'line')})"
+    if not is_alike(seen.masked, difference):
+        yield "", "  which shares less than half of its words"
+        return
     for theirs, ours in difference[:12]:
         yield "", f"  - {theirs or '(nothing)'}  + {ours or '(nothing)'}"
 

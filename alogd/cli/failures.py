@@ -17,6 +17,12 @@ class Usage(Failed):
     exit_code = USAGE
 
 
+class NoConfig(Failed):
+    """There is no configuration where one was looked for."""
+
+    exit_code = BAD_CONFIG
+
+
 class BadData(Failed):
     """The input cannot be used."""
 

@@ -75,7 +75,7 @@ class Input:
 
     def _unpacked(self) -> Iterator[bytes]:
         if not self.seekable:
-            raise BadData("standard input is packed; pipe it through zcat")
+            raise BadData("standard input is packed; name the file, or pipe it through zcat")
         with open(os.dup(self._fd), "rb") as raw, gzip.open(raw) as text:
             raw.seek(0)
             try:

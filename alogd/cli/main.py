@@ -60,6 +60,7 @@ def help_text() -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code. Failures end as one line on standard error."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _open_standard_streams()
     try:
         code = _dispatch(words)
         sys.stdout.flush()
@@ -74,6 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(message[1], file=sys.stderr)
         return message[0]
+
+
+def _open_standard_streams() -> None:
+    """Point what was closed (`>&-`) at /dev/null, or the next file opened would become standard output."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            if os.open(os.devnull, os.O_RDWR) == number:  # the lowest number that is free, so this one
+                setattr(sys, name, open(number, "r+" if number == 0 else "w", closefd=False))  # noqa: SIM115
 
 
 def _dispatch(words: list[str]) -> int:

@@ -18,7 +18,7 @@ import msgspec
 from alogd.escape import escape as safe
 from alogd.event import NO_TIME
 
-__all__ = ["add_output", "emit", "level_style", "paint", "safe", "table", "time_text"]
+__all__ = ["add_output", "count", "emit", "level_style", "paint", "safe", "size", "table", "time_text"]
 
 _STYLES = {
     "bold": "1",
@@ -74,7 +74,7 @@ def write(data: bytes) -> None:
 
 def time_text(time_ns: int | None) -> str:
     """Log time as `2026-05-01 12:00:00` (UTC); "-" where there is none."""
-    if time_ns is None or time_ns == NO_TIME:
+    if time_ns is None or time_ns == NO_TIME or time_ns == 0:
         return "-"
     try:
         return datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
@@ -83,8 +83,22 @@ def time_text(time_ns: int | None) -> str:
 
 
 def width() -> int:
-    """Columns of the terminal; unlimited where output goes to a file."""
-    return shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 10_000
+    """Columns of the terminal; more than a person reads where output goes to a file, but no line of 64 KiB."""
+    return shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 1000
+
+
+def count(number: int, what: str) -> str:
+    """A number with its noun: "1 line", "2,000 lines"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def size(number: float) -> str:
+    """Bytes for people: "1.2 GB"."""
+    for unit in ("B", "KB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]], color: bool, styles: Sequence[str] = ()) -> None:

@@ -19,7 +19,7 @@ from alogd import alert_json
 from alogd.cli.drive import Drive, choose, with_windows
 from alogd.cli.failures import OK, Usage
 from alogd.cli.inputs import Progress, open_all
-from alogd.cli.output import add_output, level_style, table, time_text, use_color, write
+from alogd.cli.output import add_output, count, level_style, size, table, time_text, use_color, write
 from alogd.cli.settings import add_config
 from alogd.config import budget_per_day
 from alogd.event import Alert
@@ -55,8 +55,10 @@ def main(args: argparse.Namespace) -> int:
         speed = drive.lines / max(1e-9, time.perf_counter() - began)
         progress.show(f"{drive.lines:,} lines, {speed:,.0f} a second, {len({m.id for m in moments})} alerts")
     progress.clear()
+    seconds = time.perf_counter() - began
     _show(drive, moments, args)
-    _summary(drive, moments, time.perf_counter() - began)
+    sys.stdout.flush()  # the summary comes after what it sums up
+    _summary(drive, moments, seconds)
     return OK
 
 
@@ -90,19 +92,27 @@ def _summary(drive: Drive, moments: list[Alert], seconds: float) -> None:
     held = status["suppressed_incidents"]
     for line in (
         "",
-        f"{drive.lines:,} lines ({drive.bytes / 1e6:,.1f} MB), {seconds:.2f} s: {drive.lines / seconds:,.0f} a second",
-        f"{status['templates']:,} templates, {status['windows']:,} windows",
-        f"{alerts} alert{'s' * (alerts != 1)} {_rate(drive, status, alerts)}; budget {drive.budget_per_day:.2g} a day"
+        f"{count(drive.lines, 'line')} ({size(drive.bytes)}), {seconds:.2f} s: {drive.lines / seconds:,.0f} a second",
+        f"{count(status['templates'], 'template')}, {count(status['windows'], 'window')}",
+        f"{count(alerts, 'alert')} {_rate(drive, status, alerts)}; budget {drive.budget_per_day:.2g} a day"
         + (f", {held} held back over it" if held else ""),
     ):
         print(line, file=sys.stderr)
     if status["warmup"] < 1:
         need = drive.stream.alerts.warmup_windows
-        print(f"still learning: {status['windows']} of the {need} windows before the first alert", file=sys.stderr)
+        print(
+            f"still learning: {status['windows']:,} of {need:,} windows; until then only what is new and severe"
+            " raises an alert",
+            file=sys.stderr,
+        )
 
 
 def _rate(drive: Drive, status: dict[str, Any], alerts: int) -> str:
-    if drive.stream.watermark_ns is None or not status["windows"]:
-        return "from lines that carry no time"
+    if not drive.lines:
+        return "from nothing"
     days = status["windows"] / status["windows_per_day"]
+    if not drive.is_timed or not days:
+        return "from lines that carry no time" if status["windows"] else "from less than a window"
+    if days < 1 / 24:
+        return f"in {1440 * days:.1f} minutes of log"
     return f"in {24 * days:.1f} hours of log" if days < 1 else f"in {days:.1f} days of log, {alerts / days:.2g} a day"

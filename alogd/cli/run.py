@@ -4,6 +4,7 @@
   alogd run -c FILE
   alogd run app.log worker.log      these files, all defaults, no configuration
   alogd run app.log --once          read what is there, then stop
+  journalctl -f | alogd run -       standard input; it cannot be resumed
 
 Stop it with Ctrl-C or SIGTERM: it saves what it has learned and goes on from there the next time.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import hashlib
 import os
 from collections.abc import Mapping
@@ -23,25 +25,40 @@ from msgspec.structs import replace
 from alogd.cli.failures import Usage
 from alogd.cli.settings import add_config, require_config, single_stream
 from alogd.config import Config
-from alogd.config_load import check_listen, load_config
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of `alogd run`."""
     parser.add_argument("file", nargs="*", help="follow these files instead of what a configuration says")
     add_config(parser)
-    parser.add_argument("--state-dir", metavar="DIR", help="where positions and what is learned are kept")
+    parser.add_argument("--state-dir", "--state", metavar="DIR", help="where positions and what is learned are kept")
     parser.add_argument("--once", action="store_true", help="read what is there, then stop")
     parser.add_argument("--from-beginning", action="store_true", help="read files whole that were there before")
-    parser.add_argument("--listen", metavar="HOST:PORT", help="metrics, health and API")
+    parser.add_argument("--listen", metavar="HOST:PORT", help="metrics, health and API (127.0.0.1:9178)")
 
 
 def main(args: argparse.Namespace) -> int:
     """Until it is told to stop, or the files named are read (`--once`)."""
-    if args.listen and (message := check_listen(args.listen)):
-        raise Usage(f"--listen: {message}")
+    if args.listen:
+        _check_listen(args.listen)
     if args.file and args.config:
         raise Usage("name files, or a configuration, not both")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # or numpy starts a thread a core, for products too small for it
+    gc.disable()  # little of what start-up makes is garbage; the daemon turns it on when reading has begun
+    try:
+        return _run(args)
+    finally:
+        gc.enable()
+
+
+def _check_listen(address: str) -> None:
+    from alogd.config_load import check_listen
+
+    if message := check_listen(address):
+        raise Usage(f"--listen: {message}")
+
+
+def _run(args: argparse.Namespace) -> int:
     from alogd.daemon import run
 
     if args.file:
@@ -53,13 +70,21 @@ def main(args: argparse.Namespace) -> int:
             _with_flags(loaded.config, args),
             config_path=loaded.name,
             once=args.once,
-            reload=lambda: _with_flags(load_config(Path(loaded.name)), args),
+            reload=lambda: _again(loaded.name, args),
         )
     )
 
 
+def _again(name: str, args: argparse.Namespace) -> Config:
+    from alogd.config_load import load_config
+
+    return _with_flags(load_config(Path(name)), args)
+
+
 def _for_files(paths: list[str]) -> Config:
     for path in paths:
+        if path == "-":
+            continue
         os.stat(path)  # a file that is misspelt is better said now than waited for
     config = single_stream(paths)
     return replace(config, state=replace(config.state, directory=str(_own_state(paths))))

@@ -14,10 +14,10 @@ import msgspec
 
 from alogd import _engine
 from alogd.cli.drive import choose
-from alogd.cli.failures import OK, Failed
+from alogd.cli.failures import OK
 from alogd.cli.inputs import open_all
-from alogd.cli.output import add_output, emit, table, use_color
-from alogd.cli.settings import add_state, open_state
+from alogd.cli.output import add_output, count, emit, table, use_color
+from alogd.cli.settings import add_state, open_state, require_stream
 from alogd.engine import Engine, EngineConfig
 from alogd.event import Template
 from alogd.stream import engine_config
@@ -49,17 +49,15 @@ def main(args: argparse.Namespace) -> int:
     cells = [(t.count, f"{t.count / max(1, total):.1%}", stream, t.fingerprint, t.text) for stream, t in shown]
     table(("lines", "share", "stream", "fingerprint", "template"), cells, use_color(args.no_color))
     left = f"; {len(chosen) - len(shown)} more (--limit 0 shows all)" if len(chosen) > len(shown) else ""
-    print(f"\n{len(chosen):,} templates of {total:,} lines{left}")
+    print(f"\n{count(len(chosen), 'template')} of {count(total, 'line')}{left}")
     return OK
 
 
 def learned(args: argparse.Namespace) -> Iterator[Row]:
     """The templates in a daemon's state."""
     with open_state(args) as reader:
-        streams = reader.streams()
-        if args.stream and args.stream not in streams:
-            raise Failed(f'no stream "{args.stream}" in this state; there are: {", ".join(streams)}')
-        for stream in [args.stream] if args.stream else streams:
+        require_stream(reader, args.stream)
+        for stream in [args.stream] if args.stream else reader.streams():
             if engine := reader.parts(stream).get("engine"):
                 yield from ((stream, template) for template in _load(engine).templates())
 
