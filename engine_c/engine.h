@@ -24,9 +24,9 @@ typedef enum {
     ALOG_KEY_SOURCE,
     ALOG_KEY_HOST,
     ALOG_KEY_PROGRAM,
-    ALOG_KEY_PID, /* and host */
-    ALOG_KEY_FIELD,   /* header.key_field */
-    ALOG_KEY_MASK,    /* text of the first match of user mask `key_mask` */
+    ALOG_KEY_PID,   /* and host */
+    ALOG_KEY_FIELD, /* header.key_field */
+    ALOG_KEY_MASK,  /* text of the first match of user mask `key_mask` */
 } alog_key_kind;
 
 typedef struct {
