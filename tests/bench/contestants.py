@@ -128,7 +128,7 @@ def _built() -> Path:
     sources = [
         path for path in folder.glob("*.c") if not path.name.startswith(("py", "fuzz_")) and "main" not in path.name
     ]
-    command = ["cc", "-std=c11", "-O3", "-fPIC", f"-I{folder}", str(Path(__file__).with_name("feed.c"))]
+    command = ["cc", "-std=c11", "-O3", "-flto=auto", "-fPIC", f"-I{folder}", str(Path(__file__).with_name("feed.c"))]
     done = subprocess.run([*command, *map(str, sources), "-lm", "-o", str(program)], capture_output=True, text=True)
     if done.returncode:
         raise OSError(f"feed.c does not compile: {done.stderr.splitlines()[0]}")
