@@ -143,8 +143,10 @@ def header_number(name: str | None) -> int:
     return HEADERS.index(name or "none")
 
 
-def differing(saved: Mapping[str, object], config: EngineConfig) -> list[str]:
-    """Names of the settings in which a snapshot differs from a configuration."""
+def differing(saved: object, config: EngineConfig) -> list[str]:
+    """Names of the settings in which a snapshot differs from a configuration. Raises ValueError when it has none."""
+    if not isinstance(saved, dict):
+        raise ValueError("engine snapshot does not say under which settings it was saved")
     meaning = config.meaning()
     return sorted(name for name in {*saved, *meaning} if saved.get(name) != meaning.get(name))
 
