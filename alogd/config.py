@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+SEARCH = ("configs/alogd.yaml", "/etc/alogd/alogd.yaml")  # where a configuration is looked for when none is named
+
 MaskName = Literal["path", "hex", "ip", "mac", "uuid", "pid", "device", "num"]
 HeaderName = Literal[
     "auto",

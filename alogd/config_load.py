@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alogd.config import (
+    SEARCH,
     Alerts,
     Config,
     EngineOptions,
@@ -28,7 +29,6 @@ from alogd.config_yaml import MAX_BYTES, ConfigError, Mark, Problem, YamlError, 
 
 __all__ = ["SEARCH", "ConfigError", "Loaded", "check_listen", "find_config", "load", "load_config"]
 
-SEARCH = ("configs/alogd.yaml", "/etc/alogd/alogd.yaml")  # where a configuration is looked for when none is named
 _RECORD_KEYS = ("source", "program", "host", "pid", "none")
 _SURELY_FIT = 60_000  # bytes of phrases, a state each at most; only more than that has to be tried out
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]*):([0-9]{1,5})\Z")

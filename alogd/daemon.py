@@ -6,8 +6,10 @@ Shutdown, whatever caused it: stop collectors -> drain -> commit -> flush sinks 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -138,6 +140,7 @@ class Daemon:
                     task.cancel()
                 await asyncio.wait(beside)
                 await self._outlets.flush()
+                self._tell_what_is_kept()
                 if self._server is not None:
                     await self._server.close()
             return self._code
@@ -265,13 +268,16 @@ class Daemon:
                 await self._pipeline.first_byte.wait()
         except TimeoutError:
             pass
+        gc.freeze()  # what start-up made stays, and need not be looked through again and again
+        gc.enable()
         while True:
             try:
                 url = await self._listen(self._config.http)
             except OSError as error:
-                problem = f"cannot listen on {self._config.http.listen}: {(error.strerror or str(error)).lower()}"
+                cause = os.strerror(error.errno).lower() if error.errno else str(error)  # without asyncio's preface
+                problem = f"cannot listen on {self._config.http.listen}: {cause}"
                 if problem != self._http_problem:
-                    log.error(problem)
+                    log.error(f"{problem}; no metrics and no API until it is free (or choose another: http.listen)")
                 self._http_problem = problem
                 await asyncio.sleep(HTTP_AGAIN)
                 continue
@@ -289,7 +295,12 @@ class Daemon:
 
     async def _watch(self) -> None:
         """Says how things stand: to a person, to the service manager, and to `once`."""
-        told = Progress(state_directory=self._config.state.directory, config_name=self._config_name)
+        told = Progress(
+            state_directory=self._config.state.directory,
+            config_name=self._config_name,
+            command=_command(),
+            once=self._once,
+        )
         begun = self._clock.monotonic()
         said_where = False
         while True:
@@ -328,6 +339,12 @@ class Daemon:
         if age - at >= (STATUS_EVERY if stage == told else LOOK_EVERY):
             self._status = (stage, age)
             self._notifier.send(f"STATUS={status_line(view)}")
+
+    def _tell_what_is_kept(self) -> None:
+        if self._store.problem:
+            log.error("stopped; what came since the last commit will be read again", problem=self._store.problem)
+        else:
+            self._tell("stopped; all of it is saved, the next run goes on from here")
 
     def _is_done(self, view: View) -> bool:
         """Nothing will come any more: asked for `once`, or every input has ended."""
@@ -385,3 +402,11 @@ class Daemon:
         self._output.flush(0.5)
         sys.stdout.flush()
         os._exit(code)
+
+
+def _command() -> str:
+    """How alogd was called, so that what is printed can be typed: `alogd` where the shell finds it by that name."""
+    called = sys.argv[0]
+    if os.path.basename(called) != "alogd" or shutil.which("alogd") == os.path.abspath(called):
+        return "alogd"
+    return called
