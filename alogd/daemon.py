@@ -9,7 +9,6 @@ import asyncio
 import gc
 import os
 import random
-import shutil
 import signal
 import sys
 import time
@@ -25,7 +24,7 @@ from alogd.notify import Notifier
 from alogd.outlets import Outlets
 from alogd.pipeline import Pipeline
 from alogd.plans import plans
-from alogd.progress import Progress, status_line
+from alogd.progress import Progress, status_line, stopped
 from alogd.sinks.base import build_all
 from alogd.state import AlertFilter, StateUnusable
 from alogd.store import Store
@@ -53,15 +52,18 @@ async def run(
     once: bool = False,
     reload: Callable[[], Config] | None = None,
     progress: Callable[[str], None] | None = None,
+    command: str = "alogd",
 ) -> int:
     """Follow the logs until a signal (or, with `once`, until all there is was read); returns the exit code.
 
     reload: loads the configuration anew; raises ValueError or OSError when it is bad. progress: is given lines for a
-    person; by default they go to standard error when the log is in console form.
+    person; by default they go to standard error when the log is in console form. command: how they call alogd.
     """
     output = Output(2)
     configure(config.log, output, terminal=stderr_is_terminal())
-    daemon = Daemon(config, config_path or "defaults", output, once=once, reload=reload, progress=progress)
+    daemon = Daemon(
+        config, config_path or "defaults", output, once=once, reload=reload, progress=progress, command=command
+    )
     try:
         return await daemon.main()
     except (StateUnusable, ValueError) as error:
@@ -83,11 +85,13 @@ class Daemon:
         once: bool,
         reload: Callable[[], Config] | None,
         progress: Callable[[str], None] | None,
+        command: str,
     ) -> None:
         self._config = config
         self._config_name = config_name
         self._output = output
         self._once = once
+        self._command = command
         self._load = reload
         self._say = progress or (output.write if is_console(config.log, stderr_is_terminal()) else None)
         self._clock = SystemClock()
@@ -140,7 +144,7 @@ class Daemon:
                     task.cancel()
                 await asyncio.wait(beside)
                 await self._outlets.flush()
-                self._tell_what_is_kept()
+                self._tell(stopped(self._store.problem))
                 if self._server is not None:
                     await self._server.close()
             return self._code
@@ -277,7 +281,7 @@ class Daemon:
                 cause = os.strerror(error.errno).lower() if error.errno else str(error)  # without asyncio's preface
                 problem = f"cannot listen on {self._config.http.listen}: {cause}"
                 if problem != self._http_problem:
-                    log.error(f"{problem}; no metrics and no API until it is free (or choose another: http.listen)")
+                    log.error(problem, until_then="no metrics, no API", else_choose="another in http.listen")
                 self._http_problem = problem
                 await asyncio.sleep(HTTP_AGAIN)
                 continue
@@ -298,7 +302,7 @@ class Daemon:
         told = Progress(
             state_directory=self._config.state.directory,
             config_name=self._config_name,
-            command=_command(),
+            command=self._command,
             once=self._once,
         )
         begun = self._clock.monotonic()
@@ -339,12 +343,6 @@ class Daemon:
         if age - at >= (STATUS_EVERY if stage == told else LOOK_EVERY):
             self._status = (stage, age)
             self._notifier.send(f"STATUS={status_line(view)}")
-
-    def _tell_what_is_kept(self) -> None:
-        if self._store.problem:
-            log.error("stopped; what came since the last commit will be read again", problem=self._store.problem)
-        else:
-            self._tell("stopped; all of it is saved, the next run goes on from here")
 
     def _is_done(self, view: View) -> bool:
         """Nothing will come any more: asked for `once`, or every input has ended."""
@@ -402,11 +400,3 @@ class Daemon:
         self._output.flush(0.5)
         sys.stdout.flush()
         os._exit(code)
-
-
-def _command() -> str:
-    """How alogd was called, so that what is printed can be typed: `alogd` where the shell finds it by that name."""
-    called = sys.argv[0]
-    if os.path.basename(called) != "alogd" or shutil.which("alogd") == os.path.abspath(called):
-        return "alogd"
-    return called

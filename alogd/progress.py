@@ -5,7 +5,7 @@ Pure: a View and a moment in, lines out. Every line is true of that view; a quie
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from alogd.escape import escape
 from alogd.view import StreamView, View
@@ -16,9 +16,11 @@ SHOWN_STREAMS = 12
 
 
 class Progress:
-    """Remembers what was said."""
+    """Remembers what was said. `command` is how this person calls alogd; `once` says that it will not go on."""
 
-    def __init__(self, *, state_directory: str, config_name: str) -> None:
+    def __init__(self, *, state_directory: str, config_name: str, command: str = "alogd", once: bool = False) -> None:
+        self._command = command
+        self._once = once
         self._state = state_directory
         self._config = config_name
         self._said_found = False
@@ -55,7 +57,8 @@ class Progress:
     def where(self, url: str) -> Iterator[str]:
         """Where to look."""
         yield f"look: {url}/metrics  {url}/-/ready  {url}/api/v1/alerts"
-        yield f"      alogd alerts list --state {self._state}    stop: Ctrl-C (it goes on from here the next time)"
+        stop = "stop: Ctrl-C (it goes on from here the next time)"
+        yield f"      {self._command} alerts list --state {self._state}    {stop}"
 
     def _found(self, view: View) -> Iterator[str]:
         sources = sum(stream.source_count for stream in view.streams)
@@ -63,7 +66,7 @@ class Progress:
         begin = "goes on where it stopped" if resumed else "sees these logs for the first time"
         yield f"alogd {view.version} {begin} (configuration {self._config}, state in {self._state})"
         if not sources:
-            yield "found no log to read yet; it looks again every few seconds"
+            yield "found no log to read" + ("" if self._once else " yet; it looks again every few seconds")
         else:
             streams = _count(_with_sources(view), "stream")
             yield f"found {_count(sources, 'source')} in {streams}, {_size(sum(s.size_bytes for s in view.streams))}"
@@ -86,11 +89,15 @@ class Progress:
         alerts = sum(sum(stream.opened.values()) for stream in view.streams)
         yield (
             f"caught up: {_count(_lines(view), 'line')} ({_size(size)}) in {_duration(self._seconds(now))}, "
-            f"{_templates(view):,} templates, {_count(alerts, 'incident')}; now watching"
+            f"{_count(_templates(view), 'template')}, {_count(alerts, 'incident')}"
+            f"{'' if self._once else '; now watching'}"
         )
+        if self._warm:
+            yield f"learned what is usual: {_learned(stream for stream in view.streams if stream.name in self._warm)}"
         cold = [stream for stream in view.streams if stream.count("lines") and stream.warmup < 1]
         if cold:
-            yield f"learning: {', '.join(f'{s.name} {s.warmup:.0%}' for s in cold)} of warm-up; alerts begin at 100 %"
+            shares = ", ".join(f"{stream.name} {stream.warmup:.0%}" for stream in cold)
+            yield f"learning: {shares} of warm-up; until then only what is new and severe raises an alert"
 
     def _seconds(self, now: float) -> float:
         """Since the first look."""
@@ -100,7 +107,14 @@ class Progress:
         for stream in view.streams:
             if stream.warmup >= 1 and stream.name not in self._warm:
                 self._warm.add(stream.name)
-                yield f"{stream.name} has learned what is usual ({stream.core.get('templates', 0):,} templates)"
+                yield f"{stream.name} has learned what is usual ({_count(_known(stream), 'template')})"
+
+
+def stopped(problem: str) -> str:
+    """The last line; `problem` says why the state could not be saved, "" when it was."""
+    if problem:
+        return f"stopped; what came since the last commit is read again the next time: {problem}"
+    return "stopped; everything is saved"
 
 
 def status_line(view: View) -> str:
@@ -138,7 +152,8 @@ def _stream(stream: StreamView) -> str:
     down = [why for why in stream.collectors.values() if why]
     if not stream.source_count:
         return escape("; ".join(down))
-    names = [escape(source.name) for source in stream.sources[:3]]
+    largest = sorted(stream.sources, key=lambda source: -source.size)[:3]
+    names = [escape(source.name) for source in largest]
     more = f" and {stream.source_count - len(names)} more" if stream.source_count > len(names) else ""
     return f"{_size(stream.size_bytes)} in {', '.join(names)}{more}" + (f" ({escape(down[0])})" if down else "")
 
@@ -147,9 +162,19 @@ def _unread(streams: Sequence[StreamView]) -> Iterator[str]:
     texts = [text for stream in streams for text in stream.unread]
     if not texts:
         return
-    yield f"not read: {_count(len(texts), 'file')}, for example"
+    more = ", for example" if len(texts) > SHOWN_UNREAD else ""
+    yield f"not read: {_count(len(texts), 'file')}{more}"
     for text in texts[:SHOWN_UNREAD]:
         yield f"  {escape(text)}"
+
+
+def _learned(streams: Iterable[StreamView]) -> str:
+    told = [f"{stream.name} ({_count(_known(stream), 'template')})" for stream in streams]
+    return ", ".join(told[:SHOWN_STREAMS]) + (f" and {len(told) - SHOWN_STREAMS} more" * (len(told) > SHOWN_STREAMS))
+
+
+def _known(stream: StreamView) -> int:
+    return int(stream.core.get("templates", 0))
 
 
 def _with_sources(view: View) -> int:
@@ -162,7 +187,7 @@ def _lines(view: View) -> int:
 
 
 def _templates(view: View) -> int:
-    return sum(int(stream.core.get("templates", 0)) for stream in view.streams)
+    return sum(map(_known, view.streams))
 
 
 def _count(number: int, what: str) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 PEEK = 4096  # bytes looked at
 
 _MAGIC = (
-    (b"\x1f\x8b", "a gzip file"),
+    (b"\x1f\x8b", "a gzip file; `alogd replay` reads it"),
     (b"\xfd7zXZ\x00", "an xz file"),
     (b"BZh", "a bzip2 file"),
     (b"\x28\xb5\x2f\xfd", "a zstd file"),

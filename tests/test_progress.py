@@ -36,13 +36,31 @@ def test_the_way_from_the_first_look_to_watching():
     done = REPLACE(again, caught_up=True, bytes_read=40 << 20, backlog_bytes=0, lines_read=320_000)
     assert told(progress, 8.0, done) == [
         "caught up: 320,000 lines (40.0 MiB) in 8.0 s, 5 templates, 2 incidents; now watching",
-        "learning: sshd 40% of warm-up; alerts begin at 100 %",
+        "learning: sshd 40% of warm-up; until then only what is new and severe raises an alert",
     ]
     assert progress.is_over
     assert told(progress, 9.0, done) == []
+    assert list(progress.where("http://x"))[1].startswith("      alogd alerts list --state DIR ")
     warm = REPLACE(done, core=core(warmup=1.0))
     assert told(progress, 10.0, warm) == ["sshd has learned what is usual (5 templates)"]
     assert told(progress, 11.0, warm) == []
+
+
+def test_who_reads_once_is_not_told_of_watching():
+    progress = Progress(state_directory="s", config_name="c", once=True)
+    empty = stream(sources=[], source_count=0, core={"engine": {"lines": 0}, "warmup": 1.0, "templates": 1})
+    lines = told(progress, 0.0, empty)
+    assert "found no log to read" in lines
+    assert "watching" not in "".join(lines)
+    assert lines[-1] == "learned what is usual: sshd (1 template)"
+
+
+def test_the_largest_sources_are_named():
+    progress = Progress(state_directory="s", config_name="c")
+    (source,) = view().streams[0].sources
+    sources = [REPLACE(source, name=f"/log/{n}", size=n) for n in range(5)]
+    lines = told(progress, 0.0, stream(sources=sources, source_count=5, size_bytes=10))
+    assert "  sshd  10 B in /log/4, /log/3, /log/2 and 2 more" in lines
 
 
 def test_a_second_start_says_so():

@@ -16,6 +16,8 @@ import asyncio
 import gc
 import hashlib
 import os
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -63,7 +65,7 @@ def _run(args: argparse.Namespace) -> int:
 
     if args.file:
         config = _with_flags(_for_files(args.file), args)
-        return asyncio.run(run(config, config_path=None, once=args.once))
+        return asyncio.run(run(config, config_path=None, once=args.once, command=_called()))
     loaded = require_config(args.config)
     return asyncio.run(
         run(
@@ -71,6 +73,7 @@ def _run(args: argparse.Namespace) -> int:
             config_path=loaded.name,
             once=args.once,
             reload=lambda: _again(loaded.name, args),
+            command=_called(),
         )
     )
 
@@ -79,6 +82,14 @@ def _again(name: str, args: argparse.Namespace) -> Config:
     from alogd.config_load import load_config
 
     return _with_flags(load_config(Path(name)), args)
+
+
+def _called() -> str:
+    """What to type for alogd: its name where the shell finds it, else the path it was called by."""
+    name = sys.argv[0]
+    if os.path.basename(name) != "alogd" or shutil.which("alogd") == os.path.abspath(name):
+        return "alogd"
+    return name
 
 
 def _for_files(paths: list[str]) -> Config:
