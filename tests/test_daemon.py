@@ -429,8 +429,9 @@ def test_the_service_manager_is_told(daemon):
     assert daemon.state.joinpath("state.db").exists()
     daemon.signal(signal.SIGHUP)
     manager.wait_for("RELOADING=1")
+    reloading = manager.heard.index("RELOADING=1")
+    wait_until(lambda: "READY=1" in manager.listen(0.01)[reloading:], "READY=1 after RELOADING=1")
     manager.heard.clear()
-    manager.wait_for("READY=1")
     manager.wait_for("WATCHDOG=1")  # idle, and provably so
     assert daemon.stop() == 0
     manager.wait_for("STOPPING=1")
