@@ -57,7 +57,9 @@ def lock_directory(directory: Path) -> int:
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         fd = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
-        raise StateUnusable(f"cannot write in the state directory {directory}: {_cause(error)}") from None
+        raise StateUnusable(
+            f"cannot write in the state directory {directory}: {_cause(error)}; choose another with --state-dir"
+        ) from None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
