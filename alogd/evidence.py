@@ -18,6 +18,7 @@ MAX_TEMPLATES = 5
 MAX_LINES = 5  # marked lines
 CONTEXT = 2  # lines before and after each
 MAX_TEXT = 512  # bytes of a line shown
+FEW = 10  # records; of a window closed with fewer nothing is said to be missing
 LOOK_BACK = 4096  # bytes read before a marked line for its context
 
 
@@ -27,7 +28,7 @@ class Reader:
 
     text: Callable[[int, int, int], bytes | None]  # source, offset, length -> bytes
     name: Callable[[int], str]  # of a source
-    masked: Callable[[bytes, int], tuple[str, str, str]]  # line, source -> masked message, key, severity phrase
+    masked: Callable[[bytes, int], tuple[str, str, str]]  # line, source -> masked message, key, why so severe
     first: Callable[[int], str]  # template slot -> its text when created
     nearest: Callable[[int], tuple[str, Sequence[tuple[str, str]]] | None]  # slot -> nearest older template, difference
     fingerprint: Callable[[str], str]
@@ -58,11 +59,11 @@ def gather(
     shown = [
         _template(windows, records, where[part.slot], part, reader) for part in list(merged.values())[:MAX_TEMPLATES]
     ]
-    phrase, key = _read(windows, worst, reader)
+    says, key = _read(windows, worst, reader)
     return Evidence(
         templates=shown,
         lines=_lines(windows, marked, end - 1, reader),
-        reasons=_reasons(shown, int(windows.severity[worst]), phrase),
+        reasons=_reasons(shown, int(windows.severity[worst]), says, end - begin),
         key=key,
         causes=[template.fingerprint for template in shown],
     )
@@ -91,12 +92,12 @@ def _first_record(windows: WindowBatch, begin: int, end: int, slot: int) -> int 
 
 
 def _read(windows: WindowBatch, at: int, reader: Reader) -> tuple[str, str]:
-    """Severity phrase and key of a record, "" where its text is gone."""
+    """What tells a record's severity, and its key; "" where its text is gone."""
     line = _text(windows, at, reader)
     if line is None:
         return "", ""
-    _, key, phrase = reader.masked(line, int(windows.source[at]))
-    return phrase, key
+    _, key, says = reader.masked(line, int(windows.source[at]))
+    return says, key
 
 
 def _text(windows: WindowBatch, at: int, reader: Reader) -> bytes | None:
@@ -162,26 +163,30 @@ def display(line: bytes) -> str:
     return line[:MAX_TEXT].rstrip(b"\r\n").decode("utf-8", "backslashreplace")
 
 
-def _reasons(templates: Sequence[TemplateEvidence], severity: int, phrase: str) -> list[str]:
-    sentences = []
+def _reasons(templates: Sequence[TemplateEvidence], severity: int, says: str, records: int) -> list[str]:
+    """Sentences, the most telling first; at least one where any template is known."""
     new = [template for template in templates if template.is_new]
-    if new:
-        sentences.append(f"never seen before: {_quote(new[0].text)}" + (f" and {len(new) - 1} more" if new[1:] else ""))
-    for template in templates:
-        if template.is_new or not _differs(template):
-            continue
-        text, seen, usual = _quote(template.text), _number(template.seen), _number(template.expected)
-        if template.seen > template.expected:
-            sentences.append(f"{seen} times {text}, usually {usual}")
-        else:
-            sentences.append(f"missing: {text}, usually {usual} times, now {seen}")
-        if len(sentences) >= 3:
-            break
-    if phrase:
-        sentences.append(f"a line says {_quote(phrase)} (severity {severity})")
-    elif severity >= 60:
-        sentences.append(f"its worst line has severity {severity}")
+    more = f" and {len(new) - 1} more" if new[1:] else ""
+    sentences = [f"never seen before: {_quote(new[0].text)}{more}"] if new else []
+    counted = [t for t in templates if not t.is_new and _differs(t) and (t.seen > t.expected or records >= FEW)]
+    sentences += [_count(template) for template in counted[: 3 - len(sentences)]]
+    if severity >= 60 and says:
+        sentences.append(f"a line {says} (severity {severity})")
+    if not sentences and templates:
+        sentences.append(f"an unusual mix or order of lines, most of all {_quote(templates[0].text)}")
     return sentences
+
+
+def _count(template: TemplateEvidence) -> str:
+    text, expected = _quote(template.text), template.expected
+    if template.seen < expected:
+        return f"missing: {text}, usually {_number(expected)} times, now {_number(template.seen)}"
+    seen = "once" if template.seen == 1 else f"{_number(template.seen)} times"
+    if expected >= 1:
+        return f"{seen} {text}, usually {_number(expected)}"
+    return f"{seen} {text}, " + (
+        f"usually once in {1 / expected:.0f} windows" if expected >= 0.005 else "usually never"
+    )
 
 
 def _differs(template: TemplateEvidence) -> bool:

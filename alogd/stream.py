@@ -30,6 +30,8 @@ from alogd.windows import Windows
 if TYPE_CHECKING:
     from alogd.engine import Engine
 
+_LEVELS = ("", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")  # of OpenTelemetry numbers, four each
+
 
 class Stream:
     """A named set of sources with one template miner and one set of detectors."""
@@ -201,7 +203,10 @@ class Stream:
 
     def _masked(self, line: bytes, source: int) -> tuple[str, str, str]:
         seen = self.engine.explain(line, source)
-        return seen.masked, seen.key or "", seen.rule or ""
+        says = (
+            f'says "{seen.rule}"' if seen.rule else f"is at level {_LEVELS[(seen.otel + 3) // 4]}" if seen.otel else ""
+        )
+        return seen.masked, seen.key or "", says
 
     # -- state and status
 
