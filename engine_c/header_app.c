@@ -14,6 +14,24 @@ static const uint8_t name_class[256] = {
 
 static int is_name_byte(uint8_t c) { return name_class[c] & NAME; }
 
+/* Where the name bytes from `at` on end; *seen gets their classes. */
+static size_t name_run(const uint8_t *p, size_t n, size_t at, unsigned *seen) {
+#if ALOG_LANES
+    for (; n - at >= 16; at += 16) {
+        const __m128i bytes = alog_lane_load(p + at);
+        const __m128i dots = _mm_or_si128(alog_lane_range(bytes, '.', '/' - '.'), alog_lane_is(bytes, '$'));
+        __m128i names = _mm_or_si128(alog_lane_range(bytes, '#', '$' - '#'), alog_lane_range(bytes, '-', '9' - '-'));
+        names = _mm_or_si128(names, alog_lane_range(bytes, '@', 'Z' - '@'));
+        names = _mm_or_si128(names, _mm_or_si128(alog_lane_range(bytes, 'a', 'z' - 'a'), alog_lane_is(bytes, '_')));
+        const uint32_t others = alog_lane_bits(names) ^ 0xffff, dotted = alog_lane_bits(dots);
+        if (dotted & (others - 1)) *seen |= DOT; /* those before the first of the others */
+        if (others) return at + (size_t)__builtin_ctz(others);
+    }
+#endif
+    while (at < n && name_class[p[at]]) *seen |= name_class[p[at++]];
+    return at;
+}
+
 /* A name: name bytes, and one or two ':' between two of them ("my::module", "file.py:12"). Returns its end. */
 static size_t name_and_dots(const uint8_t *p, size_t n, size_t at, int *dotted) {
     const size_t from = at, limit = n - at > NAME_BYTES ? at + NAME_BYTES + 1 : n;
@@ -21,7 +39,7 @@ static size_t name_and_dots(const uint8_t *p, size_t n, size_t at, int *dotted) 
     *dotted = 0;
     if (at >= n || (!alog_is_alpha(p[at]) && p[at] != '_' && p[at] != '$')) return at;
     for (;;) {
-        while (at < limit && name_class[p[at]]) seen |= name_class[p[at++]];
+        at = name_run(p, limit, at, &seen);
         if (at >= limit || p[at] != ':') break;
         const size_t after = at + 1 + (at + 1 < n && p[at + 1] == ':');
         if (after >= n || !is_name_byte(p[after])) break;

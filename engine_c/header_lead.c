@@ -57,8 +57,9 @@ static int level_lead(alog_reader *r, alog_app_line *line, uint8_t otel, size_t 
 /* "nova-api.log 2026-05-16 00:00:00.008 ...", "update-alternatives 2026-...". */
 static int word_lead(alog_reader *r, alog_app_line *line, alog_stamp *stamp) {
     const uint8_t *p = r->text;
+    if (!alog_is_alpha(p[0]) && p[0] != '/') return 0;
     const size_t end = alog_skip_word(p, r->len < LEAD_BYTES ? r->len : LEAD_BYTES, 0);
-    if ((!alog_is_alpha(p[0]) && p[0] != '/') || end >= r->len || p[end] != ' ') return 0;
+    if (end >= r->len || p[end] != ' ') return 0;
     if (r->len - end < 20 || p[end + 5] != '-' || !stamp_at(r, end + 1, stamp)) return 0;
     r->out->program = alog_span_of(p, end);
     line->at = end + 1;

@@ -144,6 +144,16 @@ static int is_all_upper(const uint8_t *p, size_t n) {
     return 1;
 }
 
+/* The level words as nearly all lines carry them: in capitals, a column of its own. 0 for any other. */
+static uint8_t usual_level(const uint8_t *p, size_t n) {
+    if (n < 8) return 0;
+    if (memcmp(p, "INFO ", 5) == 0) return INFO;
+    if (memcmp(p, "WARN ", 5) == 0) return WARN;
+    if (memcmp(p, "ERROR ", 6) == 0) return ERROR;
+    if (memcmp(p, "DEBUG ", 6) == 0) return DEBUG;
+    return memcmp(p, "FATAL ", 6) == 0 ? FATAL : 0;
+}
+
 uint8_t alog_level_at(const uint8_t *p, size_t n, size_t at, size_t *next, alog_span *module) {
     if (module) *module = (alog_span){0};
     if (at >= n) return 0;
@@ -153,6 +163,11 @@ uint8_t alog_level_at(const uint8_t *p, size_t n, size_t at, size_t *next, alog_
         return otel;
     }
     if (!alog_is_alpha(p[at])) return 0;
+    const uint8_t usual = usual_level(p + at, n - at);
+    if (usual) {
+        *next = at + 4 + (p[at + 4] != ' ');
+        return usual;
+    }
     int weak = 0;
     const size_t end = word_end(p, n, at);
     const uint8_t otel = alog_level_of_word(p + at, end - at, &weak);

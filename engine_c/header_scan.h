@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "header.h"
+#include "lanes.h"
 
 /* One line on its way through the readers. */
 typedef struct {
@@ -78,20 +79,39 @@ static inline size_t alog_skip_blank(const uint8_t *p, size_t n, size_t at) {
     return at;
 }
 
+#define ALOG_TOPS UINT64_C(0x8080808080808080)
+
+/* Eight bytes at a time where the machine's byte order lets the first one be found. */
 static inline size_t alog_skip_digits(const uint8_t *p, size_t n, size_t at) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    for (; at < n && n - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, p + at, 8);
+        word ^= UINT64_C(0x3030303030303030); /* a digit is its value now */
+        const uint64_t others =
+            (((word & ~ALOG_TOPS) + UINT64_C(0x7676767676767676)) | word) & ALOG_TOPS; /* exact in every byte */
+        if (others) return at + (size_t)__builtin_ctzll(others) / 8;
+    }
+#endif
     while (at < n && alog_is_digit(p[at])) at++;
     return at;
 }
 
-/* Where the next blank is; eight bytes at a time where the machine's byte order lets the first one be found. */
+/* Where the next blank is. */
 static inline size_t alog_skip_word(const uint8_t *p, size_t n, size_t at) {
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+#if ALOG_LANES
+    for (; at < n && n - at >= 16; at += 16) {
+        const __m128i bytes = alog_lane_load(p + at);
+        const uint32_t found = alog_lane_bits(_mm_or_si128(alog_lane_is(bytes, ' '), alog_lane_is(bytes, '\t')));
+        if (found) return at + (size_t)__builtin_ctz(found);
+    }
+#elif defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    const uint64_t ones = UINT64_C(0x0101010101010101);
     while (at < n && n - at >= 8) {
         uint64_t word;
         memcpy(&word, p + at, 8);
         const uint64_t space = word ^ ones * ' ', tab = word ^ ones * '\t';
-        const uint64_t found = ((space - ones) & ~space & tops) | ((tab - ones) & ~tab & tops);
+        const uint64_t found = ((space - ones) & ~space & ALOG_TOPS) | ((tab - ones) & ~tab & ALOG_TOPS);
         if (found) return at + (size_t)__builtin_ctzll(found) / 8;
         at += 8;
     }
