@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -162,6 +162,12 @@ class Engine:
     def _meta(self) -> bytes:
         return json.dumps(self.config.meaning(), sort_keys=True).encode()
 
+    @staticmethod
+    def saved_settings(data: bytes) -> dict[str, Any]:
+        """The settings a snapshot was saved under. Raises ValueError when it is damaged or of another engine."""
+        meaning: dict[str, Any] = json.loads(_engine.snapshot_meta(data))
+        return meaning
+
     @classmethod
     def load(cls, data: bytes, config: EngineConfig | None = None) -> Self:
         """Back from `save`. Feed each source from `consumed` on.
@@ -170,7 +176,7 @@ class Engine:
         was learned another meaning (all are named).
         """
         config = config or EngineConfig()
-        other = differing(json.loads(_engine.snapshot_meta(data)), config)
+        other = differing(cls.saved_settings(data), config)
         if other:
             raise ValueError(f"engine snapshot was saved with another {', '.join(other)}")
         loaded = cls.__new__(cls)

@@ -190,3 +190,11 @@ def engine_class(kind: str) -> type[Engine]:
     if kind == "c":
         return import_module("alogd.engine").Engine  # type: ignore[no-any-return]
     return import_module("alogd.reference.engine").Drain3Engine  # type: ignore[no-any-return]
+
+
+def available_engine(kind: str) -> type[Engine]:
+    """The engine named; where the C extension was not built, its slow twin."""
+    try:
+        return engine_class(kind)
+    except ImportError:
+        return engine_class("drain3")

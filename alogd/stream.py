@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from alogd import registry, severity
 from alogd.config import Alerts, DetectorOptions, Risk, StreamOptions
 from alogd.detectors.base import Contribution, Detector
-from alogd.engine_config import EngineConfig, engine_class
+from alogd.engine_config import EngineConfig, available_engine
 from alogd.event import NO_TIME, Alert, Batch, Template, WindowBatch
 from alogd.evidence import Reader, gather
 from alogd.incidents import Finding, Incidents
@@ -26,9 +26,6 @@ from alogd.pack import pack, unpack
 from alogd.risk import level
 from alogd.rows import part
 from alogd.windows import Windows
-
-if TYPE_CHECKING:
-    from alogd.engine import Engine
 
 _LEVELS = ("", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")  # of OpenTelemetry numbers, four each
 
@@ -54,7 +51,7 @@ class Stream:
         self.budget_per_day = budget_per_day
         self.names = names
         self.text = text
-        self.engine = _engine_class(options.engine.kind)(engine_config(options, alerts))
+        self.engine = available_engine(options.engine.kind)(engine_config(options, alerts))
         self._blank()
 
     def _blank(self) -> None:
@@ -300,14 +297,6 @@ def engine_config(options: StreamOptions, alerts: Alerts) -> EngineConfig:
         key=key,
         severity_rules=severity.rules(alerts.severity_rules),
     )
-
-
-def _engine_class(kind: str) -> type[Engine]:
-    """The engine asked for; where the C extension was not built, its slow twin."""
-    try:
-        return engine_class(kind)
-    except ImportError:
-        return engine_class("drain3")
 
 
 def _fingerprint(text: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from alogd.cli.alert_view import is_alike
 from alogd.cli.drive import Drive
 from alogd.cli.output import count, emit, paint, safe, time_text, use_color
-from alogd.engine import Engine, EngineConfig, Explanation
+from alogd.engine_config import EngineConfig, Explanation, available_engine
 from alogd.event import NO_TIME
 from alogd.judge import Verdict
 from alogd.risk import level
@@ -30,7 +30,7 @@ def explain_line(line: bytes, args: argparse.Namespace, learned: list[Drive]) ->
         one.stream.engine.open(_SOURCE, year=_this_year())
     drive = max(learned, key=lambda one: _fit(one.stream.engine.explain(line, _SOURCE)), default=None)
     if drive is None:
-        engine, verdict = Engine(EngineConfig(severity_rules=rules())), None
+        engine, verdict = available_engine("c")(EngineConfig(severity_rules=rules())), None
         engine.open(_SOURCE, year=_this_year())
     else:
         engine, verdict = drive.stream.engine, alone(drive, line)
@@ -60,7 +60,7 @@ def alone(drive: Drive, line: bytes) -> Verdict | None:
     if not stream.judge.seen:
         return None
     saved = stream.engine.save()
-    engine = Engine.load(saved, stream.engine.config)
+    engine = stream.engine.load(saved, stream.engine.config)
     engine.open(_SOURCE)
     engine.feed(line + b"\n", _SOURCE)
     windows = Windows(stream.options.windows)

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from alogd import _engine
 from alogd.cli.drive import choose
 from alogd.cli.failures import OK
 from alogd.cli.inputs import open_all
 from alogd.cli.output import add_output, count, emit, table, use_color
 from alogd.cli.settings import add_state, open_state, require_stream
-from alogd.engine import Engine, EngineConfig
+from alogd.engine_config import EngineConfig, available_engine
 from alogd.event import Template
 from alogd.stream import engine_config
+
+if TYPE_CHECKING:
+    from alogd.engine import Engine
 
 Row = tuple[str, Template]  # stream, template
 
@@ -64,16 +65,17 @@ def learned(args: argparse.Namespace) -> Iterator[Row]:
 
 def _load(snapshot: bytes) -> Engine:
     """An engine under the very settings its snapshot was saved with, whatever the configuration says now."""
-    meaning = msgspec.json.decode(_engine.snapshot_meta(snapshot))
-    kind, name = meaning.pop("key")
+    kind = available_engine("drain3" if snapshot.startswith(b"ALOGDRN3") else "c")
+    meaning = kind.saved_settings(snapshot)
+    of, name = meaning.pop("key")
     meaning["user_masks"] = tuple((mask, pattern) for mask, pattern in meaning["user_masks"])
-    return Engine.load(snapshot, EngineConfig(key={kind: name} if name else kind, **meaning))
+    return kind.load(snapshot, EngineConfig(key={of: name} if name else of, **meaning))
 
 
 def mined(args: argparse.Namespace) -> Sequence[Row]:
     """The templates of some files."""
     config, options = choose(args.config, args.stream, args.file)
-    engine = Engine(engine_config(options, config.alerts))
+    engine = available_engine(options.engine.kind)(engine_config(options, config.alerts))
     for source, one in enumerate(open_all(args.file)):
         engine.open(source, year=one.year)
         for block in one.blocks():

@@ -282,13 +282,16 @@ class Drain3Engine:
         text = zlib.compress(json.dumps(whole).encode())
         return _MAGIC + zlib.crc32(text).to_bytes(4, "little") + text
 
+    @staticmethod
+    def saved_settings(data: bytes) -> dict[str, Any]:
+        """The settings a snapshot was saved under. Raises ValueError when it is damaged or of another engine."""
+        meaning: dict[str, Any] = _opened(data)["meaning"]
+        return meaning
+
     @classmethod
     def load(cls, data: bytes, config: EngineConfig | None = None) -> Self:
         """Back from `save`. Raises ValueError as alogd.engine.Engine.load does."""
-        text = bytes(data[12:])
-        if data[:8] != _MAGIC or zlib.crc32(text).to_bytes(4, "little") != data[8:12]:
-            raise ValueError("engine snapshot is damaged or of another kind of engine")
-        whole: dict[str, Any] = json.loads(zlib.decompress(text))
+        whole = _opened(data)
         engine = cls(config)
         other = differing(whole["meaning"], engine.config)
         if other:
@@ -363,3 +366,11 @@ def _template(cluster: Any) -> Template:
     raw = _encoded(cluster.get_template())
     name = blake2b(raw, digest_size=8).hexdigest()
     return Template(id=cluster.cluster_id, text=_raw(raw), fingerprint=name, count=cluster.size)
+
+
+def _opened(data: bytes) -> dict[str, Any]:
+    text = bytes(data[12:])
+    if data[:8] != _MAGIC or zlib.crc32(text).to_bytes(4, "little") != data[8:12]:
+        raise ValueError("engine snapshot is damaged or of another kind of engine")
+    whole: dict[str, Any] = json.loads(zlib.decompress(text))
+    return whole
