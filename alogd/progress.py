@@ -72,6 +72,8 @@ class Progress:
             yield f"found {_count(sources, 'source')} in {streams}, {_size(sum(s.size_bytes for s in view.streams))}"
         yield from _streams(view.streams)
         yield from _unread(view.streams)
+        if any(stream.core.get("engine_kind") == "Drain3Engine" for stream in view.streams):
+            yield "mining with drain3, some hundred times slower than the C engine (`alogd version` says why)"
 
     def _reading(self, view: View, now: float) -> str:
         lines, read = _lines(view), sum(stream.bytes_read for stream in view.streams)
