@@ -82,6 +82,7 @@ $(VENV)/run.stamp: pyproject.toml setup.py | $(BIN)/python
 	@echo "installing alogd into $(VENV), half a minute the first time ..."
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check "setuptools>=77" wheel
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q alogd collectors detectors
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml setup.py | $(BIN)/python

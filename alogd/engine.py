@@ -237,20 +237,34 @@ def _severity_rules(config: EngineConfig, user_tables: tuple[bytes, ...]) -> tup
     """Phrase, table and severity of every pattern of engine_c/severity.c."""
     if not config.severity_rules:
         return (), b"", b""
+    meaning = (config.masks, config.user_masks, config.extra_delimiters)
+    return _severity_table(config.severity_rules, *meaning, user_tables)
+
+
+@lru_cache(maxsize=8)  # streams mostly share their rules and masks, and the table takes milliseconds
+def _severity_table(
+    rules: tuple[tuple[str, int], ...],
+    masks: tuple[str, ...],
+    user_masks: tuple[tuple[str, str], ...],
+    delimiters: tuple[str, ...],
+    user_tables: tuple[bytes, ...],
+) -> tuple[tuple[str, ...], bytes, bytes]:
+    config = EngineConfig(masks=masks, user_masks=user_masks, extra_delimiters=delimiters)
     mask = _raw_engine(config, user_tables, b"", b"", b"").mask
-    patterns = {phrase.encode("utf-8", "surrogateescape"): phrase for phrase, _ in config.severity_rules}
+    raw_rules = [(phrase.encode("utf-8", "surrogateescape"), severity) for phrase, severity in rules]
+    patterns = {raw: phrase for (raw, _), (phrase, _) in zip(raw_rules, rules, strict=True)}
     as_written = len(patterns)
     for raw, phrase in list(patterns.items()):
         patterns.setdefault(mask(raw)[0], phrase)
-    severities = [_worst(raw, config.severity_rules) for raw in patterns]
+    severities = [_worst(raw, raw_rules) for raw in patterns]
     flags = [0] * as_written + [0x80] * (len(patterns) - as_written)
     both = bytes(severity | flag for severity, flag in zip(severities, flags, strict=True))
     return tuple(patterns.values()), _literals(tuple(patterns)), both
 
 
-def _worst(text: bytes, rules: Sequence[tuple[str, int]]) -> int:
+def _worst(text: bytes, rules: Sequence[tuple[bytes, int]]) -> int:
     """The search gives the longest phrase at a place: it stands for those inside it too."""
-    return max((severity for phrase, severity in rules if phrase.encode("utf-8", "surrogateescape") in text), default=0)
+    return max((severity for phrase, severity in rules if phrase in text), default=0)
 
 
 @lru_cache(maxsize=8)
