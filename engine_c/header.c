@@ -4,8 +4,6 @@
 #define VOTES 20        /* lines that decide */
 #define MOST_MISSES 100 /* lines in a row that do not fit before the vote is taken again */
 
-void alog_fields_clear(alog_fields *out) { *out = (alog_fields){.timestamp_ns = ALOG_NO_TIME}; }
-
 /* ---- readers ---------------------------------------------------------------------------------------- */
 
 static uint8_t read_log4j(alog_reader *r) {
