@@ -10,6 +10,7 @@
 #include "mask_match.h"
 #include "mask_scan.h"
 #include "mask_state.h"
+#include "mask_text.h"
 #include "unicode.h"
 
 /* ---- tokens ------------------------------------------------------------------------------------------- */
@@ -21,24 +22,29 @@ typedef struct {
     size_t copied; /* source bytes that are in the text already */
     size_t text_len;
     uint32_t masks;
-    uint64_t seed;
+    const alog_masker *masker;
     alog_tokens *out;
 } cutter;
 
 /* Whether a token that ends here in the text fits; at the very end only when nothing follows it. */
-static int fits(const cutter *cut, size_t text_end, size_t source_end) {
+static inline int fits(const cutter *cut, size_t text_end, size_t source_end) {
     return text_end < cut->out->text_cap || (text_end == cut->out->text_cap && source_end == cut->len);
 }
 
-static inline int push(cutter *cut, const uint8_t *token, size_t offset, size_t length, int has_digit) {
+static inline int push_hashed(cutter *cut, uint64_t hash, size_t offset, size_t length, int has_digit) {
     alog_tokens *out = cut->out;
-    if (out->count == out->max_tokens) return 0;
-    const uint32_t i = out->count++;
-    out->hash[i] = alog_hash_inline(token, length, cut->seed);
+    const uint32_t i = out->count;
+    if (i == out->max_tokens) return 0;
+    out->count = i + 1;
+    out->hash[i] = hash;
     out->offset[i] = (uint32_t)offset;
     out->length[i] = (uint32_t)length;
     out->flags[i] = (uint8_t)(has_digit ? ALOG_TOKEN_DIGIT : 0);
     return 1;
+}
+
+static inline int push(cutter *cut, const uint8_t *token, size_t offset, size_t length, int has_digit) {
+    return push_hashed(cut, alog_hash_inline(token, length, cut->masker->seed), offset, length, has_digit);
 }
 
 /* A token that is taken as it is: it stays in the source for now. */
@@ -48,24 +54,41 @@ static inline int push_plain(cutter *cut, size_t begin, size_t end, int has_digi
     return push(cut, cut->source + begin, offset, end - begin, has_digit);
 }
 
-/* Appends `len` bytes of which `readable` may be read: short ones as a whole vector, without a call. */
-static inline int append(cutter *cut, const uint8_t *from, size_t len, size_t readable) {
+/* Appends the source up to `end`: a short piece as a whole vector, without a call. */
+static inline int copy_upto(cutter *cut, size_t end) {
+    const uint8_t *from = cut->source + cut->copied;
     uint8_t *to = cut->out->text + cut->text_len;
-    const size_t room = cut->out->text_cap - cut->text_len;
+    const size_t len = end - cut->copied, room = cut->out->text_cap - cut->text_len;
     if (len > room) return 0;
-    cut->text_len += len;
-    if (to == from) return 1;
-    if (len <= 16 && readable >= 16 && room >= 16)
-        memcpy(to, from, 16);
-    else
+    if (len <= 16 && room >= 16 && cut->len - cut->copied >= 16)
+        memmove(to, from, 16);
+    else if (to != from)
         memcpy(to, from, len);
+    cut->text_len += len;
+    cut->copied = end;
     return 1;
 }
 
-static inline int copy_upto(cutter *cut, size_t end) {
-    if (!append(cut, cut->source + cut->copied, end - cut->copied, cut->len - cut->copied)) return 0;
+/* Appends a mask's name in place of the source up to `end`. */
+static inline int append_shown(cutter *cut, uint32_t mask, size_t end) {
+    const alog_span shown = alog_mask_shown(mask);
+    const size_t room = cut->out->text_cap - cut->text_len;
+    if (shown.len > room) return 0;
+    if (room >= 8)
+        memcpy(cut->out->text + cut->text_len, shown.ptr, 8);
+    else
+        memcpy(cut->out->text + cut->text_len, shown.ptr, shown.len);
+    cut->text_len += shown.len;
     cut->copied = end;
     return 1;
+}
+
+/* A token that is one match from end to end. */
+static int push_shown(cutter *cut, size_t begin, size_t end, uint32_t mask) {
+    if (!copy_upto(cut, begin)) return 0;
+    const size_t offset = cut->text_len;
+    if (!append_shown(cut, mask, end) || !fits(cut, cut->text_len, end)) return 0;
+    return push_hashed(cut, cut->masker->shown_hash[__builtin_ctz(mask)], offset, cut->text_len - offset, 0);
 }
 
 /* Cuts text[begin, end) of the out buffer at Unicode white space and pushes its tokens. */
@@ -86,16 +109,6 @@ static int push_wide(cutter *cut, size_t begin, size_t end, size_t source_end) {
     return 1;
 }
 
-/* End of the token that holds source[i]; *wide is set when there are bytes beyond ASCII before it. */
-static size_t token_end(const cutter *cut, size_t i, int *wide) {
-    for (; i < cut->len; i++) {
-        const uint8_t c = cut->source[i];
-        if ((uint8_t)(c - 9) < 5 || (uint8_t)(c - 0x1c) < 5) break;
-        *wide |= c >> 7;
-    }
-    return i;
-}
-
 /* What the scan saw in a token. */
 typedef struct {
     unsigned colons, dashes; /* counted up to LETTERED */
@@ -107,95 +120,121 @@ enum {
     SHORTEST_LETTERED = 17, /* bytes of a MAC */
 };
 
-/* Masks the token at source[begin, *end); a list moves *end on, over white space. */
-static int push_masked(cutter *cut, size_t begin, size_t *end, const traits *seen) {
-    alog_search search = {cut->source, cut->len, *end, cut->masks, seen->colons != 0};
-    alog_match match;
-    size_t from = begin, offset = 0;
-    int masked = 0, wide = seen->wide, digits = !(cut->masks & ALOG_MASK_NUM);
-    while (cut->masks && from < search.stop && alog_mask_next(&search, from, &match)) {
-        from = match.end;
-        if (from > search.stop) {
-            search.stop = *end = token_end(cut, from, &wide);
-            search.colon = 1;
-        }
-        digits |= !match.mask; /* else no digit is left once numbers are masked */
-        if (!match.mask) continue;
-        if (!copy_upto(cut, match.begin)) return 0;
-        if (!masked) offset = cut->text_len - (match.begin - begin);
-        masked = 1;
-        const alog_span shown = alog_mask_shown(match.mask);
-        if (!append(cut, shown.ptr, shown.len, 16)) return 0;
-        cut->copied = match.end;
-    }
-    if (!masked && !wide)
-        return push_plain(cut, begin, *end, digits && alog_has_digit(cut->source + begin, *end - begin));
-    if (!masked) offset = cut->text_len + (begin - cut->copied);
-    if (!copy_upto(cut, *end)) return 0;
-    if (wide) return push_wide(cut, offset, cut->text_len, *end);
-    if (!fits(cut, cut->text_len, *end)) return 0;
-    const uint8_t *token = cut->out->text + offset;
-    const size_t length = cut->text_len - offset;
-    return push(cut, token, offset, length, digits && alog_has_digit(token, length));
-}
-
 static inline unsigned count_upto(unsigned count, uint64_t bits) {
     for (; bits && count < LETTERED; bits &= bits - 1) count++;
     return count;
 }
 
-static void note(traits *seen, const alog_scan *scan, uint64_t inside) {
+static inline void note(traits *seen, const alog_scan *scan, uint64_t inside) {
     seen->marked |= (scan->mark & inside) != 0;
     seen->wide |= (scan->high & inside) != 0;
     seen->colons = count_upto(seen->colons, scan->colon & inside);
     seen->dashes = count_upto(seen->dashes, scan->dash & inside);
 }
 
+/* End of the token that holds source[at], and what is in it from there on. */
+static size_t token_end(const cutter *cut, size_t at, traits *seen) {
+    for (; at < cut->len; at += 64) {
+        const alog_scan scan = alog_scan_at(cut->source, cut->len, at);
+        if (!scan.space) {
+            note(seen, &scan, ~UINT64_C(0));
+            continue;
+        }
+        note(seen, &scan, (scan.space & (0 - scan.space)) - 1);
+        return at + (unsigned)__builtin_ctzll(scan.space);
+    }
+    return cut->len;
+}
+
+/* Masks the token at source[begin, *end); a list moves *end on, over white space. */
+static int push_masked(cutter *cut, size_t begin, size_t *end, traits *seen) {
+    alog_search search = {cut->source, cut->len, *end, cut->masks, seen->colons != 0};
+    alog_match match;
+    size_t from = begin, offset = 0;
+    int masked = 0, digits = !(cut->masks & ALOG_MASK_NUM);
+    while (cut->masks && from < search.stop && alog_mask_next(&search, from, &match)) {
+        from = match.end;
+        if (from > search.stop) {
+            search.stop = *end = token_end(cut, from, seen);
+            search.colon = 1;
+        }
+        digits |= !match.mask; /* else no digit is left once numbers are masked */
+        if (!match.mask) continue;
+        if (match.begin == begin && from == *end && !digits && !seen->wide)
+            return push_shown(cut, begin, from, match.mask);
+        if (!copy_upto(cut, match.begin)) return 0;
+        if (!masked) offset = cut->text_len - (match.begin - begin);
+        masked = 1;
+        if (!append_shown(cut, match.mask, from)) return 0;
+    }
+    if (!masked && !seen->wide)
+        return push_plain(cut, begin, *end, digits && alog_has_digit(cut->source + begin, *end - begin));
+    if (!masked) offset = cut->text_len + (begin - cut->copied);
+    if (!copy_upto(cut, *end)) return 0;
+    if (seen->wide) return push_wide(cut, offset, cut->text_len, *end);
+    if (!fits(cut, cut->text_len, *end)) return 0;
+    const uint8_t *token = cut->out->text + offset;
+    const size_t length = cut->text_len - offset;
+    return push(cut, token, offset, length, digits && alog_has_digit(token, length));
+}
+
 /* A token without marks can still hold a MAC or a UUID of letters only. */
-static int push_noted(cutter *cut, size_t begin, size_t *end, const traits *seen) {
+static int push_noted(cutter *cut, size_t begin, size_t *end, traits *seen) {
     const int lettered = cut->masks && (seen->colons >= LETTERED || seen->dashes >= LETTERED);
     if (seen->marked || seen->wide || lettered) return push_masked(cut, begin, end, seen);
     return push_plain(cut, begin, *end, 0);
 }
 
-/* Cuts the source into tokens; 0 when not all of them had room. Most tokens are short and within a block. */
+/* Whether source[begin, end) is a number and nothing else: neither one in hex (00001f40) nor in a list ([ 1, 2 ]). */
+static inline int is_number(const cutter *cut, size_t begin, size_t end) {
+    const uint8_t *p = cut->source;
+    if (!(cut->masks & ALOG_MASK_NUM) || p[begin] == '0') return 0;
+    if (begin >= 2 && (p[begin - 2] == '[' || p[begin - 2] == '(' || p[begin - 2] == '{')) return 0;
+    const alog_text text = {p, cut->len};
+    return run_digits(text, begin) == end;
+}
+
+/* Cuts the source into tokens; 0 when not all of them had room. Each block begins at a token or between two. */
 static int cut_blocks(cutter *cut) {
-    const traits none = {0, 0, 0, 0};
-    size_t begin = SIZE_MAX, skip = 0; /* of the token we are in, SIZE_MAX between tokens; and where a list ended */
-    traits seen = none;
-    for (size_t base = 0; base < cut->len; base += 64) {
-        const size_t left = cut->len - base;
-        const uint8_t *block = cut->source + base;
-        const alog_scan scan = left < 64 ? alog_scan_last(block, left) : alog_scan_block(block);
-        uint64_t edges = scan.space ^ (scan.space << 1 | (begin == SIZE_MAX));
-        uint64_t inside = ~UINT64_C(0); /* of this block, from where the token in work begins */
+    for (size_t base = 0, next; base < cut->len; base = next) {
+        const alog_scan scan = alog_scan_at(cut->source, cut->len, base);
+        const uint64_t special = scan.mark | scan.high;
+        uint64_t edges = scan.space ^ (scan.space << 1 | 1);
+        next = base + 64;
         while (edges) {
-            const unsigned bit = (unsigned)__builtin_ctzll(edges);
-            const uint64_t from = ~UINT64_C(0) << bit;
-            size_t end = base + bit;
+            const unsigned first = (unsigned)__builtin_ctzll(edges);
             edges &= edges - 1;
-            if (begin == SIZE_MAX) {
-                begin = end;
-                inside = from;
+            const size_t begin = base + first;
+            if (!edges) { /* the block ends inside it */
+                next = begin;
+                break;
+            }
+            const unsigned last = (unsigned)__builtin_ctzll(edges);
+            const uint64_t inside = (UINT64_C(1) << last) - (UINT64_C(1) << first);
+            size_t end = base + last;
+            edges &= edges - 1;
+            if (!(special & inside) && last - first < SHORTEST_LETTERED) {
+                if (!push_plain(cut, begin, end, 0)) return 0;
                 continue;
             }
-            inside &= ~from;
-            if (begin >= skip) {
-                if (end - begin < SHORTEST_LETTERED && begin >= base && !((scan.mark | scan.high) & inside)) {
-                    if (!push_plain(cut, begin, end, 0)) return 0;
-                } else {
-                    note(&seen, &scan, inside);
-                    if (!push_noted(cut, begin, &end, &seen)) return 0;
-                    skip = end;
-                }
+            if ((scan.mark & inside) == inside && is_number(cut, begin, end)) {
+                if (!push_shown(cut, begin, end, ALOG_MASK_NUM)) return 0;
+                continue;
             }
-            begin = SIZE_MAX;
-            seen = none;
+            traits seen = {0, 0, 0, 0};
+            note(&seen, &scan, inside);
+            if (!push_noted(cut, begin, &end, &seen)) return 0;
+            if (end == base + last) continue;
+            next = end; /* of a list */
+            break;
         }
-        if (begin != SIZE_MAX) note(&seen, &scan, inside);
+        if (next == base) { /* a token of a block or more */
+            traits seen = {0, 0, 0, 0};
+            next = token_end(cut, base, &seen);
+            if (!push_noted(cut, base, &next, &seen)) return 0;
+        }
     }
-    size_t end = cut->len;
-    return begin == SIZE_MAX || begin < skip || push_noted(cut, begin, &end, &seen);
+    return 1;
 }
 
 static void cut_tokens(cutter *cut) {
@@ -307,7 +346,7 @@ static void mask_whole(const alog_masker *masker, const uint8_t *message, size_t
     for (size_t i = 0; i < masker->delimiter_count; i++)
         out->text_len = blank(out->text, out->text_len, masker->delimiters[i]);
     const size_t whole = out->text_len;
-    cutter cut = {out->text, whole, 0, 0, 0, masker->seed, out};
+    cutter cut = {out->text, whole, 0, 0, 0, masker, out};
     cut_tokens(&cut);
     if (!to.overflow) return;
     /* the last token may lack its end */
@@ -324,6 +363,6 @@ void alog_mask_tokens(const alog_masker *masker, const uint8_t *message, size_t 
         mask_whole(masker, message, len, out);
         return;
     }
-    cutter cut = {message, len, 0, 0, masker->builtin, masker->seed, out};
+    cutter cut = {message, len, 0, 0, masker->builtin, masker, out};
     cut_tokens(&cut);
 }

@@ -223,7 +223,7 @@ int alog_mask_next(const alog_search *search, size_t from, alog_match *match) {
         if (!(classes & CLASS_START)) {
             i++;
         } else if (classes & CLASS_LETTER) {
-            const size_t letters = run(t, i, CLASS_LETTER);
+            const size_t letters = run_letters(t, i);
             if (!is(before(t, i, 1), CLASS_ALNUM) && match_at_letter(t, i, search, letters, match)) return 1;
             i = letters;
         } else if (classes & CLASS_DIGIT) {
@@ -235,14 +235,4 @@ int alog_mask_next(const alog_search *search, size_t from, alog_match *match) {
         }
     }
     return 0;
-}
-
-alog_span alog_mask_shown(uint32_t mask) {
-    static const struct {
-        char shown[16];
-        uint8_t len;
-    } wildcards[] = {{"<PATH>", 6}, {"<HEX>", 5}, {"<IP>", 4},     {"<MAC>", 5},
-                     {"<UUID>", 6}, {"<PID>", 5}, {"<DEVICE>", 8}, {"<NUM>", 5}};
-    const unsigned number = (unsigned)__builtin_ctz(mask);
-    return (alog_span){(const uint8_t *)wildcards[number].shown, wildcards[number].len};
 }

@@ -22,7 +22,13 @@ typedef struct {
 /* The first match that begins in [from, stop); 0 when none. */
 int alog_mask_next(const alog_search *search, size_t from, alog_match *match);
 
-/* <IP> for ALOG_MASK_IP and so on; 16 bytes may be read there. */
-alog_span alog_mask_shown(uint32_t mask);
+/* <IP> for ALOG_MASK_IP and so on; 8 bytes may be read there. */
+static inline alog_span alog_mask_shown(uint32_t mask) {
+    static const uint8_t shown[8][8] = {
+        "<PATH>", "<HEX>", "<IP>", "<MAC>", "<UUID>", "<PID>", {'<', 'D', 'E', 'V', 'I', 'C', 'E', '>'}, "<NUM>"};
+    static const uint8_t lengths[8] = {6, 5, 4, 5, 6, 5, 8, 5};
+    const unsigned number = (unsigned)__builtin_ctz(mask);
+    return (alog_span){shown[number], lengths[number]};
+}
 
 #endif

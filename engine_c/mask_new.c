@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mask_match.h"
 #include "unicode.h"
 
 static int config_is_valid(const alog_mask_config *config) {
@@ -50,6 +51,10 @@ alog_masker *alog_masker_new(const alog_mask_config *config, alog_status *status
     if (!masker) return *status = ALOG_NOMEM, NULL;
     masker->builtin = config->builtin;
     masker->seed = config->seed;
+    for (unsigned i = 0; i < 8; i++) {
+        const alog_span shown = alog_mask_shown(1u << i);
+        masker->shown_hash[i] = alog_hash(shown.ptr, shown.len, config->seed);
+    }
     *status = copy_config(masker, config);
     for (size_t i = 0; *status == ALOG_OK && i < config->user_count; i++) {
         masker->user[i] = alog_dfa_load(config->user_tables[i].ptr, config->user_tables[i].len, status);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "alog.h"
+#include "lanes.h"
 
 typedef struct {
     uint64_t space; /* ASCII white space of str.split(): 0x09-0x0d, 0x1c-0x20 */
@@ -17,30 +18,23 @@ typedef struct {
     uint64_t high; /* 0x80-0xff: part of a character beyond ASCII */
 } alog_scan;
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-
-/* 1 bits where low <= byte <= low + width */
-static inline __m128i alog_scan_range(__m128i bytes, char low, char width) {
-    const __m128i shifted = _mm_sub_epi8(bytes, _mm_set1_epi8(low));
-    return _mm_cmpeq_epi8(_mm_min_epu8(shifted, _mm_set1_epi8(width)), shifted);
-}
+#if ALOG_LANES
 
 static inline uint64_t alog_scan_bits(__m128i lanes, unsigned lane) {
-    return (uint64_t)(uint32_t)_mm_movemask_epi8(lanes) << (16 * lane);
+    return (uint64_t)alog_lane_bits(lanes) << (16 * lane);
 }
 
 /* Reads `lanes` times 16 bytes; bits behind them are 0. */
 static inline alog_scan alog_scan_lanes(const uint8_t *p, unsigned lanes) {
     alog_scan scan = {0, 0, 0, 0, 0};
     for (unsigned i = 0; i < lanes; i++) {
-        const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
-        const __m128i space = _mm_or_si128(alog_scan_range(bytes, 0x09, 4), alog_scan_range(bytes, 0x1c, 4));
-        const __m128i mark = _mm_or_si128(alog_scan_range(bytes, '/', 10), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+        const __m128i bytes = alog_lane_load(p + 16 * i);
+        const __m128i space = _mm_or_si128(alog_lane_range(bytes, 0x09, 4), alog_lane_range(bytes, 0x1c, 4));
+        const __m128i mark = _mm_or_si128(alog_lane_range(bytes, '/', 10), alog_lane_is(bytes, '\\'));
         scan.space |= alog_scan_bits(space, i);
         scan.mark |= alog_scan_bits(mark, i);
-        scan.colon |= alog_scan_bits(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':')), i);
-        scan.dash |= alog_scan_bits(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')), i);
+        scan.colon |= alog_scan_bits(alog_lane_is(bytes, ':'), i);
+        scan.dash |= alog_scan_bits(alog_lane_is(bytes, '-'), i);
         scan.high |= alog_scan_bits(bytes, i);
     }
     return scan;
@@ -48,8 +42,16 @@ static inline alog_scan alog_scan_lanes(const uint8_t *p, unsigned lanes) {
 
 static inline alog_scan alog_scan_block(const uint8_t *p) { return alog_scan_lanes(p, 4); }
 
-/* As alog_scan_block for the last `len` < 64 bytes: what is behind them reads as space. */
-static inline alog_scan alog_scan_last(const uint8_t *p, size_t len) {
+/* `seen` of 64 bytes whose last `len` < 64 are wanted; what is behind them reads as space. */
+static inline alog_scan alog_scan_behind(alog_scan seen, size_t len) {
+    const unsigned gone = (unsigned)(64 - len);
+    return (alog_scan){seen.space >> gone | ~UINT64_C(0) << len, seen.mark >> gone, seen.colon >> gone,
+                       seen.dash >> gone, seen.high >> gone};
+}
+
+/* As alog_scan_block for the last `len` < 64 bytes of a text of which `before` precede them. */
+static inline alog_scan alog_scan_last(const uint8_t *p, size_t len, size_t before) {
+    if (before + len >= 64) return alog_scan_behind(alog_scan_block(p + len - 64), len);
     const unsigned whole = (unsigned)(len / 16), rest = (unsigned)(len % 16);
     alog_scan scan = alog_scan_lanes(p, whole);
     if (rest) {
@@ -100,8 +102,8 @@ static inline alog_scan alog_scan_block(const uint8_t *p) {
     return scan;
 }
 
-/* As alog_scan_block for the last `len` < 64 bytes: what is behind them reads as space. */
-static inline alog_scan alog_scan_last(const uint8_t *p, size_t len) {
+static inline alog_scan alog_scan_last(const uint8_t *p, size_t len, size_t before) {
+    (void)before;
     uint8_t block[64];
     memset(block, ' ', sizeof block);
     memcpy(block, p, len);
@@ -109,5 +111,10 @@ static inline alog_scan alog_scan_last(const uint8_t *p, size_t len) {
 }
 
 #endif
+
+/* The 64 bytes from text[at] on; what is behind the text reads as space. */
+static inline alog_scan alog_scan_at(const uint8_t *text, size_t len, size_t at) {
+    return len - at < 64 ? alog_scan_last(text + at, len - at, at) : alog_scan_block(text + at);
+}
 
 #endif

@@ -7,6 +7,7 @@
 struct alog_masker {
     uint32_t builtin;
     uint64_t seed;
+    uint64_t shown_hash[8]; /* of <PATH> and so on, by the number of their bit */
     size_t user_count, delimiter_count;
     alog_dfa **user;
     alog_span *shown;      /* <NAME>, in `bytes` */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "lanes.h"
 #include "mask_class.h"
 
 typedef struct {
@@ -32,6 +33,18 @@ static inline size_t run_digits(alog_text t, size_t i) {
 static inline size_t run(alog_text t, size_t i, unsigned classes) {
     while (i < t.n && is(t.p[i], classes)) i++;
     return i;
+}
+
+/* Where the letters from i on end. */
+static inline size_t run_letters(alog_text t, size_t i) {
+#if ALOG_LANES
+    for (; t.n - i >= 16; i += 16) {
+        const __m128i lower = _mm_or_si128(alog_lane_load(t.p + i), _mm_set1_epi8(0x20));
+        const uint32_t others = alog_lane_bits(alog_lane_range(lower, 'a', 'z' - 'a')) ^ 0xffff;
+        if (others) return i + (unsigned)__builtin_ctz(others);
+    }
+#endif
+    return run(t, i, CLASS_LETTER);
 }
 
 static inline size_t run_upto(alog_text t, size_t i, unsigned classes, size_t most) {
