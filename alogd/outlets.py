@@ -62,7 +62,11 @@ class Outlets:
             log.warning("alerts wait for the next start", count=left)
 
     def _sinks_of(self, alert: Alert) -> list[str]:
-        return [way.sink.name for way in self.ways if way.sink.wants(alert)]
+        now = self._clock.time()
+        wanting = [way for way in self.ways if way.sink.wants(alert)]
+        for way in wanting:
+            way.outcomes["old"] += way.sink.is_old(alert, now)
+        return [way.sink.name for way in wanting if not way.sink.is_old(alert, now)]
 
     def _start(self, group: asyncio.TaskGroup, sink: NamedSink) -> Delivery:
         way = Delivery(sink, self._store, self._clock, LoopWaker(), self._chance)

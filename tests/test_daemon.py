@@ -184,7 +184,7 @@ def test_sigint_is_the_same(daemon):
 def test_a_second_signal_forces(daemon):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         hook = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        daemon.configure(sinks=[{"kind": "webhook", "url": hook, "timeout": "60s"}])
+        daemon.configure(sinks=[{"kind": "webhook", "url": hook, "timeout": "60s", "max_age": None}])
         write(daemon.directory, log_lines(6000))
         daemon.start().wait_ready()
         queue = b'alogd_component_up{component="sink/webhook"}'
@@ -200,7 +200,7 @@ def test_a_second_signal_forces(daemon):
 def test_a_stuck_sink_is_cut_off_and_its_alerts_kept(daemon):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         hook = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        daemon.configure(sinks=[{"kind": "webhook", "url": hook, "timeout": "60s"}])
+        daemon.configure(sinks=[{"kind": "webhook", "url": hook, "timeout": "60s", "max_age": None}])
         write(daemon.directory, log_lines(6000))
         daemon.start().wait_ready()
         taken, _ = silent.accept()
@@ -581,7 +581,7 @@ def test_standard_input_ends_it(daemon):
 def test_nothing_heavy_is_loaded(tmp_path):
     (tmp_path / "logs").mkdir()
     write(tmp_path, log_lines(500))
-    config = DaemonProcess(tmp_path, sinks=[{"kind": "log"}]).config
+    config = DaemonProcess(tmp_path, sinks=[{"kind": "log", "max_age": None}]).config
     code = (
         "import sys; from alogd.cli.main import main\n"
         f"code = main(['run', '--config', {str(config)!r}, '--once'])\n"

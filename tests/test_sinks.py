@@ -353,3 +353,13 @@ def test_pauses_grow_are_jittered_and_bounded():
     assert len(set(pauses)) == len(pauses)
     assert pause_seconds(1, 60.0, chance) == 60.0
     assert pause_seconds(1, 10**9, chance) == 900.0
+
+
+def test_what_is_past_is_not_sent():
+    sink = build({"kind": "jsonl", "path": "/nowhere/alerts.jsonl", "max_age": 3600.0})
+    firing = alert(updated_ns=10_000 * 10**9)
+    assert not sink.is_old(firing, 13_600.0)
+    assert sink.is_old(firing, 13_601.0)
+    resolved = alert(updated_ns=10_000 * 10**9, status="resolved", resolved_ns=10_900 * 10**9)
+    assert not sink.is_old(resolved, 14_500.0)
+    assert not build({"kind": "jsonl", "path": "/nowhere/alerts.jsonl"}).is_old(firing, 1e10)

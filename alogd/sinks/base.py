@@ -37,11 +37,15 @@ class NotConnected(Exception):
         self.retry_after = retry_after
 
 
+MaxAge = Annotated[float, Meta(gt=0, le=315_360_000, extra={"unit": "duration"})] | None
+
+
 class SinkOptions(Strict, frozen=True, kw_only=True):
     """What every sink can be told."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] | None = None  # label; by default the kind
     min_level: Level = "INFO"  # alerts of a lower level are not for this sink
+    max_age: MaxAge = None  # alerts last seen longer ago, in log time, are kept but not sent; null: all are sent
 
 
 class Sink(Protocol):
@@ -60,14 +64,19 @@ class Sink(Protocol):
 
 
 class NamedSink(msgspec.Struct, frozen=True):
-    """A sink under the name that labels it, and the least level it is for."""
+    """A sink under the name that labels it, and the alerts it is for."""
 
     name: str
     min_level: int
     sink: Sink
+    max_age: float | None = None
 
     def wants(self, alert: Alert) -> bool:
         return LEVELS.get(alert.level, 0) >= self.min_level
+
+    def is_old(self, alert: Alert, now: float) -> bool:
+        """Whether it tells of what is past: a daemon that reads last month's logs must not ring for them."""
+        return self.max_age is not None and now - (alert.resolved_ns or alert.updated_ns) / 1e9 > self.max_age
 
 
 def build(entry: Mapping[str, Any]) -> NamedSink:
@@ -79,7 +88,7 @@ def build(entry: Mapping[str, Any]) -> NamedSink:
     except KeyError as error:
         raise ValueError(error.args[0]) from None
     checked: SinkOptions = msgspec.convert(options, cls.Options)  # type: ignore[attr-defined]
-    return NamedSink(checked.name or kind, LEVELS[checked.min_level], cls(checked))
+    return NamedSink(checked.name or kind, LEVELS[checked.min_level], cls(checked), checked.max_age)
 
 
 def build_all(entries: Sequence[Mapping[str, Any]]) -> list[NamedSink]:

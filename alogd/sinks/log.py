@@ -10,13 +10,15 @@ from alogd.escape import escape
 from alogd.event import Alert
 from alogd.logs import get_logger
 from alogd.registry import register
-from alogd.sinks.base import SinkOptions
+from alogd.sinks.base import MaxAge, SinkOptions
 
 MAX_LINES = 5  # evidence lines shown; the API and jsonl have all of them
 
 
 class LogOptions(SinkOptions, frozen=True, kw_only=True):
-    """Nothing beyond what every sink has."""
+    """What every sink has; a day is how long a person at a terminal cares."""
+
+    max_age: MaxAge = 86_400.0
 
 
 @register("sinks", "log")

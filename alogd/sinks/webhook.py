@@ -22,7 +22,7 @@ from msgspec import Meta
 from alogd.config import read_secret
 from alogd.event import Alert
 from alogd.registry import register
-from alogd.sinks.base import NotConnected, Rejected, SinkOptions
+from alogd.sinks.base import MaxAge, NotConnected, Rejected, SinkOptions
 from alogd.sinks.webhook_payload import body, idempotency_key
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ AGAIN = frozenset({408, 425, 429})  # and every 5xx
 class WebhookOptions(SinkOptions, frozen=True, kw_only=True):
     """Where to POST, how long to wait, what to sign with."""
 
+    max_age: MaxAge = 3600.0
     url: str | None = None
     url_file: str | None = None  # for a URL that is itself a secret
     timeout: Annotated[float, Meta(gt=0, le=300, extra={"unit": "duration"})] = 10.0  # of a whole attempt
