@@ -41,6 +41,8 @@ def header() -> str:
             "",
             "#include <stdint.h>",
             "",
+            "/* clang-format off */",
+            "",
             "/* str.isspace(): str.split() cuts here. */",
             table("alog_space_ranges", str.isspace),
             "/* str.isdigit() */",

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+/* clang-format off */
+
 /* str.isspace(): str.split() cuts here. */
 static const uint32_t alog_space_ranges[8][2] = {
     {0x85, 0x85}, {0xa0, 0xa0}, {0x1680, 0x1680}, {0x2000, 0x200a}, {0x2028, 0x2029},
