@@ -1,5 +1,6 @@
 """The file collector against real files: every test writes numbered lines and asserts the exact sequence read."""
 
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
@@ -452,8 +453,8 @@ async def test_sparse_beginning_is_skipped(place: Path) -> None:
 async def test_directories_devices_and_sockets_are_refused(place: Path) -> None:
     (place / "dir.log").mkdir()
     listener = socket.socket(socket.AF_UNIX)
-    os.chdir(place)  # socket paths are short
-    listener.bind("s.log")
+    with contextlib.chdir(place):  # socket paths are short
+        listener.bind("s.log")
     os.symlink("/dev/zero", place / "zero.log")
     include = [str(place / "dir.log"), str(place / "*.log")]
     async with follow(place, include=include, roots=["/dev"]) as rig:

@@ -1,5 +1,6 @@
 """The journald collector against a journalctl whose every answer is known, and against a real journal."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -298,8 +299,8 @@ class RealJournal:
 
     def send(self, message: bytes) -> None:
         field = b"MESSAGE\n" + struct.pack("<Q", len(message)) + message + b"\nPRIORITY=3\nSYSLOG_IDENTIFIER=test\n"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-            os.chdir(self.place / "sockets")  # socket paths are short
+        here = contextlib.chdir(self.place / "sockets")  # socket paths are short
+        with here, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
             out.sendto(field, "socket")
 
     def written(self, message: str) -> None:

@@ -135,11 +135,11 @@ def wheels(directory: Path) -> None:
     target = directory / "wheels"
     needs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     (drain3,) = (one for one in needs if one.startswith("drain3"))  # on PyPI as source only
-    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", target, checkout], check=True)
-    subprocess.run([*pip, "wheel", "--no-deps", "-w", target, drain3], check=True)
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", target, checkout], cwd=ROOT, check=True)
+    subprocess.run([*pip, "wheel", "--no-deps", "-w", target, drain3], cwd=ROOT, check=True)
     (wheel,) = target.glob("alogd-*.whl")
     only = ["--only-binary=:all:", f"--python-version={BOX_PYTHON}", f"--find-links={target}"]
-    subprocess.run([*pip, "download", *only, "-d", target, wheel], check=True)
+    subprocess.run([*pip, "download", *only, "-d", target, wheel], cwd=ROOT, check=True)
 
 
 @pytest.fixture(scope="module")
