@@ -29,6 +29,7 @@ LONGEST_GAP_NS = 86_400 * 10**9  # a longer silence counts as a day: the source 
 GAIN_STEP = 0.1  # an alert too many makes the next rarer by a tenth
 LARGEST_GAIN = 2.3  # a factor of ten
 SEVERITY_DECADES = 1.5  # a severity that one window in thirty reaches counts in full
+ALWAYS_DECADES = 3.0  # what calls itself critical, once in a thousand windows or less, is odd whatever the budget
 EARLIEST = 8  # windows before anything is odd
 EARLY_SEVERITY = 80.0  # before the warm-up ends, a new template in a window this severe is odd,
 EARLY_UNUSUAL = 60.0  # if what of its severity is unusual is this much
@@ -121,10 +122,8 @@ class Judge:
         unusual = severity * np.minimum(1.0, severe / SEVERITY_DECADES)
         bearable = max(1.0, -log10(self.largest_share))
         share = self.decision.tail(self._ranking(rare, unusual))
-        odd = share <= self.largest_share
-        if self.seen < self.warmup:  # too little is known to call anything rare: only what says itself that it is bad
-            new = np.logical_or.reduceat(windows.is_new, windows.start[:-1]) if len(windows) else odd
-            odd = new & (severity >= EARLY_SEVERITY) & (unusual >= EARLY_UNUSUAL) & (self.seen >= EARLIEST)
+        odd = (share <= self.largest_share) if self.seen >= self.warmup else self._early(windows, severity, unusual)
+        odd |= (severity >= 100) & (severe >= ALWAYS_DECADES) & (self.seen >= EARLIEST)
         return Verdict(
             windows=windows,
             scores=scores,
@@ -137,6 +136,13 @@ class Judge:
             risk=risk(anomaly(rare, bearable), severity, self.weights),
             odd=np.asarray(odd),
         )
+
+    def _early(self, windows: WindowBatch, severity: F64, unusual: F64) -> Bool:
+        """Too little is known to call anything rare: only what is new and says itself that it is bad."""
+        if not len(windows) or self.seen < EARLIEST:
+            return np.zeros(len(windows), bool)
+        new = np.logical_or.reduceat(windows.is_new, windows.start[:-1])
+        return np.asarray(new & (severity >= EARLY_SEVERITY) & (unusual >= EARLY_UNUSUAL))
 
     def _score(self, name: str, windows: WindowBatch) -> F64:
         score = np.full(len(windows), np.nan)

@@ -6,13 +6,15 @@ program writes can pass for the header of another.
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-FIELDS = "MESSAGE,PRIORITY,SYSLOG_FACILITY,SYSLOG_IDENTIFIER,_COMM,SYSLOG_PID,_PID,_HOSTNAME"
+FIELDS = "MESSAGE,PRIORITY,SYSLOG_FACILITY,SYSLOG_IDENTIFIER,_COMM,SYSLOG_PID,_PID,_HOSTNAME,_SYSTEMD_CGROUP"
 _DAEMON = 3  # facility of what names none
 _INFO = 6
 _MAX_IDENT = 48  # RFC 5424, APP-NAME
@@ -35,6 +37,7 @@ class _Raw(msgspec.Struct):
     syslog_pid: Field = msgspec.field(name="SYSLOG_PID", default=None)
     pid: Field = msgspec.field(name="_PID", default=None)
     host: Field = msgspec.field(name="_HOSTNAME", default=None)
+    cgroup: Field = msgspec.field(name="_SYSTEMD_CGROUP", default=None)
 
 
 _decode = msgspec.json.Decoder(_Raw).decode
@@ -46,6 +49,7 @@ class Entry(NamedTuple):
     cursor: str
     realtime: int  # microseconds since 1970 UTC
     line: bytes  # with its last newline
+    cgroup: bytes = b""  # of the process that wrote it
 
 
 def parse(json: bytes) -> Entry:
@@ -65,7 +69,22 @@ def parse(json: bytes) -> Entry:
         _word(raw.pid or raw.syslog_pid, _MAX_PID),
     )
     message = _bytes(raw.message).rstrip(b"\n").replace(b"\n", b"\n    ")
-    return Entry(raw.cursor, realtime, head + message + b"\n")
+    return Entry(raw.cursor, realtime, head + message + b"\n", _bytes(raw.cgroup))
+
+
+def own_cgroup() -> bytes:
+    """The control group of the service this process is, when its standard error goes to the journal; else b"".
+
+    What comes from there is alogd's own log, its alerts among them: reading it back would be a loop.
+    """
+    try:
+        error = os.fstat(2)
+        if os.environ.get("JOURNAL_STREAM") != f"{error.st_dev}:{error.st_ino}":
+            return b""
+        lines = Path("/proc/self/cgroup").read_bytes().splitlines()
+    except OSError:
+        return b""
+    return next((line[3:] for line in lines if line.startswith(b"0::") and line.endswith(b".service")), b"")
 
 
 def boot(cursor: str) -> str:

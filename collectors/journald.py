@@ -31,7 +31,7 @@ from alogd.collectors.base import (
     SourceStatus,
     Status,
 )
-from alogd.collectors.journal_entry import FIELDS, Entry, boot, parse
+from alogd.collectors.journal_entry import FIELDS, Entry, boot, own_cgroup, parse
 from alogd.collectors.journalctl import Journalctl
 from alogd.collectors.recent import Recent
 from alogd.registry import register
@@ -86,6 +86,7 @@ class JournaldCollector:
         self._clock = clock
         self._waker = waker
         self._recent = Recent(RECENT)
+        self._own = own_cgroup()
         saved = next((mark for mark in map(_saved, positions) if mark is not None), None)
         self._resumed = saved is not None
         self._base = saved or Mark(0, "", 0)  # where reading resumes while no kept mark is acted upon
@@ -201,7 +202,8 @@ class JournaldCollector:
             yield self._lost()
 
     def _accept(self, entry: Entry, lines: list[bytes]) -> None:
-        line = b"" if self._discard else entry.line
+        own = bool(self._own) and entry.cgroup == self._own
+        line = b"" if self._discard or own else entry.line
         self._last = Mark(self._last.offset + len(line), entry.cursor, entry.realtime)
         self._tries = 0
         if self._discard:

@@ -185,5 +185,17 @@ def test_severity_is_rare_before_it_was_counted() -> None:
     assert (round(float(error), 2), round(float(critical), 2)) == (2.0, 3.7)
 
 
+def test_critical_lines_alert_however_busy_the_stream() -> None:
+    scores = np.random.default_rng(5).gamma(2, size=5000)
+    judge = Judge({"it": Scripted(scores)}, alerts=Alerts(), weights=Risk(), budget_per_day=0.01)
+    run(judge, window_batch([[1]] * 4000, second=0.1), 64)  # 864,000 windows a day: the budget bears nothing
+    crash, error = (
+        judge.judge(rows.part(window_batch([[1]] * 4001, severity=severity, second=0.1), 4000, 4001))
+        for severity in (100, 80)
+    )
+    assert crash.odd.all()
+    assert not error.odd.any()
+
+
 def test_names_of_detectors_that_run_twice() -> None:
     assert detector_names(["ewma", "deeplog", "ewma"]) == ["ewma", "deeplog", "ewma-2"]

@@ -245,7 +245,7 @@ async def test_text_and_close(journal: FakeJournal) -> None:
 def test_an_entry_becomes_one_record(fields: dict[str, Any], line: bytes) -> None:
     raw = {"__CURSOR": "c", "__REALTIME_TIMESTAMP": str(START + 1), **fields}
     entry = parse(json.dumps(raw).encode())
-    assert entry == ("c", START + 1, line.replace(b"T", b"2023-11-14T22:13:20.000001Z", 1))
+    assert entry[:3] == ("c", START + 1, line.replace(b"T", b"2023-11-14T22:13:20.000001Z", 1))
 
 
 @pytest.mark.parametrize("bad", [b"", b"[]", b'{"__CURSOR":"c","__REALTIME_TIMESTAMP":"9999999999999999999999"}'])

@@ -270,6 +270,14 @@ def test_its_own_alerts_file_is_not_followed(box: Box) -> None:
     assert "alerts.jsonl" not in json.dumps(box.stream("other")["sources"])
 
 
+def test_its_own_log_is_not_read_back(box: Box) -> None:
+    said = box.run("journalctl", "-u", "alogd", "-o", "cat", "--no-pager")
+    assert "now watching" in said
+    box.run("logger", "-t", "tester", "quokkas are fed")
+    wait_until(lambda: "quokkas" in box.get("/api/v1/templates?stream=journal&limit=1000"), "the journal")
+    assert "now watching" not in box.get("/api/v1/templates?stream=journal&limit=1000")
+
+
 def test_state_outlives_restart_and_kill(box: Box) -> None:
     for how in ("restart", "kill"):
         before, process = seen(box), box.show("MainPID")
