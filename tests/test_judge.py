@@ -188,7 +188,10 @@ def test_severity_is_rare_before_it_was_counted() -> None:
 def test_critical_lines_alert_however_busy_the_stream() -> None:
     scores = np.random.default_rng(5).gamma(2, size=5000)
     judge = Judge({"it": Scripted(scores)}, alerts=Alerts(), weights=Risk(), budget_per_day=0.01)
-    run(judge, window_batch([[1]] * 4000, second=0.1), 64)  # 864,000 windows a day: the budget bears nothing
+    windows = window_batch([[1]] * 4000, second=0.1)  # 864,000 windows a day: the budget bears nothing
+    windows.severity[[1000, 2000, 3000]] = 100  # and a crash is nothing new
+    windows.severity[[1500, 2500, 3500]] = 80
+    run(judge, windows, 64)
     crash, error = (
         judge.judge(rows.part(window_batch([[1]] * 4001, severity=severity, second=0.1), 4000, 4001))
         for severity in (100, 80)
