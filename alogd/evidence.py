@@ -42,7 +42,8 @@ class Evidence:
     lines: Sequence[EvidenceLine]
     reasons: Sequence[str]
     key: str
-    causes: Sequence[str]
+    causes: Sequence[str]  # fingerprints of the templates shown
+    worst: str  # fingerprint of the most severe record's template
 
 
 def gather(
@@ -66,6 +67,7 @@ def gather(
         reasons=_reasons(shown, int(windows.severity[worst]), says, end - begin),
         key=key,
         causes=[template.fingerprint for template in shown],
+        worst=reader.fingerprint(reader.first(int(windows.slot[worst]))),
     )
 
 

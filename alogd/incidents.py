@@ -27,6 +27,7 @@ class Finding:
     alert: Alert  # opened_ns: when the window began; updated_ns: when it closed
     group: int
     causes: Sequence[str]  # fingerprints of the templates that made it odd
+    alarm: str = ""  # of the template that calls itself critical, where that is rare
 
 
 class Incident(msgspec.Struct, dict=False):
@@ -64,11 +65,15 @@ class Incidents:
         self.open = [incident for incident in self.open if incident.last_ns + quiet_ns > now_ns]
         return [replace(i.alert, status="resolved", resolved_ns=i.last_ns + quiet_ns) for i in done]
 
-    def match(self, group: int, causes: Sequence[str], now_ns: int) -> Incident | None:
-        """The open incident an odd window belongs to: same cause, or so close in time that it is the same trouble."""
-        shared = [i for i in self.open if not set(causes).isdisjoint(i.causes)]
-        same_group = [i for i in self.open if i.group == group and group != 0]
-        near_ns = round(self.options.join_within * 1e9)
+    def match(self, finding: Finding, now_ns: int) -> Incident | None:
+        """The open incident an odd window belongs to: same cause, or so close in time that it is the same trouble.
+
+        What calls itself critical has a cause of its own: it never hides in whatever else goes on at the time.
+        """
+        causes = {*finding.causes, finding.alarm}
+        shared = [i for i in self.open if not causes.isdisjoint(i.causes)]
+        same_group = [i for i in self.open if i.group == finding.group and finding.group != 0]
+        near_ns = -1 if finding.alarm else round(self.options.join_within * 1e9)
         near = [i for i in self.open if now_ns - i.last_ns <= near_ns]
         found = shared or same_group or near
         if not found and len(self.open) >= MAX_OPEN:
@@ -80,33 +85,37 @@ class Incidents:
         return now_ns - incident.alert.opened_ns >= round(self.options.adopt_after * 1e9)
 
     def begin(self, finding: Finding) -> list[Alert]:
-        """Open an incident, unless the day's budget is used up (counted in `suppressed`)."""
+        """Open an incident; when the day's budget is used up only a critical one (others count in `suppressed`)."""
         now_ns = finding.alert.updated_ns
         while self.opened and self.opened[0] <= now_ns - DAY_NS:
             self.opened.popleft()
         spent = len(self.opened) >= max(1.0, BURST * self.budget_per_day)
-        if spent and finding.alert.level != "CRITICAL":
+        if spent and finding.alert.level != "CRITICAL" and not finding.alarm:
             self.suppressed += 1
             return []
         self.opened.append(now_ns)
-        incident = Incident(finding.alert, finding.group, list(finding.causes)[:MAX_CAUSES], now_ns, 1)
+        incident = Incident(finding.alert, finding.group, _causes(finding), now_ns, 1)
         self.open.append(incident)
         return [incident.alert]
 
     def extend(self, incident: Incident, finding: Finding) -> list[Alert]:
-        """Add an odd window; tells when the level rose or the number of windows doubled."""
+        """Add an odd window; tells when the level rose, something critical came in or the windows doubled."""
         old, new = incident.alert, finding.alert
-        base = replace(new, id=old.id, opened_ns=old.opened_ns) if new.risk > old.risk else old
+        known = set(incident.causes)
+        alarmed = bool(finding.alarm) and finding.alarm not in known and len(known) < MAX_CAUSES
+        base = replace(new, id=old.id, opened_ns=old.opened_ns) if alarmed or new.risk > old.risk else old
+        worst = max(old, new, key=lambda alert: alert.risk)
         incident.alert = replace(
             base,
+            risk=worst.risk,
+            level=worst.level,
             updated_ns=max(old.updated_ns, new.updated_ns),
             windows=old.windows + 1,
             lines_seen=old.lines_seen + new.lines_seen,
         )
         incident.last_ns = max(incident.last_ns, new.updated_ns)
-        known = set(incident.causes)
-        incident.causes += [cause for cause in finding.causes if cause not in known][: MAX_CAUSES - len(known)]
-        if incident.alert.level == old.level and incident.alert.windows < 2 * incident.told:
+        incident.causes += [cause for cause in _causes(finding) if cause not in known][: MAX_CAUSES - len(known)]
+        if worst.level == old.level and not alarmed and incident.alert.windows < 2 * incident.told:
             return []
         incident.told = incident.alert.windows
         return [incident.alert]
@@ -120,3 +129,8 @@ class Incidents:
         saved = msgspec.json.decode(data, type=Saved)
         self.open, self.suppressed = saved.open, saved.suppressed
         self.opened = deque(saved.opened, maxlen=1024)
+
+
+def _causes(finding: Finding) -> list[str]:
+    """Each once, the alarm first; at most MAX_CAUSES."""
+    return list(dict.fromkeys([*filter(None, [finding.alarm]), *finding.causes]))[:MAX_CAUSES]

@@ -55,7 +55,8 @@ class Verdict:
     anomaly: F64  # 0-100, of the rarer of `fused` and `severe`
     severity: F64  # 0-100
     risk: F64  # 0-100
-    odd: Bool  # rarer than the alert budget allows
+    alarm: Bool  # calls itself critical, where that is rare: to be told whatever the budget
+    odd: Bool  # an alarm, or rarer than the alert budget allows
 
 
 class Judge:
@@ -123,7 +124,7 @@ class Judge:
         bearable = max(1.0, -log10(self.largest_share))
         share = self.decision.tail(self._ranking(rare, unusual))
         odd = (share <= self.largest_share) if self.seen >= self.warmup else self._early(windows, severity, unusual)
-        odd |= (severity >= 100) & (severe >= ALWAYS_DECADES) & (self.seen >= EARLIEST)
+        alarm = (severity >= 100) & (severe >= ALWAYS_DECADES) & (self.seen >= EARLIEST)
         return Verdict(
             windows=windows,
             scores=scores,
@@ -134,7 +135,8 @@ class Judge:
             anomaly=anomaly(rare, bearable),
             severity=severity,
             risk=risk(anomaly(rare, bearable), severity, self.weights),
-            odd=np.asarray(odd),
+            alarm=np.asarray(alarm),
+            odd=np.asarray(odd | alarm),
         )
 
     def _early(self, windows: WindowBatch, severity: F64, unusual: F64) -> Bool:
@@ -303,7 +305,7 @@ class Judge:
         zero = np.zeros(len(windows))  # what was told of these windows is told; learning needs scores and severity
         severity = window_severity(windows.severity, windows.start)
         severe = self._severe(severity)
-        verdict = Verdict(windows, scores, {}, decades, fused, severe, zero, severity, zero, odd)
+        verdict = Verdict(windows, scores, {}, decades, fused, severe, zero, severity, zero, odd, odd)
         self._epoch, self._learnable, self._countable = [verdict], [learnable], [countable]
         self._in_epoch = len(windows)
 

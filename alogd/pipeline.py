@@ -80,6 +80,8 @@ class Pipeline:
         self._not_before = 0.0  # monotonic; of the next commit, after one that could not be taken
         self._last_tick = clock.monotonic()
         self._ending = False
+        self._changing = asyncio.Lock()  # one `apply` at a time
+        self._closing = False  # what `apply` is asked for from now on comes too late
 
     # Life
 
@@ -93,6 +95,7 @@ class Pipeline:
             consumer = group.create_task(self._consume())
             await self.apply(plans)
             await over.wait()
+            self._closing = True
             await self.apply([])
             consumer.cancel()
         self._core_thread.shutdown(wait=False)
@@ -108,6 +111,10 @@ class Pipeline:
 
     async def apply(self, plans: Sequence[Plan]) -> None:
         """Make these the streams: equal ones go on, others stop (committed) and begin from what was committed."""
+        async with self._changing:
+            await self._apply([] if self._closing else plans)
+
+    async def _apply(self, plans: Sequence[Plan]) -> None:
         wanted = {plan.name: plan for plan in plans}
         leaving = [member for name, member in self.members.items() if wanted.get(name) != member.plan]
         for member in leaving:

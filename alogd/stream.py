@@ -117,7 +117,7 @@ class Stream:
             _, now_ns = _span(verdict.windows, int(index))
             alerts += self.incidents.expire(now_ns)
             finding = self._finding(verdict, int(index))
-            incident = self.incidents.match(finding.group, finding.causes, now_ns)
+            incident = self.incidents.match(finding, now_ns)
             if incident is None:
                 alerts += self.incidents.begin(finding)
                 countable[index] = True
@@ -166,7 +166,8 @@ class Stream:
             lines=evidence.lines,
             reasons=evidence.reasons,
         )
-        return Finding(alert, int(windows.group[index]), evidence.causes)
+        alarm = evidence.worst if verdict.alarm[index] else ""
+        return Finding(alert, int(windows.group[index]), evidence.causes, alarm)
 
     def _shares(self, verdict: Verdict, index: int) -> dict[str, float]:
         decades = {name: float(values[index]) for name, values in verdict.decades.items()}

@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -261,6 +262,17 @@ def test_a_bad_reload_keeps_the_old_configuration(daemon):
 
 def stream(daemon, name, pattern, **more):
     return {"name": name, "collect": [{"kind": "file", "include": [f"{daemon.directory}/logs/{pattern}"]}], **more}
+
+
+def test_told_to_stop_amid_a_reload_it_stops(daemon):
+    write(daemon.directory, log_lines(1000), "a.log")
+    for pause in (0.0, 0.01, 0.02, 0.03, 0.05):  # seconds; the reload is under way at one of them
+        daemon.configure(streams=[stream(daemon, name, "a.log") for name in ("a", "b", "c")])
+        daemon.start().wait_ready()
+        daemon.configure(streams=[stream(daemon, "c", "a.log")])
+        daemon.signal(signal.SIGHUP)
+        time.sleep(pause)
+        assert daemon.stop() == 0
 
 
 def test_a_reload_changes_only_what_changed(daemon):

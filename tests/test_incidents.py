@@ -30,14 +30,16 @@ def alert(now: int, *, risk: float = 50.0, name: str = "") -> Alert:
     )
 
 
-def finding(second: float, *, risk: float = 50.0, group: int = 1, causes: tuple[str, ...] = ("a",)) -> Finding:
-    return Finding(alert(round(second * SECOND), risk=risk), group, causes)
+def finding(
+    second: float, *, risk: float = 50.0, group: int = 1, causes: tuple[str, ...] = ("a",), alarm: str = ""
+) -> Finding:
+    return Finding(alert(round(second * SECOND), risk=risk), group, causes, alarm)
 
 
 def offer(incidents: Incidents, it: Finding) -> list[Alert]:
     now = it.alert.updated_ns
     told = incidents.expire(now)
-    incident = incidents.match(it.group, it.causes, now)
+    incident = incidents.match(it, now)
     return told + (incidents.extend(incident, it) if incident else incidents.begin(it))
 
 
@@ -82,6 +84,32 @@ def test_other_cause_at_the_same_time_is_the_same_trouble(incidents: Incidents) 
     offer(incidents, finding(60, group=2, causes=("b",)))
     assert len(incidents.open) == 1
     assert incidents.open[0].causes == ["a", "b"]
+
+
+def test_what_calls_itself_critical_never_hides_in_another_incident(incidents: Incidents) -> None:
+    offer(incidents, finding(0, risk=70.0))
+    (opened,) = offer(incidents, finding(60, group=2, causes=("b",), alarm="panic"))
+    assert (opened.status, len(incidents.open)) == ("firing", 2)
+    assert offer(incidents, finding(70, group=3, causes=("c",), alarm="panic"))  # the same cause: two windows
+    assert offer(incidents, finding(80, group=3, causes=("d",), alarm="panic")) == []
+    assert len(incidents.open) == 2
+
+
+def test_a_critical_line_in_an_open_incident_of_its_program_is_told_at_once(incidents: Incidents) -> None:
+    for second in range(5):
+        offer(incidents, finding(second, risk=70.0))
+    crash = finding(5, causes=("b",), alarm="panic")
+    (told,) = offer(incidents, replace(crash, alert=replace(crash.alert, title="panic")))
+    assert (told.title, told.risk, told.level, told.windows) == ("panic", 70.0, "HIGH", 6)
+    assert offer(incidents, finding(6, causes=("b",), alarm="panic")) == []
+
+
+def test_what_calls_itself_critical_is_told_whatever_the_budget(incidents: Incidents) -> None:
+    incidents.options = Alerts(resolve_after=1.0, join_within=0.0)
+    for second in range(0, 20_000, 1000):
+        offer(incidents, finding(second))
+    assert len(incidents.opened) == 10
+    assert offer(incidents, finding(30_000, causes=("b",), alarm="panic"))[-1].status == "firing"
 
 
 def test_a_shared_template_joins_across_groups(incidents: Incidents) -> None:

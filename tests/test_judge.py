@@ -53,8 +53,8 @@ def opened_per_day(scores: F64, seconds: float, budget: float) -> float:
         for index in np.flatnonzero(verdict.odd):
             now = int(verdict.windows.closed_ns[index])
             incidents.expire(now)
-            incident = incidents.match(1, ["cause"], now)
             finding = Finding(alert(now, risk=float(verdict.risk[index])), 1, ["cause"])
+            incident = incidents.match(finding, now)
             if incident:
                 incidents.extend(incident, finding)
                 continue
