@@ -114,6 +114,22 @@ def test_what_was_not_injected_is_a_false_alarm_and_what_was_not_found_is_missed
     assert "1 alert raised while learning" in text
 
 
+def test_an_open_alert_that_rises_when_an_incident_begins_is_about_it_too() -> None:
+    first, second = struck(), replace(struck(), began=NOON + 300)
+    score, opens = Score(), NOON - 60
+    early = replace(ALERT, opened_ns=(NOON - 900) * SECOND, updated_ns=(NOON - 300) * SECOND, risk=40.0)
+    assert score.add(early, [], opens, 99.0) is None
+    again = replace(early, updated_ns=(NOON + 20) * SECOND)
+    assert score.add(again, [first], opens, 101.0) is None  # no worse than it was
+    rose = score.add(replace(again, risk=80.0), [first], opens, 102.0)
+    assert rose is not None
+    assert score.of(first) == [rose]
+    worse = score.add(replace(again, updated_ns=(NOON + 320) * SECOND, risk=90.0), [first, second], opens, 110.0)
+    assert worse is not None
+    assert score.of(second) == [worse]
+    assert score.false() == []
+
+
 @pytest.mark.integration
 def test_the_demo_plays_with_the_real_daemon_and_cleans_up(tmp_path: Path) -> None:
     done = subprocess.run(

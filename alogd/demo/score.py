@@ -33,30 +33,37 @@ class Found:
 
 @dataclass(slots=True)
 class Score:
-    """What was found so far, by alert id."""
+    """What was found so far: an alert, or one that was open already and rose when an incident began."""
 
-    found: dict[str, Found] = field(default_factory=dict)
+    found: list[Found] = field(default_factory=list)
     before: set[str] = field(default_factory=set)  # ids of alerts of the hours before the show
+    _risks: dict[str, float] = field(default_factory=dict)  # of all alerts, when last heard of
 
     def add(self, alert: Alert, truth: list[Struck], opens: int, now: float) -> Found | None:
-        """Take one moment of an alert; what it is about when the alert is new. The show begins at log time `opens`."""
-        if alert.opened_ns < opens * 10**9:
+        """Take one moment of an alert; what it is about when that is news. The show begins at log time `opens`."""
+        last, self._risks[alert.id] = self._risks.get(alert.id), alert.risk
+        struck = about(alert, truth)
+        mine = [one for one in self.found if one.alert.id == alert.id]
+        for one in mine:
+            one.alert = alert
+        rose = struck is not None and last is not None and alert.risk > last
+        if alert.opened_ns < opens * 10**9 and not mine:
             self.before.add(alert.id)
+            if not rose:
+                return None
+        if any(one.struck is struck for one in mine) or (mine and not rose):
             return None
-        if known := self.found.get(alert.id):
-            known.alert = alert
-            return None
-        found = Found(alert, about(alert, truth), now)
-        self.found[alert.id] = found
+        found = Found(alert, struck, now)
+        self.found.append(found)
         return found
 
     def of(self, struck: Struck) -> list[Found]:
         """The alerts about an incident, first one first."""
-        return sorted((one for one in self.found.values() if one.struck is struck), key=lambda one: one.at)
+        return [one for one in self.found if one.struck is struck]
 
     def false(self) -> list[Found]:
         """Alerts about nothing that was injected."""
-        return [one for one in self.found.values() if one.struck is None]
+        return [one for one in self.found if one.struck is None]
 
 
 def about(alert: Alert, truth: list[Struck]) -> Struck | None:

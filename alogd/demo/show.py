@@ -163,7 +163,7 @@ def tally(stage: Stage, score: Score, color: bool) -> list[str]:
     delays = sorted(score.of(struck)[0].at - struck.began_at for struck in found)
     lines = [""]
     if score.found:
-        worst = max(score.found.values(), key=lambda one: one.alert.risk)
+        worst = max(score.found, key=lambda one: one.alert.risk)
         lines += [paint("The gravest alert, as `alogd alerts show` prints it", "bold", color), ""]
         lines += [*lines_of(worst.alert, color), ""]
     verdict = f"{len(found)} of {len(stage.struck)} incidents found"

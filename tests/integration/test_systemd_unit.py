@@ -243,7 +243,6 @@ def test_exposure(box: Box) -> None:
     assert "alogd.service" not in box.run("systemd-analyze", "verify", unit)
 
 
-@pytest.mark.xfail(reason="does not pass every time; under a real systemd the cause is not found yet", strict=False)
 def test_a_crash_raises_an_alert_in_a_file_and_in_the_journal(box: Box) -> None:
     box.append("Segmentation fault (core dumped) in worker")
     box.run("logger", "-t", "shop", "Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b")
