@@ -12,24 +12,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from alogd.engine_names import MASKS, HeaderName, MaskName
+
 SEARCH = ("configs/alogd.yaml", "/etc/alogd/alogd.yaml")  # where a configuration is looked for when none is named
 
-MaskName = Literal["path", "hex", "ip", "mac", "uuid", "pid", "device", "num"]
-HeaderName = Literal[
-    "auto",
-    "none",
-    "rfc3164",
-    "rfc5424",
-    "iso8601",
-    "log4j",
-    "klog",
-    "clf",
-    "dmesg",
-    "json",
-    "logfmt",
-    "docker",
-    "cri",
-]
 Level = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO"]
 
 # What `extra` says is read by config_load.py: "duration" takes "30s", "size" takes "64KiB", "plugin" names the
@@ -73,7 +59,7 @@ class EngineOptions(Strict, frozen=True, kw_only=True):
     max_clusters: Annotated[int, Meta(ge=1, le=1_000_000)] | None = 10_000  # templates kept; the least used goes first
     extra_delimiters: tuple[Annotated[str, Meta(min_length=1, max_length=16)], ...] = ()  # cut like white space
     parametrize_numeric_tokens: bool = True  # a token with a digit in it never makes a branch of the tree
-    masks: tuple[MaskName, ...] = ("path", "hex", "ip", "mac", "uuid", "pid", "device", "num")  # the masks that are on
+    masks: tuple[MaskName, ...] = MASKS  # the masks that are on
     user_masks: Annotated[tuple[UserMask, ...], Meta(max_length=32)] = ()  # applied before the built-in ones, in order
     header: HeaderName | None = "auto"  # how lines begin; null: the whole line is the message
     multiline: Multiline = Multiline()

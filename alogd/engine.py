@@ -17,8 +17,6 @@ import numpy as np
 
 from alogd import _engine, dfa, drain3_snapshot, drain_state
 from alogd.engine_config import (
-    KEYS,
-    MASKS,
     Difference,
     EngineConfig,
     Explanation,
@@ -26,6 +24,7 @@ from alogd.engine_config import (
     header_number,
     token_difference,
 )
+from alogd.engine_names import KEYS, MASKS
 from alogd.event import Batch, Template
 
 __all__ = ["Engine", "EngineConfig", "Explanation", "fingerprint", "token_difference"]

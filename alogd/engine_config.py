@@ -12,32 +12,11 @@ from difflib import SequenceMatcher
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from alogd.engine_names import HEADERS, KEYS, MASKS
 from alogd.event import Template
 
 if TYPE_CHECKING:
     from alogd.engine import Engine
-
-MASKS = ("path", "hex", "ip", "mac", "uuid", "pid", "device", "num")
-
-# In the order of alog_header_kind (engine_c/header.h).
-HEADERS = (
-    "auto",
-    "none",
-    "rfc3164",
-    "rfc5424",
-    "iso8601",
-    "log4j",
-    "klog",
-    "clf",
-    "dmesg",
-    "json",
-    "logfmt",
-    "docker",
-    "cri",
-)
-
-# In the order of alog_key_kind (engine_c/engine.h).
-KEYS = ("none", "source", "host", "program", "pid", "field", "mask")
 
 _RANGES: dict[str, tuple[float, float]] = {
     "depth": (3, 64),

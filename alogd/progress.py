@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from alogd.amounts import count, duration, size
 from alogd.escape import escape
 from alogd.view import StreamView, View
 
@@ -68,8 +69,8 @@ class Progress:
         if not sources:
             yield "found no log to read" + ("" if self._once else " yet; it looks again every few seconds")
         else:
-            streams = _count(_with_sources(view), "stream")
-            yield f"found {_count(sources, 'source')} in {streams}, {_size(sum(s.size_bytes for s in view.streams))}"
+            streams = count(_with_sources(view), "stream")
+            yield f"found {count(sources, 'source')} in {streams}, {size(sum(s.size_bytes for s in view.streams))}"
         yield from _streams(view.streams)
         yield from _unread(view.streams)
         if any(stream.core.get("engine_kind") == "Drain3Engine" for stream in view.streams):
@@ -83,15 +84,15 @@ class Progress:
         share = read / (read + backlog) if read + backlog else 1.0
         seconds = self._seconds(now)
         speed = read / seconds if seconds else 0.0
-        left = f", about {_duration(backlog / speed)} left" if speed and backlog else ""
+        left = f", about {duration(backlog / speed)} left" if speed and backlog else ""
         return f"reading {share:4.0%}  {rate:,.0f} lines/s, {_templates(view):,} templates{left}"
 
     def _caught_up(self, view: View, now: float) -> Iterator[str]:
-        size = sum(stream.bytes_read for stream in view.streams)
+        read = sum(stream.bytes_read for stream in view.streams)
         alerts = sum(sum(stream.opened.values()) for stream in view.streams)
         yield (
-            f"caught up: {_count(_lines(view), 'line')} ({_size(size)}) in {_duration(self._seconds(now))}, "
-            f"{_count(_templates(view), 'template')}, {_count(alerts, 'incident')}"
+            f"caught up: {count(_lines(view), 'line')} ({size(read)}) in {duration(self._seconds(now))}, "
+            f"{count(_templates(view), 'template')}, {count(alerts, 'incident')}"
             f"{'' if self._once else '; now watching'}"
         )
         if self._warm:
@@ -109,7 +110,7 @@ class Progress:
         for stream in view.streams:
             if stream.warmup >= 1 and stream.name not in self._warm:
                 self._warm.add(stream.name)
-                yield f"{stream.name} has learned what is usual ({_count(_known(stream), 'template')})"
+                yield f"{stream.name} has learned what is usual ({count(_known(stream), 'template')})"
 
 
 def stopped(problem: str) -> str:
@@ -123,9 +124,9 @@ def status_line(view: View) -> str:
     """One line for the service manager."""
     backlog = sum(stream.backlog_bytes for stream in view.streams)
     sources = sum(stream.source_count for stream in view.streams)
-    where = "caught up" if view.caught_up else f"{_size(backlog)} behind"
+    where = "caught up" if view.caught_up else f"{size(backlog)} behind"
     amiss = f"; {view.reasons[0]}" if view.reasons else ""
-    return f"{_count(sources, 'source')}, {_lines(view):,} lines, {_templates(view):,} templates, {where}{amiss}"
+    return f"{count(sources, 'source')}, {_lines(view):,} lines, {_templates(view):,} templates, {where}{amiss}"
 
 
 def _has_looked(view: View) -> bool:
@@ -157,7 +158,7 @@ def _stream(stream: StreamView) -> str:
     largest = sorted(stream.sources, key=lambda source: -source.size)[:3]
     names = [escape(source.name) for source in largest]
     more = f" and {stream.source_count - len(names)} more" if stream.source_count > len(names) else ""
-    return f"{_size(stream.size_bytes)} in {', '.join(names)}{more}" + (f" ({escape(down[0])})" if down else "")
+    return f"{size(stream.size_bytes)} in {', '.join(names)}{more}" + (f" ({escape(down[0])})" if down else "")
 
 
 def _unread(streams: Sequence[StreamView]) -> Iterator[str]:
@@ -165,13 +166,13 @@ def _unread(streams: Sequence[StreamView]) -> Iterator[str]:
     if not texts:
         return
     more = ", for example" if len(texts) > SHOWN_UNREAD else ""
-    yield f"not read: {_count(len(texts), 'file')}{more}"
+    yield f"not read: {count(len(texts), 'file')}{more}"
     for text in texts[:SHOWN_UNREAD]:
         yield f"  {escape(text)}"
 
 
 def _learned(streams: Iterable[StreamView]) -> str:
-    told = [f"{stream.name} ({_count(_known(stream), 'template')})" for stream in streams]
+    told = [f"{stream.name} ({count(_known(stream), 'template')})" for stream in streams]
     return ", ".join(told[:SHOWN_STREAMS]) + (f" and {len(told) - SHOWN_STREAMS} more" * (len(told) > SHOWN_STREAMS))
 
 
@@ -190,21 +191,3 @@ def _lines(view: View) -> int:
 
 def _templates(view: View) -> int:
     return sum(map(_known, view.streams))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _size(size: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

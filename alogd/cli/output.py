@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 import msgspec
 
+from alogd.amounts import count, size
 from alogd.escape import escape as safe
 from alogd.event import NO_TIME
 
@@ -85,20 +86,6 @@ def time_text(time_ns: int | None) -> str:
 def width() -> int:
     """Columns of the terminal; more than a person reads where output goes to a file, but no line of 64 KiB."""
     return shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 1000
-
-
-def count(number: int, what: str) -> str:
-    """A number with its noun: "1 line", "2,000 lines"."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def size(number: float) -> str:
-    """Bytes for people: "1.2 GB"."""
-    for unit in ("B", "KB", "MB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} GB"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]], color: bool, styles: Sequence[str] = ()) -> None:
