@@ -29,8 +29,8 @@ dev: $(VENV)/dev.stamp $(VENV)/engine.stamp ## everything a developer needs, in 
 test: dev ## the tests that need nothing but Python and a C compiler
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration and not slow" $(TESTS)
 
-faults: dev ## the rows of the fault matrix
-	$(BIN)/pytest -q tests/faults
+faults: dev ## the fault matrix, id by id (FAULTS="-k f3" for some)
+	$(BIN)/pytest -q -n 2 --dist worksteal --fault-table tests/faults $(FAULTS)
 
 lint: dev ## style of Python, C, configuration and prose
 	$(BIN)/ruff check .
