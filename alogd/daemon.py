@@ -314,7 +314,8 @@ class Daemon:
                 self._tell(line)
             if told.is_over and self._server is not None and not said_where:
                 said_where = True
-                for line in told.where(self.url) if self._say is not None else ():
+                first, *more = told.where(self.url)
+                for line in (first, *(more if self._say is not None else ())):  # how to stop it, a person asks
                     self._tell(line)
             self._tell_manager(view, told.is_over, now - begun)
             if self._is_done(view):
