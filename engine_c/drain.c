@@ -4,6 +4,7 @@
 
 #include "drain_state.h"
 #include "hash.h"
+#include "leaf.h"
 
 enum { MAKE_ROOM_MOST = 64 }; /* clusters that may go for the memory of one new one */
 
@@ -13,11 +14,18 @@ static alog_status check_config(const alog_drain_config *c) {
     return ok ? ALOG_OK : ALOG_INVALID;
 }
 
-/* Drain3 compares (double)equal / n with sim_th; the smallest `equal` that passes is the same test. */
+/* Drain3 compares (double)equal / n with sim_th; the smallest `equal` that passes is the same test. The product is off
+ * by a rounding at most. */
 static uint32_t equal_needed(uint32_t n, double sim_th) {
-    uint32_t k = 0;
+    uint32_t k = (uint32_t)((double)n * sim_th);
+    while (k > 0 && (double)(k - 1) / (double)n >= sim_th) k--;
     while (k <= n && (double)k / (double)n < sim_th) k++;
     return k;
+}
+
+uint32_t alog_drain_needed(alog_drain *drain, uint32_t n) {
+    if (n && !drain->needed[n]) drain->needed[n] = equal_needed(n, drain->config.sim_th) + 1;
+    return n ? drain->needed[n] - 1 : 0;
 }
 
 alog_drain *alog_drain_new(const alog_drain_config *config, alog_status *status) {
@@ -33,15 +41,15 @@ alog_drain *alog_drain_new(const alog_drain_config *config, alog_status *status)
     drain->star = alog_hash_inline((const uint8_t *)"<*>", 3, config->seed);
     drain->roots = calloc(lengths, sizeof(alog_node *));
     drain->needed = calloc(lengths, sizeof *drain->needed);
+    drain->chains = malloc(lengths * sizeof *drain->chains);
     drain->remembered = calloc(ALOG_DRAIN_CACHE, sizeof *drain->remembered);
     drain->slots = 1; /* slot 0 is the overflow template's */
     drain->stamp = drain->tree_stamp = 1;
-    if (!drain->roots || !drain->needed || !drain->remembered) {
+    if (!drain->roots || !drain->needed || !drain->chains || !drain->remembered) {
         alog_drain_free(drain);
         *status = ALOG_NOMEM;
         return NULL;
     }
-    for (uint32_t n = 1; n <= config->max_tokens; n++) drain->needed[n] = equal_needed(n, config->sim_th);
     return drain;
 }
 
@@ -55,6 +63,7 @@ void alog_drain_free(alog_drain *drain) {
     free(drain->newer);
     free(drain->roots);
     free(drain->needed);
+    free(drain->chains);
     free(drain->remembered);
     free(drain);
 }
@@ -77,48 +86,16 @@ static alog_node *find_leaf(const alog_drain *drain, const alog_tokens *tokens) 
     return node;
 }
 
-/* Equal tokens, or something smaller than `least` as soon as `least` cannot be reached. */
-static int64_t count_equal(const uint64_t *a, const uint64_t *b, uint32_t n, int64_t least) {
-    int64_t missing = 0;
-    const int64_t allowed = (int64_t)n - least;
-    uint32_t i = 0;
-    for (; n - i >= 8; i += 8) {
-        for (uint32_t k = 0; k < 8; k++) missing += a[i + k] != b[i + k];
-        if (missing > allowed) return -1;
-    }
-    for (; i < n; i++) missing += a[i] != b[i];
-    return (int64_t)n - missing;
-}
-
-/* The cluster with most equal tokens, at least `least` of them; among those the one with most wildcards; among
- * those the oldest in the leaf. Wildcards equal nothing, so a cluster's bound is what it has besides them. */
-static alog_cluster *best_match(const alog_drain *drain, const alog_node *leaf, const alog_tokens *tokens,
-                                int64_t least, int64_t *equal) {
-    alog_cluster *best = NULL;
-    int64_t best_equal = least - 1, best_wild = INT64_MAX;
-    for (uint32_t i = 0; i < leaf->slot_count; i++) {
-        alog_cluster *cluster = drain->by_slot[leaf->slots[i]];
-        const int64_t wanted = cluster->wild > best_wild ? best_equal : best_equal + 1;
-        if ((int64_t)(cluster->tokens - cluster->wild) < wanted) continue;
-        const int64_t same = count_equal(cluster->hash, tokens->hash, cluster->tokens, wanted);
-        if (same < wanted) continue;
-        best = cluster;
-        best_equal = same;
-        best_wild = cluster->wild;
-    }
-    *equal = best_equal;
-    return best;
-}
-
 uint32_t alog_drain_find(const alog_drain *drain, const alog_tokens *tokens, uint32_t *best, uint32_t *equal) {
     *best = *equal = 0;
     const alog_node *leaf = find_leaf(drain, tokens);
     int64_t same;
-    const alog_cluster *cluster = leaf ? best_match(drain, leaf, tokens, 0, &same) : NULL;
+    const alog_cluster *cluster = leaf ? alog_leaf_scan(drain, leaf, tokens, 0, &same) : NULL;
     if (!cluster) return 0;
     *best = cluster->slot;
     *equal = (uint32_t)same;
-    return (uint32_t)same >= drain->needed[tokens->count] ? cluster->slot : 0;
+    const uint32_t n = tokens->count;
+    return (uint32_t)same >= (n ? equal_needed(n, drain->config.sim_th) : 0) ? cluster->slot : 0;
 }
 
 /* ---- learning ----------------------------------------------------------------------------------------- */
@@ -127,8 +104,8 @@ static void leaf_changed(alog_drain *drain, alog_node *leaf) { leaf->stamp = ++d
 
 static void evict_oldest(alog_drain *drain) {
     alog_cluster *cluster = drain->by_slot[drain->oldest];
-    alog_node_drop_slot(&drain->store, cluster->leaf, cluster->slot);
     leaf_changed(drain, cluster->leaf);
+    alog_leaf_remove(drain, cluster);
     alog_drain_unseat(drain, cluster);
     alog_cluster_free(&drain->store, cluster);
     drain->counters.evicted++;
@@ -197,9 +174,9 @@ static alog_cluster *try_create(alog_drain *drain, const alog_tokens *tokens) {
     alog_cluster *cluster = cluster_of(drain, tokens);
     if (!cluster) return NULL;
     if (alog_drain_seat(drain, cluster) == ALOG_OK) {
-        cluster->leaf = grow_leaf(drain, tokens);
-        if (cluster->leaf && alog_node_add_slot(&drain->store, cluster->leaf, cluster->slot) == ALOG_OK) {
-            leaf_changed(drain, cluster->leaf);
+        alog_node *leaf = grow_leaf(drain, tokens);
+        if (leaf && alog_leaf_add(drain, leaf, cluster) == ALOG_OK) {
+            leaf_changed(drain, leaf);
             return cluster;
         }
         alog_drain_unseat(drain, cluster);
@@ -255,11 +232,7 @@ static alog_status create(alog_drain *drain, const alog_tokens *tokens, alog_mat
 }
 
 static void generalise(alog_drain *drain, alog_cluster *cluster, const alog_tokens *tokens) {
-    for (uint32_t i = 0; i < cluster->tokens; i++) {
-        if (cluster->hash[i] == tokens->hash[i] || cluster->hash[i] == ALOG_WILD) continue;
-        cluster->hash[i] = ALOG_WILD;
-        cluster->wild++;
-    }
+    alog_leaf_generalise(drain, cluster, tokens);
     leaf_changed(drain, cluster->leaf);
     drain->counters.changed++;
 }
@@ -307,8 +280,9 @@ alog_status alog_drain_add(alog_drain *drain, const alog_tokens *tokens, alog_ma
         return ALOG_OK;
     }
     int64_t equal = 0;
-    const alog_node *leaf = find_leaf(drain, tokens);
-    cluster = leaf ? best_match(drain, leaf, tokens, drain->needed[tokens->count], &equal) : NULL;
+    alog_node *leaf = find_leaf(drain, tokens);
+    const uint32_t needed = alog_drain_needed(drain, tokens->count);
+    cluster = leaf ? alog_leaf_match(drain, leaf, tokens, needed, &equal) : NULL;
     if (!cluster) return create(drain, tokens, out);
     matched(drain, cluster, out);
     if ((uint64_t)equal + cluster->wild < cluster->tokens) {

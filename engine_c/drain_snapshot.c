@@ -29,8 +29,9 @@ static void save_cluster(const alog_cluster *cluster, alog_output *out) {
 
 static void save_node(const alog_node *node, uint32_t levels, alog_output *out) {
     if (levels == 0) {
-        alog_put_u32(out, node->slot_count);
-        for (uint32_t i = 0; i < node->slot_count; i++) alog_put_u32(out, node->slots[i]);
+        alog_put_u32(out, alog_node_live(node));
+        for (uint32_t i = 0; i < node->slot_count; i++)
+            if (node->slots[i]) alog_put_u32(out, node->slots[i]);
         return;
     }
     alog_put_u32(out, node->children);

@@ -14,8 +14,10 @@ typedef struct {
     uint32_t wild; /* how many of them are "<*>" */
     uint64_t count;
     alog_node *leaf;
-    size_t size;   /* of this piece of memory */
-    uint32_t *end; /* of each token in `text`, as it was when the cluster was made */
+    size_t size;              /* of this piece of memory */
+    uint32_t place;           /* among the slots of its leaf; only while that has postings */
+    uint32_t *end;            /* of each token in `text`, as it was when the cluster was made */
+    uint32_t *before, *after; /* slots of its neighbours in each token's chain (leaf.c) */
     uint8_t *text;
     uint64_t hash[]; /* ALOG_WILD where the template has "<*>" */
 } alog_cluster;
@@ -34,7 +36,8 @@ struct alog_drain {
     alog_store store;
     uint64_t star;     /* hash of a literal "<*>" */
     alog_node **roots; /* by token count, max_tokens + 1 */
-    uint32_t *needed;  /* equal tokens that reach sim_th, by token count */
+    uint32_t *needed;  /* 1 + equal tokens that reach sim_th, by token count; 0 = not asked for yet */
+    uint64_t *chains;  /* scratch of a search, max_tokens */
     alog_cluster **by_slot;
     uint32_t *newer, *older; /* order of use, by slot; only with max_clusters */
     uint32_t *free_slots;
@@ -52,6 +55,9 @@ struct alog_drain {
 
 /* How many levels of tokens lie between the first layer and the leaf of a line of n tokens. */
 uint32_t alog_drain_path(const alog_drain *drain, uint32_t n);
+
+/* Equal tokens that reach sim_th in a line of n tokens. */
+uint32_t alog_drain_needed(alog_drain *drain, uint32_t n);
 
 /* ---- cluster.c ---- */
 

@@ -38,8 +38,9 @@ void alog_node_free(alog_store *store, alog_node *node) {
     if (!node) return;
     for (uint32_t i = 0; i < node->children; i++) alog_node_free(store, node->child[i]);
     drop_children(store, node);
-    alog_store_release(store, (size_t)node->slot_count * SLOT_COST);
+    alog_store_release(store, (size_t)alog_node_live(node) * SLOT_COST);
     free(node->slots);
+    free(node->postings);
     alog_store_put(store, node, sizeof *node + node->text_len);
 }
 
@@ -128,8 +129,17 @@ void alog_node_drop_slot(alog_store *store, alog_node *leaf, uint32_t slot) {
     alog_store_release(store, SLOT_COST);
     leaf->slot_count--;
     memmove(leaf->slots + at, leaf->slots + at + 1, (leaf->slot_count - at) * sizeof *leaf->slots);
-    /* a leaf that was large once must not stay so: there may be many of them */
+    alog_node_trim_slots(leaf);
+}
+
+void alog_node_trim_slots(alog_node *leaf) {
     if (leaf->slot_cap > 8 && leaf->slot_count < leaf->slot_cap / 4) (void)resize_slots(leaf, leaf->slot_cap / 2);
+}
+
+void alog_node_leave_gap(alog_store *store, alog_node *leaf, uint32_t place) {
+    alog_store_release(store, SLOT_COST);
+    leaf->slots[place] = 0;
+    leaf->gaps++;
 }
 
 int alog_node_prune(alog_store *store, alog_node *node, uint64_t *freed) {
@@ -153,5 +163,5 @@ int alog_node_prune(alog_store *store, alog_node *node, uint64_t *freed) {
     }
     node->children = kept;
     if (!kept) drop_children(store, node);
-    return !kept && !node->slot_count;
+    return !kept && !alog_node_live(node);
 }

@@ -10,6 +10,7 @@
 #include "store.h"
 
 typedef struct alog_node alog_node;
+typedef struct alog_postings alog_postings; /* leaf.c */
 struct alog_node {
     uint64_t key;
     uint64_t stamp;  /* never the same again once the clusters of this leaf changed */
@@ -18,8 +19,9 @@ struct alog_node {
     uint64_t *keys;  /* key of each child, beside each other for the search */
     uint32_t *index; /* open addressing over `keys`, 1 + position; NULL while there are few children */
     uint32_t children, child_cap, index_size;
-    uint32_t *slots; /* of a leaf's clusters, oldest first: Drain's first best match wins */
-    uint32_t slot_count, slot_cap;
+    uint32_t *slots;                     /* of a leaf's clusters, oldest first: Drain's first best match wins */
+    uint32_t slot_count, slot_cap, gaps; /* gaps: zeros among them, which only a leaf with postings has */
+    alog_postings *postings;             /* one piece of memory; NULL while there are few clusters */
     uint32_t text_len;
     uint8_t text[];
 };
@@ -35,6 +37,11 @@ alog_status alog_node_adopt(alog_store *store, alog_node *node, alog_node *child
 
 alog_status alog_node_add_slot(alog_store *store, alog_node *leaf, uint32_t slot);
 void alog_node_drop_slot(alog_store *store, alog_node *leaf, uint32_t slot);
+/* Drops the slot at a known place without moving the others: a zero stays. */
+void alog_node_leave_gap(alog_store *store, alog_node *leaf, uint32_t place);
+/* Gives back memory of a leaf that was large once: there may be many of them. */
+void alog_node_trim_slots(alog_node *leaf);
+static inline uint32_t alog_node_live(const alog_node *leaf) { return leaf->slot_count - leaf->gaps; }
 
 /* Frees all nodes below that hold no cluster; returns whether this one holds none. *freed counts nodes. */
 int alog_node_prune(alog_store *store, alog_node *node, uint64_t *freed);
