@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from alogd.collectors.base import Closed, Event, Note, Opened
+from alogd.collectors.copies import find_copy
 from alogd.collectors.firstlook import PEEK, not_text, year_of
-from alogd.collectors.followed import Followed, Refused, Saved, first_data, identify, open_checked
+from alogd.collectors.followed import TELLING, Followed, Refused, Saved, first_data, identify, open_checked
 
 _LINE = 65536  # bytes before the end in which a line's beginning is looked for
 
@@ -58,7 +59,7 @@ class Admission:
         saved = self.saved.get(key)
         file = Followed(path, fd, identity, 0)
         if saved is not None and not file.fifo:
-            resumes = saved.identity == identity and saved.holds(fd)
+            resumes = saved.identity == identity and self._resumable(file, saved)
             del self.saved[key]
             if resumes:
                 return self._resume(file, saved)
@@ -90,6 +91,32 @@ class Admission:
         what = None if self.rules.binary else not_text(head[:PEEK])
         if what is not None:
             raise Refused(f"is {what}" if what != "not text" else "does not look like text")
+
+    def find_rest(self, file: Followed) -> bool:
+        """Says that a file was rewritten, and has it read on in the copy that copytruncate left, if there is one."""
+        copy = find_copy(file.home, file.read_ns, self.open, file.is_rest)
+        text = f"{shown(file.path)} was truncated or rewritten after byte {file.offset} was read"
+        rest = "read from its start" if copy is None else "its copy is read to the end, then it from its start"
+        self._say(Note(file.source, "truncated", f"{text}; {rest}", 1))
+        if copy is not None:
+            file.copy = copy
+        elif (unread := file.known - file.offset) > 0:
+            self._say(Note(file.source, "lost", f"{text}; {unread} bytes that were there then are lost", unread))
+        return copy is not None
+
+    def _resumable(self, file: Followed, saved: Saved) -> bool:
+        """Whether a file, or the copy that copytruncate left of it meanwhile, has what was read of it."""
+        if saved.holds(file.fd):
+            return True
+        if saved.mark_length < TELLING:
+            return False
+        copy = find_copy(file.path, 0, self.open, saved.holds)
+        if copy is not None:
+            file.copy = copy
+            file.look()
+            text = f"{shown(file.path)} was truncated; its copy is read to the end, then it from its start"
+            self._say(Note(saved.source, "truncated", text, 1))
+        return copy is not None
 
     def _resume(self, file: Followed, saved: Saved) -> Followed:
         file.epoch = saved.epoch

@@ -155,6 +155,12 @@ def first_data(fd: int) -> int:
         return os.fstat(fd).st_size if error.errno == errno.ENXIO else 0
 
 
+def _ends(fd: int, end: int, mark: bytes) -> bool:
+    """Whether a file has a mark that tells enough where it belongs."""
+    telling = len(mark) >= TELLING or mark.endswith(b"\n")
+    return telling and os.pread(fd, len(mark), end - len(mark)) == mark
+
+
 class Followed:
     """A file under its identity. Only the reading thread touches it; others may look at single attributes."""
 
@@ -162,12 +168,15 @@ class Followed:
         self.path = path
         self.home = path  # its last name that is not a rotated one: where its successor will appear
         self.fd = fd  # -1 while closed for want of descriptors
+        self.copy = -1  # what copytruncate left of it, while that is read to its end
         self.identity = identity
         self.epoch = epoch
         status = os.fstat(fd)
         self.fifo = stat.S_ISFIFO(status.st_mode)
         self.size = status.st_size  # as of before the last read
         self.modified_ns = status.st_mtime_ns
+        self.read_ns = self.modified_ns  # as of the last read; nanoseconds since 1970
+        self.known = self.size  # size as of the last read
         self.offset = 0
         self.mark = b""
         self.before = (0, b"")  # offset and mark before the last rewriting
@@ -192,16 +201,22 @@ class Followed:
 
     @property
     def unread(self) -> bool:
-        return self.offset < self.size
+        return self.copy >= 0 or self.offset < self.size
+
+    @property
+    def content(self) -> int:
+        """The descriptor under which the bytes from the offset on are to be had."""
+        return self.fd if self.copy < 0 else self.copy
 
     def seek(self, offset: int) -> None:
         """Makes `offset` the place to read from, and remembers what stands before it."""
         self.offset = offset
         length = min(MARK, offset)
-        self.mark = b"" if self.fifo else os.pread(self.fd, length, offset - length)
+        self.mark = b"" if self.fifo else os.pread(self.content, length, offset - length)
 
     def restart(self) -> int:
         """Begins anew after a rewriting. Returns how many bytes of hole were skipped."""
+        self.drop_copy()
         self.epoch += 1
         self.before = (self.offset, self.mark)
         self.looked = False
@@ -210,13 +225,15 @@ class Followed:
 
     def is_copy(self, fd: int) -> bool:
         """Whether another file holds what was read of this one, where it was read: copytruncate's copy."""
-        marks = ((self.offset, self.mark), self.before)
-        telling = [(end, mark) for end, mark in marks if len(mark) >= TELLING or mark.endswith(b"\n")]
-        return any(os.pread(fd, len(mark), end - len(mark)) == mark for end, mark in telling)
+        return any(_ends(fd, end, mark) for end, mark in ((self.offset, self.mark), self.before))
+
+    def is_rest(self, fd: int) -> bool:
+        """Whether another file goes on where reading of this one stopped."""
+        return _ends(fd, self.offset, self.mark)
 
     def look(self) -> None:
         """Brings size and modification time up to date. To be done before a read, so that no change is missed."""
-        status = os.fstat(self.fd)
+        status = os.fstat(self.content)
         self.size, self.modified_ns = (self.offset if self.fifo else status.st_size), status.st_mtime_ns
 
     def read(self, before: memoryview, room: memoryview) -> bytes:
@@ -224,7 +241,7 @@ class Followed:
         if self.fifo:
             return self._read_fifo(len(room))
         marked = len(self.mark)
-        count = os.preadv(self.fd, [before[:marked], room], self.offset - marked)
+        count = os.preadv(self.content, [before[:marked], room], self.offset - marked)
         if count < marked or before[:marked] != self.mark:
             raise Rewritten
         return self._took(bytes(room[: count - marked]))
@@ -237,14 +254,21 @@ class Followed:
 
     def _took(self, block: bytes) -> bytes:
         self.offset += len(block)
+        self.known, self.read_ns = self.size, self.modified_ns
         self.mark = block[-MARK:] if len(block) >= MARK else (self.mark + block)[-MARK:]
         return block
 
     def peek(self, length: int) -> bytes:
         """The bytes from the offset on, without reading past them; b"" for a FIFO."""
-        return b"" if self.fifo else os.pread(self.fd, length, self.offset)
+        return b"" if self.fifo else os.pread(self.content, length, self.offset)
+
+    def drop_copy(self) -> None:
+        if self.copy >= 0:
+            os.close(self.copy)
+            self.copy = -1
 
     def close(self) -> None:
+        self.drop_copy()
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1

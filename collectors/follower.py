@@ -257,6 +257,8 @@ class Follower:
         try:
             if not self._reopened(file):
                 self._scan_soon(now)
+                if self.names.made_anew(file):
+                    self._end(file, "removed")
                 return 0
             file.look()
             offset = file.offset
@@ -274,6 +276,8 @@ class Follower:
             self._recover(file)
         if block:
             self._take(file, offset, block, now, left)
+        elif file.copy >= 0:
+            self._restart(file)
         elif file.drained_from is None:
             file.state = "idle"
         return len(block)
@@ -315,9 +319,13 @@ class Follower:
             file.state = "reading" if more else "idle"
 
     def _rewritten(self, file: Followed) -> None:
+        if file.copy < 0 and self._admission.find_rest(file):
+            self._enqueue(file)
+        else:
+            self._restart(file)
+
+    def _restart(self, file: Followed) -> None:
         source = file.source
-        text = f"{shown(file.path)} was truncated or rewritten after byte {file.offset} was read; read from its start"
-        self._say(Note(source, "truncated", text, 1))
         self._say(Closed(source, "truncated"))
         del self.table.sources[source]
         file.restart()

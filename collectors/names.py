@@ -141,6 +141,16 @@ class Names:
             return True
         return (status.st_dev, status.st_ino) == file.identity[:2]
 
+    def made_anew(self, file: Followed) -> bool:
+        """Whether a closed file's name leads to another with the same inode, which no walk can tell. It is then
+        forgotten here, so that the next walk finds it as a new one."""
+        if not self._still_there(file):
+            return False
+        self._paths.pop(file.path, None)
+        text = f"{shown(file.path)} was deleted and made anew; read from its start"
+        self._say(Note(file.source, "removed", text, 1))
+        return True
+
     def _known(self, found: Found, rotated: bool) -> bool:
         """Whether a path leads to a file that is followed already, under this or another name."""
         try:

@@ -1,0 +1,110 @@
+"""F1, F2, F9-F11, F16: a log that is renamed, replaced, linked anew - every line is read once, and in order."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from alogd.collectors.base import Closed, Data, Opened
+from tests.collectors.following import check, closed, follow
+from tests.faults.conftest import Tally
+from tests.log_writer import LogWriter
+
+
+async def test_f1_renamed_with_writes_at_each_step(disk: Path, tally: Tally) -> None:
+    writer = LogWriter(disk / "a.log")
+    writer.write(3)
+    async with follow(disk) as rig:
+        writer.write(3)
+        writer.rename()
+        writer.write(3)
+        await rig.advance(1)
+        writer.write(3)  # still to the old file
+        fresh = LogWriter(disk / "a.log", first=writer.next)
+        await rig.advance(1)
+        writer.next = 100
+        writer.write(2)
+        fresh.write(4)
+        await rig.advance(20)
+        check(tally, rig.numbers(), [*range(12), 100, 101, *range(12, 16)])
+        assert closed(rig) == ["rotated"]
+        assert [note.kind for note in rig.notes("rotated")] == ["rotated"]
+
+
+async def test_f2_the_old_file_is_kept_until_a_new_one_appears(disk: Path, tally: Tally) -> None:
+    writer = LogWriter(disk / "a.log")
+    writer.write()
+    async with follow(disk) as rig:
+        writer.rename()
+        await rig.advance(100)
+        assert [source.state for source in rig.collector.status().sources] == ["waiting"]
+        writer.write()
+        await rig.advance(1)
+        check(tally, rig.numbers(), [0, 1])
+        LogWriter(disk / "a.log", first=2).write()
+        await rig.advance(20)
+        check(tally, rig.numbers(), [0, 1, 2])
+        assert closed(rig) == ["rotated"]
+
+
+async def test_f2_closed_in_the_end_without_successor(disk: Path, tally: Tally) -> None:
+    writer = LogWriter(disk / "a.log")
+    writer.write()
+    async with follow(disk, close_after=60.0) as rig:
+        writer.rename()
+        await rig.advance(70)
+        assert closed(rig) == ["rotated"]
+        assert rig.collector.status().sources == []
+
+
+async def test_f9_finished_from_its_position(disk: Path, tally: Tally) -> None:
+    writer = LogWriter(disk / "a.log")
+    writer.write(5)
+    async with follow(disk) as rig:
+        positions = rig.positions()
+    writer.write(5)
+    writer.rotate()
+    writer.write(5)
+    async with follow(disk, positions, start="end") as rig:
+        await rig.advance(20)
+        check(tally, rig.numbers(), list(range(5, 15)))
+        assert [event.resumed for event in rig.of(Opened)] == [True, False]
+        assert closed(rig) == ["rotated"]
+
+
+async def test_f10_followed_by_identity(disk: Path, tally: Tally) -> None:
+    writer = LogWriter(disk / "a.log")
+    async with follow(disk) as rig:
+        for _ in range(4):
+            writer.write(10)
+            await rig.advance(1)
+            writer.write(10)
+            writer.rotate()
+            writer.write(10)
+            await rig.advance(1)
+        await rig.advance(30)
+        check(tally, sorted(rig.numbers()), list(range(120)))
+        assert closed(rig) == ["rotated"] * 4
+
+
+async def test_f11_the_old_file_is_drained_the_new_one_read(disk: Path, tally: Tally) -> None:
+    LogWriter(disk / "one").write(3)
+    LogWriter(disk / "two", first=3).write(3)
+    os.symlink("one", disk / "a.log")
+    async with follow(disk) as rig:
+        os.symlink("two", disk / "new")
+        os.rename(disk / "new", disk / "a.log")
+        await rig.advance(20)
+        check(tally, rig.numbers(), list(range(6)))
+
+
+async def test_f16_comes_before_closed(disk: Path, tally: Tally) -> None:
+    writer = LogWriter(disk / "a.log")
+    writer.write()
+    async with follow(disk) as rig:
+        writer.raw(b"msgnum:00000001")
+        writer.rotate()
+        await rig.advance(20)
+        kinds = [type(event) for event in rig.events]
+        check(tally, rig.numbers(), [0, 1])
+        assert kinds.index(Closed) > max(i for i, kind in enumerate(kinds) if kind is Data)
