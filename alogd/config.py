@@ -129,6 +129,8 @@ class Alerts(Strict, frozen=True, kw_only=True):
         200  # windows a stream must have seen before it may alert
     )
     severity_rules: Annotated[tuple[SeverityRule, ...], Meta(max_length=1000)] = ()  # added to the shipped table
+    hide_secrets: bool = True  # what looks like a password, token or key is shown as <SECRET>
+    redact: Annotated[tuple[str, ...], Meta(max_length=40)] = ()  # masks whose finds lines show as <IP>, <NAME> ...
 
 
 class Risk(Strict, frozen=True, kw_only=True):

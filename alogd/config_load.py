@@ -26,6 +26,7 @@ from alogd.config import (
 from alogd.config_decode import Decoder, Rule
 from alogd.config_scalar import nearest
 from alogd.config_yaml import MAX_BYTES, ConfigError, Mark, Problem, YamlError, parse
+from alogd.engine_names import MASKS
 
 __all__ = ["SEARCH", "ConfigError", "Loaded", "check_listen", "find_config", "load", "load_config"]
 
@@ -192,6 +193,18 @@ def _config(config: Config) -> Findings:
     for index, name in enumerate(sinks):
         if name in sinks[:index]:
             yield f"sinks[{index}]", f'a sink named "{name}" stands above; give one of them another `name`'
+    yield from _redact(config)
+
+
+def _redact(config: Config) -> Findings:
+    """A mask of the engine has to be on wherever it redacts, or templates would show what lines hide."""
+    users = {mask.name for stream in config.streams for mask in stream.engine.user_masks}
+    for index, name in enumerate(config.alerts.redact):
+        if name not in MASKS and name not in users:
+            yield f"alerts.redact[{index}]", f'no mask named "{name}"; {nearest(name, [*MASKS, *sorted(users)])}'
+        off = next((s.name for s in config.streams if name in MASKS and name not in s.engine.masks), None)
+        if off is not None:
+            yield f"alerts.redact[{index}]", f'stream "{off}" has the mask {name} off, so its templates would show it'
 
 
 RULES: dict[type, Rule] = {

@@ -13,6 +13,7 @@ import numpy as np
 
 from alogd.detectors.base import NEW, Contribution
 from alogd.event import EvidenceLine, TemplateEvidence, WindowBatch
+from alogd.redact import Redactor
 
 MAX_TEMPLATES = 5
 MAX_LINES = 5  # marked lines
@@ -32,6 +33,7 @@ class Reader:
     first: Callable[[int], str]  # template slot -> its text when created
     nearest: Callable[[int], tuple[str, Sequence[tuple[str, str]]] | None]  # slot -> nearest older template, difference
     fingerprint: Callable[[str], str]
+    show: Redactor  # hides what alerts do not show
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def _template(
     new = bool((windows.is_new[records] & (windows.slot[records] == part.slot)).any())
     nearest = reader.nearest(part.slot) if new else None
     return TemplateEvidence(
-        text=text[:MAX_TEXT],
+        text=reader.show.template(text)[:MAX_TEXT],
         fingerprint=reader.fingerprint(reader.first(part.slot)),
         is_new=new,
         seen=round(part.seen, 3),
@@ -136,7 +138,7 @@ def _lines(windows: WindowBatch, marked: Sequence[int], last: int, reader: Reade
             mine = where == offset
             old = shown.get((source, where))
             if old is None or (mine and not old.marked):
-                shown[source, where] = EvidenceLine(name, where, display(line), mine)
+                shown[source, where] = EvidenceLine(name, where, display(reader.show.line(line)), mine)
     return [shown[place] for place in sorted(shown)]
 
 
@@ -145,7 +147,8 @@ def _neighbours(source: int, offset: int, length: int, ends: int | None, reader:
     head = reader.text(source, before, offset - before) or b""
     found: list[tuple[int, bytes]] = []
     at = offset
-    for line in reversed(head.split(b"\n")[-CONTEXT - 1 : -1] if before else head.split(b"\n")[:-1][-CONTEXT:]):
+    whole = head.split(b"\n")[1:-1] if before else head.split(b"\n")[:-1]  # the first began before what was read
+    for line in reversed(whole[-CONTEXT:]):
         at -= len(line) + 1
         found.insert(0, (at, line))
     own = reader.text(source, offset, length)
@@ -154,7 +157,10 @@ def _neighbours(source: int, offset: int, length: int, ends: int | None, reader:
     after = offset + length + 1
     if ends is not None and ends > after:
         at = after
-        for line in (reader.text(source, after, min(ends - after, LOOK_BACK)) or b"").split(b"\n")[:CONTEXT]:
+        tail = (reader.text(source, after, min(ends - after, LOOK_BACK)) or b"").split(b"\n")
+        if ends - after > LOOK_BACK and reader.show.is_on:
+            tail.pop()  # cut: what a mask would find in it may have lost its end
+        for line in tail[:CONTEXT]:
             found.append((at, line))
             at += len(line) + 1
     return [(where, line) for where, line in found if line.strip()]

@@ -17,12 +17,13 @@ import numpy as np
 from alogd import registry, severity
 from alogd.config import Alerts, DetectorOptions, Risk, StreamOptions
 from alogd.detectors.base import Contribution, Detector
-from alogd.engine_config import EngineConfig, available_engine
+from alogd.engine_config import EngineConfig, available_engine, token_difference
 from alogd.event import NO_TIME, Alert, Batch, Template, WindowBatch
 from alogd.evidence import Reader, gather
 from alogd.incidents import Finding, Incidents
 from alogd.judge import Judge, Verdict, detector_names
 from alogd.pack import pack, unpack
+from alogd.redact import Redactor
 from alogd.risk import level
 from alogd.rows import part
 from alogd.windows import Windows
@@ -52,6 +53,7 @@ class Stream:
         self.names = names
         self.text = text
         self.engine = available_engine(options.engine.kind)(engine_config(options, alerts))
+        self.show = Redactor(alerts, options.engine, options.windows.key)
         self._blank()
 
     def _blank(self) -> None:
@@ -188,6 +190,7 @@ class Stream:
             first=self.engine.first_text,
             nearest=self._nearest,
             fingerprint=_fingerprint,
+            show=self.show,
         )
 
     def _nearest(self, slot: int) -> tuple[str, Sequence[tuple[str, str]]] | None:
@@ -197,14 +200,19 @@ class Stream:
             return None
         theirs, difference = found
         differing = sum(max(1, len(their.split())) for their, _ in difference)
-        return None if differing > len(theirs.split()) * 2 / 3 else found
+        if differing > len(theirs.split()) * 2 / 3:
+            return None
+        shown, ours = self.show.template(theirs), self.engine.first_text(slot)
+        if (shown, ours) == (theirs, self.show.template(ours)):
+            return found
+        return shown, token_difference(shown.split(" "), self.show.template(ours).split(" "))
 
     def _masked(self, line: bytes, source: int) -> tuple[str, str, str]:
         seen = self.engine.explain(line, source)
         says = (
             f'says "{seen.rule}"' if seen.rule else f"is at level {_LEVELS[(seen.otel + 3) // 4]}" if seen.otel else ""
         )
-        return seen.masked, seen.key or "", says
+        return seen.masked, self.show.key(seen.key or ""), says
 
     # -- state and status
 

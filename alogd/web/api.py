@@ -12,6 +12,7 @@ from aiohttp import web
 from alogd import alert_json
 from alogd.escape import json_safe
 from alogd.event import Alert, Template
+from alogd.redact import hidden_template
 from alogd.sinks.base import LEVELS
 from alogd.state import AlertFilter
 from alogd.view import View
@@ -84,9 +85,9 @@ class Api:
                 if "stream" in query:
                     raise web.HTTPNotFound(text="no such stream, or it is not up\n")
                 continue
-            kept = sorted((t for t in templates if query.get("contains", "") in t.text), key=ORDERS[order])
+            kept = sorted((t for t in templates if _contains(t, query.get("contains", ""))), key=ORDERS[order])
             total += len(kept)
-            found += [{"stream": name, **msgspec.to_builtins(template)} for template in kept[: _limit(query)]]
+            found += [{"stream": name, **msgspec.to_builtins(hidden_template(t))} for t in kept[: _limit(query)]]
         return _json({"templates": found[: _limit(query)], "total": total})
 
     async def streams(self, request: web.Request) -> web.Response:
@@ -100,6 +101,11 @@ class Api:
         for stream in view["streams"]:
             del stream["sources"]
         return _json(view)
+
+
+def _contains(template: Template, text: str) -> bool:
+    """Whether it stands in what is shown: a secret must not be found by guessing at it."""
+    return text in template.text and (not text or text in hidden_template(template).text)
 
 
 def _json(value: Any) -> web.Response:
