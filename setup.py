@@ -46,6 +46,7 @@ def extensions() -> list[Extension]:
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             extra_compile_args=["-std=c11", *OPTIMISED, *WARNINGS, "-fvisibility=hidden"],
             extra_link_args=OPTIMISED,
+            libraries=["m"],
             py_limited_api=True,
         )
     ]

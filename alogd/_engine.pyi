@@ -23,6 +23,102 @@ _Columns = tuple[int, int, bytes]
 # begins, time, otel, host, program, pid, message, masked, tokens, slot, best, equal, severity, rule, key, key hash
 _Explanation = tuple[int, int, int, bytes, bytes, bytes, bytes, bytes, list[bytes], int, int, int, int, int, bytes, int]
 
+# Features of windows; what they do is told in engine_c/counts.h, terms.h and digest.h.
+
+def count_power(
+    start: _Array,
+    slot: _Array,
+    row: _Array,
+    groups: int,
+    width: int,
+    is_new: _Array,
+    mean: _Array,
+    scale: _Array,
+    usual: _Array,
+    base: _Array,
+    blank: _Array,
+    novelty_mean: float,
+    novelty_scale: float,
+    out: _Array,
+    /,
+) -> None: ...
+def count_sums(
+    start: _Array,
+    slot: _Array,
+    row: _Array,
+    groups: int,
+    width: int,
+    roots: _Array,
+    counts: _Array,
+    /,
+) -> None: ...
+def term_scores(
+    start: _Array,
+    slot: _Array,
+    row: _Array,
+    groups: int,
+    width: int,
+    terms: _Array,
+    idf: _Array,
+    lines: int,
+    mean: _Array,
+    scale: _Array,
+    out: _Array,
+    /,
+) -> None: ...
+def term_sums(
+    start: _Array,
+    slot: _Array,
+    row: _Array,
+    groups: int,
+    width: int,
+    terms: _Array,
+    idf: _Array,
+    lines: int,
+    sums: _Array,
+    squares: _Array,
+    /,
+) -> None: ...
+def term_sample(
+    start: _Array,
+    slot: _Array,
+    row: _Array,
+    groups: int,
+    lines: int,
+    skip: int,
+    count: int,
+    first: int,
+    slots: _Array,
+    rows: _Array,
+    /,
+) -> None: ...
+def digest_merge(
+    mean: _Array,
+    weight: _Array,
+    kept: float,
+    scores: _Array,
+    centroids: float,
+    total: float,
+    new_mean: _Array,
+    new_weight: _Array,
+    /,
+) -> int: ...
+def digest_tail(
+    scores: _Array,
+    mean: _Array,
+    at_least: _Array,
+    midway: _Array,
+    total: float,
+    threshold: float,
+    tail_mass: float,
+    shape: float,
+    scale: float,
+    tail_used: float,
+    smallest: float,
+    out: _Array,
+    /,
+) -> None: ...
+
 class Engine:
     def __new__(
         cls,

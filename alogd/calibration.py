@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alogd.event import F64
+from alogd.features import digest_merge, digest_tail
 
 CENTROIDS = 256  # about how many the digest keeps
 BUFFER = 2048  # most scores between two merges; earlier, a quarter of those seen, and 16 at first
@@ -57,13 +58,13 @@ class Calibrator:
         return int(min(max(16, self.seen // 4), BUFFER))
 
     def _merge(self, scores: F64) -> None:
-        total = self.weight.sum()
+        total = self._total
         memory = min(MEMORY, max(FEWEST, YOUTH * self.seen))
-        kept = self.weight * min(1.0, memory / total) if total else self.weight
-        mean = np.concatenate([self.mean, scores])
-        weight = np.concatenate([kept, np.ones(len(scores))])
-        order = np.argsort(mean, kind="stable")
-        self.mean, self.weight = _compress(mean[order], weight[order])
+        kept = min(1.0, memory / total) if total else 1.0
+        mean, weight = np.empty(len(self.mean) + len(scores)), np.empty(len(self.mean) + len(scores))
+        total = total * kept + len(scores)
+        n = digest_merge(self.mean, self.weight, kept, np.sort(scores), CENTROIDS, total, mean, weight)
+        self.mean, self.weight = mean[:n].copy(), weight[:n].copy()
         self._fit()
 
     # -- reading
@@ -72,45 +73,39 @@ class Calibrator:
         """P(score >= s) for every s, shape (n,); 1 before anything was merged."""
         if not len(self.mean):
             return np.ones(len(scores))
-        above = np.searchsorted(self.mean, scores, side="left")
-        exact = self._at_least[above]  # weight of centroids at or above the score
-        tied = (above < len(self.mean)) & (self.mean[np.minimum(above, len(self.mean) - 1)] == scores)
-        between = np.interp(scores, self.mean, self._midway, left=self._total, right=0.0)
-        body = np.where(tied, exact, between) + 0.5
-        body /= self._total + 1.0
-        beyond = (scores > self._threshold) & (body * (self._total + 1.0) < TAIL_USED)
-        if not beyond.any():
-            return np.asarray(np.minimum(body, 1.0))
-        pareto = self._tail_mass * _pareto(scores - self._threshold, self._shape, self._scale)
-        ties = np.where(tied & (exact >= 3), exact / self._total, 0.0)  # a value that recurs is no rarer than it is
-        return np.asarray(np.clip(np.where(beyond, np.maximum(pareto, ties), body), SMALLEST, 1.0))
+        tail = np.empty(len(scores))
+        digest_tail(np.ascontiguousarray(scores), *self._digest, TAIL_USED, SMALLEST, tail)
+        return tail
+
+    def decades(self, scores: F64) -> F64:
+        """Rarity: -log10 of the tail probability of every score, shape (n,)."""
+        return np.asarray(np.abs(np.log10(self.tail(scores))))
 
     def _fit(self) -> None:
+        """Derive what `tail` reads: the digest as engine_c/digest.h has it."""
         self._total = float(self.weight.sum())
-        self._at_least = np.append(np.cumsum(self.weight[::-1])[::-1], 0.0)
-        self._midway = self._at_least[:-1] - self.weight / 2
-        self._threshold, self._tail_mass, self._shape, self._scale = np.inf, 0.0, 0.0, 1.0
-        if self._total < TAIL_COUNT:
-            return
-        cut = int(np.searchsorted(-self._at_least[:-1], -TAIL_COUNT, side="right"))
+        at_least = np.append(np.cumsum(self.weight[::-1])[::-1], 0.0)
+        tail = self._fit_tail(at_least) if self._total >= TAIL_COUNT else (np.inf, 0.0, 0.0, 1.0)
+        self._digest = (self.mean, at_least, at_least[:-1] - self.weight / 2, self._total, *tail)
+
+    def _fit_tail(self, at_least: F64) -> tuple[float, float, float, float]:
+        """Threshold, probability beyond it, shape and scale of the Pareto tail."""
+        cut = int(np.searchsorted(-at_least[:-1], -TAIL_COUNT, side="right"))
         cut = min(cut, len(self.mean) - 1)
-        self._threshold = float(self.mean[cut])
-        excess, weight = self.mean[cut + 1 :] - self._threshold, self.weight[cut + 1 :]
+        threshold = float(self.mean[cut])
+        excess, weight = self.mean[cut + 1 :] - threshold, self.weight[cut + 1 :]
         mass = float(weight.sum())
         if mass <= 0:  # the largest value recurs: whatever lies beyond it has not been seen once
-            self._tail_mass = 1.0 / (self._total + 1.0)
-            self._scale = max(abs(self._threshold) * 0.1, 1e-9)
-            return
-        self._tail_mass = (mass + 0.5) / (self._total + 1.0)
+            return threshold, 1.0 / (self._total + 1.0), 0.0, max(abs(threshold) * 0.1, 1e-9)
+        tail_mass = (mass + 0.5) / (self._total + 1.0)
         average = float((excess * weight).sum()) / mass
         spread = float((excess * excess * weight).sum()) / mass - average * average
         if spread <= 1e-12 * average * average:
-            self._scale = max(average, 1e-9)
-            return
+            return threshold, tail_mass, 0.0, max(average, 1e-9)
         ratio = average * average / spread
         # never a shape below 0, whose tail ends: a score beyond that end could not be told from one far beyond
-        self._shape = float(np.clip(0.5 * (1 - ratio), 0.0, 0.5))
-        self._scale = average * (1 - self._shape)
+        shape = min(0.5, max(0.0, 0.5 * (1 - ratio)))
+        return threshold, tail_mass, shape, average * (1 - shape)
 
     # -- state
 
@@ -136,34 +131,3 @@ class Calibrator:
             raise ValueError("saved state: calibrator's centroids are not in order")
         self.mean, self.weight, self.buffer, self.seen = mean.copy(), weight.copy(), buffer.copy(), int(seen[0])
         self._fit()
-
-
-def _compress(mean: F64, weight: F64) -> tuple[F64, F64]:
-    """Join ties always, neighbours while a centroid stays below a limit that falls to one towards the largest."""
-    total = float(weight.sum())
-    means: list[float] = []
-    weights: list[float] = []
-    before = 0.0
-    for value, load in zip(mean.tolist(), weight.tolist(), strict=True):
-        if means:
-            quantile = (before + (weights[-1] + load) / 2) / total
-            limit = 4 * total * (1 - quantile) / CENTROIDS
-            if value == means[-1]:
-                weights[-1] += load
-                continue
-            if weights[-1] + load <= limit:
-                weights[-1] += load
-                means[-1] += (value - means[-1]) * load / weights[-1]
-                continue
-            before += weights[-1]
-        means.append(value)
-        weights.append(load)
-    return np.array(means), np.array(weights)
-
-
-def _pareto(excess: F64, shape: float, scale: float) -> F64:
-    """Survival function of the generalised Pareto distribution for excesses of 0 or more."""
-    x = np.maximum(excess, 0.0) / scale
-    if abs(shape) < 1e-6:
-        return np.asarray(np.exp(-x))
-    return np.asarray(np.maximum(1 + shape * x, 0.0) ** (-1 / shape))

@@ -1,44 +1,21 @@
-"""Windows as sparse rows of template counts, the common ground of the statistical detectors."""
+"""Template counts of one window, for what is told of it; those of many windows are counted by alogd.features."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 
 from alogd.event import F64, I64, Bool, WindowBatch
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """One entry a (window, template) pair that occurs, sorted by window, then slot."""
+def counts(window: WindowBatch) -> tuple[I64, F64, Bool]:
+    """Slots of a batch, ascending, how often each occurs, and whether its template was created there.
 
-    row: I64  # window index
-    slot: I64
-    count: F64
-    new: Bool  # the template was created in this window
-    size: I64  # (n,) records of each window
-    created: F64  # (n,) templates created in each window
-
-
-def rows_of(windows: WindowBatch) -> I64:
-    """Window index of every record."""
-    return np.repeat(np.arange(len(windows)), np.diff(windows.start))
-
-
-def counts(windows: WindowBatch) -> Counts:
-    """Count templates per window; O(r log r) in the number of records."""
-    n = len(windows)
-    row = rows_of(windows)
-    code = (row << 32) | windows.slot.astype(np.int64)
-    pairs, which, count = np.unique(code, return_inverse=True, return_counts=True)
-    new = np.zeros(len(pairs), bool)
-    new[which[windows.is_new]] = True
-    return Counts(
-        row=pairs >> 32,
-        slot=pairs & 0xFFFFFFFF,
-        count=count.astype(np.float64),
-        new=new,
-        size=np.diff(windows.start),
-        created=np.bincount(row[windows.is_new], minlength=n).astype(np.float64),
-    )
+    Without np.unique, which would load numpy.ma: more than a megabyte for one alert.
+    """
+    order = np.argsort(window.slot, kind="stable")
+    slots = window.slot[order].astype(np.int64)
+    first = np.flatnonzero(np.diff(slots, prepend=-1))
+    if not len(first):
+        return slots, np.empty(0), np.empty(0, np.bool_)
+    seen = np.diff(first, append=len(slots)).astype(np.float64)
+    return slots[first], seen, np.logical_or.reduceat(window.is_new[order], first)

@@ -36,11 +36,10 @@ class Groups:
 
     def add(self, groups: U64) -> None:
         """Give rows to groups not seen before, in order of first appearance, while there is room."""
-        fresh = groups[~np.isin(groups, self.keys)]
-        if not len(fresh):
+        room = MAX_GROUPS - len(self)
+        if room <= 0:
             return
-        _, first = np.unique(fresh, return_index=True)
-        room = max(0, MAX_GROUPS - len(self))
-        if room:
-            self.keys = np.concatenate([self.keys, fresh[np.sort(first)][:room]])
+        fresh = list(dict.fromkeys(groups[self.rows(groups) == 0].tolist()))
+        if fresh:
+            self.keys = np.concatenate([self.keys, np.array(fresh[:room], np.uint64)])
             self._sort()

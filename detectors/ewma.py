@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from alogd import features, rows
 from alogd.config import Strict
-from alogd.detectors._counts import Counts, counts
+from alogd.detectors._counts import counts
 from alogd.detectors._groups import Groups
 from alogd.detectors.base import NEW, Contribution, State, take
 from alogd.event import F64, I64, Bool, WindowBatch
@@ -68,57 +69,50 @@ class Ewma:
 
     def score(self, windows: WindowBatch) -> F64:
         """(sum of z^4)^(1/4) of each window, shape (n,)."""
-        pairs = counts(windows)
-        group = self.groups.rows(windows.group)
-        jump = self._jumps(pairs, group)
-        absent = np.where(pairs.slot < self._usual.shape[1], self._lookup(self._usual, pairs, group), 0.0)
-        power = np.bincount(pairs.row, jump**POWER - absent, len(windows)) + self._base[group]
-        power += self._novelty(pairs.created) ** POWER
-        return np.asarray(np.maximum(power, 0.0) ** (1 / POWER))
-
-    def _lookup(self, table: F64, pairs: Counts, group: I64) -> F64:
-        """table[group of the window, slot] of every pair; 0 for slots beyond the table."""
-        known = pairs.slot < table.shape[1]
-        return np.where(known, table[group[pairs.row], np.where(known, pairs.slot, 0)], 0.0)
-
-    def _jumps(self, pairs: Counts, group: I64) -> F64:
-        mean = np.where(pairs.new, 0.0, self._lookup(self._mean, pairs, group))
-        variance = np.where(pairs.new, 0.0, self._lookup(self._variance, pairs, group))
-        floor = self._floor[group[pairs.row]]
-        return np.asarray(np.abs(np.sqrt(pairs.count) - mean) / np.sqrt(variance + floor))
-
-    def _novelty(self, created: F64) -> F64:
-        seen, weight, total, square = self.novelty
-        mean = total / weight if weight else 0.0
-        variance = max(0.0, square / weight - mean * mean) if weight else 0.0
-        z = (np.sqrt(created) - mean) / np.sqrt(variance + 1 / (seen + 10) + FLOOR)
-        return np.asarray(np.maximum(z, 0.0))
+        power = np.empty(len(windows))
+        features.count_power(
+            windows.start,
+            windows.slot,
+            self.groups.rows(windows.group),
+            *self.sums.shape,
+            windows.is_new,
+            self._mean,
+            self._scale,
+            self._usual,
+            self._base,
+            self._blank,
+            *self._novelty,
+            power,
+        )
+        return np.asarray(np.sqrt(np.sqrt(np.maximum(power, 0.0))))
 
     def explain(self, windows: WindowBatch, index: int) -> Sequence[Contribution]:
         """Templates with the largest jumps, absent ones included, and the novelty of the window."""
-        pairs = counts(windows)
-        group = self.groups.rows(windows.group)
-        row = int(group[index])
-        here = pairs.row == index
-        jump, mean = self._jumps(pairs, group)[here], self._lookup(self._mean, pairs, group)[here]
-        parts = [
-            (z, int(slot), float(count), 0.0 if new else float(expected) ** 2)
-            for z, slot, count, new, expected in zip(
-                jump, pairs.slot[here], pairs.count[here], pairs.new[here], mean, strict=True
-            )
-        ]
+        window = rows.part(windows, index, index + 1)
+        row = int(self.groups.rows(window.group)[0])
+        slots, seen, new = counts(window)
+        expected, jump = self._jumps(row, slots, seen, new)
+        parts = list(zip(jump.tolist(), slots.tolist(), seen.tolist(), (expected**2).tolist(), strict=True))
         absent = self._usual[row].copy()
-        absent[pairs.slot[here][pairs.slot[here] < len(absent)]] = 0.0
+        absent[slots[slots < len(absent)]] = 0.0
         parts += [
-            (absent[slot] ** (1 / POWER), int(slot), 0.0, float(self._mean[row, slot]) ** 2)
+            (float(absent[slot]) ** (1 / POWER), int(slot), 0.0, float(self._mean[row, slot]) ** 2)
             for slot in np.argsort(-absent, kind="stable")[:5]
             if absent[slot] > 0
         ]
-        novelty = float(self._novelty(pairs.created)[index])
-        parts.append((novelty, NEW, float(pairs.created[index]), 0.0))
+        created, (mean, scale) = float(window.is_new.sum()), self._novelty
+        parts.append((max(0.0, (created**0.5 - mean) * scale), NEW, created, 0.0))
         total = sum(z**POWER for z, *_ in parts) or 1.0
         parts.sort(key=lambda part: -part[0])
         return [Contribution(slot, seen, expected, float(z**POWER / total)) for z, slot, seen, expected in parts[:10]]
+
+    def _jumps(self, row: int, slots: I64, seen: F64, new: Bool) -> tuple[F64, F64]:
+        """Root of the count expected of each slot, and how far it jumped from there."""
+        known = (slots < self._mean.shape[1]) & ~new
+        at = np.where(known, slots, 0)
+        mean = np.where(known, self._mean[row, at], 0.0)
+        scale = np.where(known, self._scale[row, at], self._blank[row])
+        return mean, np.abs(np.sqrt(seen) - mean) * scale
 
     # -- learning
 
@@ -126,35 +120,38 @@ class Ewma:
         """Move the baselines of the kept windows' groups towards their counts."""
         if not keep.any():
             return
-        pairs = counts(windows)
         self.groups.add(windows.group[keep])
         self._grow(len(self.groups), int(windows.slot.max(initial=0)) + 1)
         born = windows.slot[windows.is_new].astype(np.int64)
         self.sums[:, born] = 0.0  # a slot may have been another template's before
         self.squares[:, born] = 0.0
-        group = self.groups.rows(windows.group)
-        touched = np.unique(group[keep])
-        for row in touched:
-            self._learn_group(int(row), pairs, keep & (group == row))
-        self._learn_novelty(pairs.created[keep])
+        touched = self._learn_counts(windows, np.where(keep, self.groups.rows(windows.group), -1))
+        until = np.concatenate([[0], np.cumsum(windows.is_new)])[windows.start]
+        self._learn_novelty(np.diff(until)[keep].astype(np.float64))
         self._derive(touched if not len(born) else np.arange(len(self.groups)))
 
-    def _gain(self, windows: int, step: int) -> float:
-        return float(1 - (1 - self.options.alpha) ** (windows / step))
+    def _gain(self, windows: I64, step: int) -> F64:
+        return np.asarray(1 - (1 - self.options.alpha) ** (windows / step))
 
-    def _learn_group(self, row: int, pairs: Counts, members: Bool) -> None:
-        n = int(members.sum())
-        mine = members[pairs.row]
-        slot, count = pairs.slot[mine], pairs.count[mine]
-        width = self.sums.shape[1]
-        gain = self._gain(n, self.options.step)
-        self.sums[row] += gain * (np.bincount(slot, np.sqrt(count), width) / n - self.sums[row])
-        self.squares[row] += gain * (np.bincount(slot, count, width) / n - self.squares[row])
-        self.weight[row] += gain * (1 - self.weight[row])
-        self.windows[row] += n
+    def _learn_counts(self, windows: WindowBatch, row: I64) -> I64:
+        """Move groups by as many windows as each has (row: of each window, -1 where not kept); gives those moved."""
+        height = len(self.groups)
+        n = np.bincount(row[row >= 0], minlength=height)
+        touched = np.flatnonzero(n)
+        place = np.full(height + 1, -1)  # of a group among the touched; the last: of none
+        place[touched] = np.arange(len(touched))
+        shape = (len(touched), self.sums.shape[1])
+        roots, squares = np.zeros(shape), np.zeros(shape)
+        features.count_sums(windows.start, windows.slot, place[row], *shape, roots, squares)
+        gain, each = self._gain(n[touched], self.options.step)[:, None], n[touched, None]
+        self.sums[touched] += gain * (roots / each - self.sums[touched])
+        self.squares[touched] += gain * (squares / each - self.squares[touched])
+        self.weight[touched] += gain[:, 0] * (1 - self.weight[touched])
+        self.windows += n
+        return touched
 
     def _learn_novelty(self, created: F64) -> None:
-        gain = self._gain(len(created), self.options.novelty_step)
+        gain = self._gain(np.array(len(created)), self.options.novelty_step)
         moments = np.array([1.0, np.sqrt(created).mean(), created.mean()])
         self.novelty[1:] += gain * (moments - self.novelty[1:])
         self.novelty[0] += len(created)
@@ -175,16 +172,24 @@ class Ewma:
         """Recompute what scoring looks up, for the rows that changed."""
         if getattr(self, "_mean", np.empty(0)).shape != self.sums.shape:
             shape = self.sums.shape
-            self._mean, self._variance, self._usual = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-            self._floor, self._base = np.zeros(shape[0]), np.zeros(shape[0])
+            self._mean, self._scale, self._usual = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+            self._blank, self._base = np.zeros(shape[0]), np.zeros(shape[0])
             rows = np.arange(shape[0])
         weight = np.maximum(self.weight[rows], 1e-300)[:, None]
         mean = self.sums[rows] / weight
         variance = np.maximum(self.squares[rows] / weight - mean * mean, 0.0)
         floor = 1 / (self.windows[rows] + 10) + FLOOR
         usual = (mean * mean / (variance + floor[:, None])) ** (POWER // 2)
-        self._mean[rows], self._variance[rows], self._usual[rows] = mean, variance, usual
-        self._floor[rows], self._base[rows] = floor, usual.sum(axis=1)
+        self._mean[rows], self._scale[rows], self._usual[rows] = mean, 1 / np.sqrt(variance + floor[:, None]), usual
+        self._blank[rows], self._base[rows] = 1 / np.sqrt(floor), usual.sum(axis=1)
+        self._novelty = self._usual_novelty()
+
+    def _usual_novelty(self) -> tuple[float, float]:
+        """Mean, and one over the deviation, of the root of the number of templates created in a window."""
+        seen, weight, total, square = self.novelty.tolist()
+        mean = total / weight if weight else 0.0
+        variance = max(0.0, square / weight - mean * mean) if weight else 0.0
+        return mean, float((variance + 1 / (seen + 10) + FLOOR) ** -0.5)
 
     # -- state
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from alogd import features, rows
 from alogd.config import Strict
 from alogd.detectors._groups import MAX_GROUPS, Groups
 from alogd.detectors.base import Contribution, State, take
 from alogd.event import F64, I64, U32, Bool, WindowBatch
+from alogd.reference.features import SINGLE, features_of, terms_of, vectors_of
 from alogd.registry import register
 
 NO_SLOT = 0xFFFFFFFF  # fills the chunks of the sample up to their full length
-SINGLE = 0x7FFFFFFF  # stands for "the slot before" in a term of one template
 DEVIATION_FLOOR = 0.02  # of a feature: a twentieth of one occurrence in 15 lines or so
 SAMPLE = 1024  # chunks kept to choose the vocabulary from
 FIRST_REFRESH = 64  # chunks; then at 256, 1024, 4096 ...
@@ -28,16 +28,6 @@ class LogAnomalyOptions(Strict, frozen=True, kw_only=True):
     alpha: float = 0.3
     step: int = 1000
     threshold: float = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Chunks:
-    """Terms (template, and template after template) of every chunk of `lines` records."""
-
-    window: I64  # (chunks,) the window each lies in
-    chunk: I64  # (terms,)
-    term: I64  # (terms,) slot before << 32 | slot; SINGLE before for single templates
-    value: F64  # (terms,) 1 / records in the chunk
 
 
 @register("detectors", "loganomaly")
@@ -76,45 +66,13 @@ class LogAnomaly:
         self.sample = np.full((SAMPLE, options.lines), NO_SLOT, np.uint32)
         self.sample_group = np.zeros(SAMPLE, np.int64)
         self.learned = np.zeros(1, np.int64)  # chunks
-        self._index()
         self._derive()
 
     # -- features
 
-    def _index(self) -> None:
-        used = np.flatnonzero(self.terms >= 0)
-        order = np.argsort(self.terms[used], kind="stable")
-        self._sorted, self._feature = self.terms[used][order], used[order]
-
-    def _chunks(self, windows: WindowBatch) -> Chunks:
-        lines = self.options.lines
-        sizes = np.diff(windows.start)
-        per_window = -(-sizes // lines)
-        record_window = np.repeat(np.arange(len(windows)), sizes)
-        position = np.arange(len(windows.slot)) - windows.start[record_window]
-        chunk = (np.cumsum(per_window) - per_window)[record_window] + position // lines
-        window = np.repeat(np.arange(len(windows)), per_window)
-        return _terms(windows.slot.astype(np.int64), chunk, window)
-
-    def _features_of(self, terms: I64) -> I64:
-        """Feature number of every term; the last for those outside the vocabulary."""
-        rest = self.options.features
-        if not len(self._sorted):
-            return np.full(len(terms), rest)
-        at = np.minimum(np.searchsorted(self._sorted, terms), len(self._sorted) - 1)
-        return np.asarray(np.where(self._sorted[at] == terms, self._feature[at], rest))
-
-    def _vectors(self, chunks: Chunks) -> F64:
-        """(chunks, features + 1) mean TF-IDF over each chunk's records."""
-        width = self.options.features + 1
-        feature = self._features_of(chunks.term)
-        cell = chunks.chunk * width + feature
-        flat = np.bincount(cell, chunks.value * self.idf[feature], len(chunks.window) * width)
-        return np.asarray(flat, np.float64).reshape(-1, width)
-
-    def _z(self, vectors: F64, group: I64) -> F64:
-        """|x - mean| / deviation; 0 for a feature the group knows nothing of."""
-        return np.asarray(np.abs(vectors - self._mean[group]) * self._scale[group])
+    def _rows(self, windows: WindowBatch) -> tuple[I64, U32, I64, int, int]:
+        """The windows as alogd.features takes them: start, slot, row and the shape of the tables."""
+        return windows.start, windows.slot, self.groups.rows(windows.group), *self.sums.shape
 
     def _derive(self) -> None:
         """Recompute what scoring looks up."""
@@ -129,47 +87,43 @@ class LogAnomaly:
 
     def score(self, windows: WindowBatch) -> F64:
         """Largest z-score over a window's chunks and features, shape (n,)."""
-        result = np.zeros(len(windows))
-        if not len(windows):
-            return result
-        chunks = self._chunks(windows)
-        z = self._z(self._vectors(chunks), self.groups.rows(windows.group)[chunks.window])
-        np.maximum.at(result, chunks.window, z.max(axis=1, initial=0.0))
-        return result
+        score = np.empty(len(windows))
+        vocabulary = (self.terms, self.idf, self.options.lines)
+        features.term_scores(*self._rows(windows), *vocabulary, self._mean, self._scale, score)
+        return score
 
     def explain(self, windows: WindowBatch, index: int) -> Sequence[Contribution]:
         """Terms with the largest z-scores in the window."""
-        chunks = self._chunks(windows)
-        group = self.groups.rows(windows.group)[chunks.window]
-        vectors = self._vectors(chunks)
-        z = self._z(vectors, group)
-        mine = np.flatnonzero(chunks.window == index)
-        if not len(mine):
+        part = rows.part(windows, index, index + 1)
+        _, vectors = vectors_of(part.start, part.slot, self.terms, self.idf, self.options.lines)
+        if not len(vectors):
             return []
-        best = z[mine].max(axis=0)
+        row = int(self.groups.rows(part.group)[0])
+        z = np.abs(vectors - self._mean[row]) * self._scale[row]
+        best = z.max(axis=0)
         total = float((best**2).sum()) or 1.0
-        slots = windows.slot[windows.start[index] : windows.start[index + 1]].astype(np.int64)
+        slots = part.slot.astype(np.int64)
         found = []
-        for feature in np.argsort(-best, kind="stable")[:5]:
+        for feature in np.argsort(-best, kind="stable")[:5].tolist():
             if best[feature] <= 0:
                 break
-            at = mine[int(np.argmax(z[mine, feature]))]
-            usual = self._mean[group[at], feature] / self.idf[feature]
-            places = self._slots(int(feature), chunks, int(at))
+            usual = self._mean[row, feature] / self.idf[feature]
+            places = self._slots(feature, slots, int(np.argmax(z[:, feature])))
             share = float(best[feature] ** 2 / total) / max(1, len(places))
             for slot, after in places:
                 seen = float(_occurrences(slots, slot, after))
                 found.append(Contribution(slot, seen, float(usual * len(slots)), share, after))
         return found
 
-    def _slots(self, feature: int, chunks: Chunks, at: int) -> list[tuple[int, int | None]]:
+    def _slots(self, feature: int, slots: I64, chunk: int) -> list[tuple[int, int | None]]:
         """Template (and the one before it) of a feature; for the rest, the terms of the chunk that fell there."""
         if feature < self.options.features:
             return [_split(int(self.terms[feature]))]
-        here = chunks.term[chunks.chunk == at]
-        outside = here[self._features_of(here) == feature]
-        single = [term for term in np.unique(outside) if _split(int(term))[1] is None]
-        return [_split(int(term)) for term in (single or list(np.unique(outside)))[:3]]
+        here = slots[chunk * self.options.lines : (chunk + 1) * self.options.lines]
+        _, terms, _ = terms_of(here, np.zeros(len(here), np.int64), 1)
+        outside = sorted({*terms[features_of(terms, self.terms) == feature].tolist()})
+        single = [term for term in outside if _split(term)[1] is None]
+        return [_split(term) for term in (single or outside)[:3]]
 
     # -- learning
 
@@ -177,19 +131,20 @@ class LogAnomaly:
         """Move means and variances of the kept windows' groups; refresh the vocabulary at 64, 256, 1024 ... chunks."""
         if not keep.any():
             return
-        chunks = self._chunks(windows)
         self.groups.add(windows.group[keep])
         self._grow(len(self.groups))
-        kept = keep[chunks.window]
-        self._remember(windows, chunks, kept)
-        vectors = self._vectors(chunks)
-        group = self.groups.rows(windows.group)[chunks.window]
-        for row in np.unique(group[kept]):
-            members = vectors[kept & (group == row)]
-            gain = self._gain(len(members))
-            self.sums[row] += gain * (members.mean(axis=0) - self.sums[row])
-            self.squares[row] += gain * ((members * members).mean(axis=0) - self.squares[row])
-            self.weight[row] += gain * (1 - self.weight[row])
+        start, slot, row, height, width = self._rows(windows)
+        row = np.where(keep, row, -1)
+        chunks = -(-np.diff(start) // self.options.lines)[keep]
+        self._remember(start, slot, row, int(chunks.sum()))
+        sums, squares = np.zeros((height, width)), np.zeros((height, width))
+        vocabulary = (self.terms, self.idf, self.options.lines)
+        features.term_sums(start, slot, row, height, width, *vocabulary, sums, squares)
+        n = np.bincount(row[keep], chunks, height)[:, None]
+        gain, each = self._gain(n), np.maximum(n, 1)
+        self.sums += gain * (sums / each - self.sums)
+        self.squares += gain * (squares / each - self.squares)
+        self.weight += gain * (1 - self.weight)
         self._derive()
 
     def _grow(self, rows: int) -> None:
@@ -200,69 +155,58 @@ class LogAnomaly:
             self.sums = np.concatenate([self.sums, blank])
             self.squares = np.concatenate([self.squares, blank])
 
-    def _remember(self, windows: WindowBatch, chunks: Chunks, kept: Bool) -> None:
+    def _remember(self, start: I64, slot: U32, row: I64, chunks: int) -> None:
         """Put the kept chunks into the sample, and choose the vocabulary anew when its hour has come."""
-        rows, group = self._rows(windows, chunks)[kept], self.groups.rows(windows.group)[chunks.window][kept]
-        while len(rows):
+        done = 0
+        while done < chunks:
             learned = int(self.learned[0])
-            n = min(len(rows), _next_refresh(learned) - learned, SAMPLE)
-            places = (learned + np.arange(n)) % SAMPLE
-            self.sample[places], self.sample_group[places] = rows[:n], group[:n]
+            n = min(chunks - done, _next_refresh(learned) - learned, SAMPLE)
+            place = (self.options.lines, done, n, learned % SAMPLE)
+            features.term_sample(start, slot, row, len(self.groups), *place, self.sample, self.sample_group)
             self.learned[0] += n
             if _next_refresh(learned) == learned + n:
                 self._refresh()
-            rows, group = rows[n:], group[n:]
-
-    def _rows(self, windows: WindowBatch, chunks: Chunks) -> U32:
-        """(chunks, lines) slots of every chunk, filled up with NO_SLOT."""
-        lines = self.options.lines
-        opening = np.diff(chunks.window, prepend=-1) > 0
-        number = np.arange(len(chunks.window))
-        within = number - np.maximum.accumulate(np.where(opening, number, 0))
-        begin = windows.start[chunks.window] + lines * within
-        at = begin[:, None] + np.arange(lines)
-        inside = at < windows.start[chunks.window + 1][:, None]
-        return np.where(inside, windows.slot[np.minimum(at, len(windows.slot) - 1)], np.uint32(NO_SLOT))
+            done += n
 
     def _refresh(self) -> None:
         """The most frequent terms of the sample become the features; those that stay keep their statistics."""
-        rows = self.sample[: min(int(self.learned[0]), SAMPLE)].astype(np.int64)
-        present = rows != NO_SLOT
-        row = np.repeat(np.arange(len(rows)), rows.shape[1]).reshape(rows.shape)
-        chunks = _terms(rows[present], row[present], np.arange(len(rows)))
-        found, which, frequency = np.unique(chunks.term, return_inverse=True, return_counts=True)
-        documents = np.bincount(np.unique(which * len(rows) + chunks.chunk) // len(rows), minlength=len(found))
+        sample = self.sample[: min(int(self.learned[0]), SAMPLE)]
+        present = sample != NO_SLOT
+        chunk = np.repeat(np.arange(len(sample)), sample.shape[1]).reshape(sample.shape)[present]
+        at, term, _ = terms_of(sample[present].astype(np.int64), chunk, len(sample))
+        found, frequency, documents = _frequencies(term, at)
         best = np.argsort(-frequency, kind="stable")[: self.options.features]
-        idf = np.log((1 + len(rows)) / (1 + documents)) + 1
-        changed = self._adopt(found[best], idf[best], float(np.log(1 + len(rows)) + 1))
-        self._learn_columns(chunks, changed)
+        idf = np.log((1 + len(sample)) / (1 + documents)) + 1
+        changed = self._adopt(found[best], idf[best], float(np.log(1 + len(sample)) + 1))
+        start = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
+        self._learn_columns(start, sample[present], changed)
 
     def _adopt(self, terms: I64, idf: F64, rest_idf: float) -> I64:
         """Replace the terms that are no longer frequent; gives the features whose meaning has changed."""
-        leaving = np.flatnonzero(~np.isin(self.terms, terms))
-        arriving = np.flatnonzero(~np.isin(terms, self.terms))
+        old, new = set(self.terms.tolist()), set(terms.tolist())
+        leaving = np.array([i for i, term in enumerate(self.terms.tolist()) if term not in new], np.int64)
+        arriving = np.array([i for i, term in enumerate(terms.tolist()) if term not in old], np.int64)
         self.terms[leaving] = -1
         taken = leaving[: len(arriving)]
         self.terms[taken], self.idf[taken] = terms[arriving], idf[arriving]
         self.idf[-1] = rest_idf
-        self._index()
         return np.append(leaving, self.options.features)
 
-    def _learn_columns(self, chunks: Chunks, columns: I64) -> None:
-        """Take the statistics of some features from the sample: nothing older knows them."""
+    def _learn_columns(self, start: I64, slot: U32, columns: I64) -> None:
+        """Take the statistics of some features from the sample's chunks: nothing older knows them."""
         for table in (self.weight, self.sums, self.squares):
             table[:, columns] = 0.0
-        vectors = self._vectors(chunks)[:, columns]
+        vectors = vectors_of(start, slot, self.terms, self.idf, self.options.lines)[1][:, columns]
         group = self.sample_group[: len(vectors)]
-        for row in np.unique(group):
+        for row in np.flatnonzero(np.bincount(group)):
             members = vectors[group == row]
-            gain = self._gain(len(members))
+            gain = self._gain(np.array(len(members)))
             self.weight[row, columns] = gain
             self.sums[row, columns] = gain * members.mean(axis=0)
             self.squares[row, columns] = gain * (members * members).mean(axis=0)
 
-    def _gain(self, chunks: int) -> float:
-        return float(1 - (1 - self.options.alpha) ** (chunks / self.options.step))
+    def _gain(self, chunks: F64 | I64) -> F64:
+        return np.asarray(1 - (1 - self.options.alpha) ** (chunks / self.options.step))
 
     # -- state
 
@@ -299,7 +243,6 @@ class LogAnomaly:
         self.groups, self.terms, self.idf, self.learned = groups, terms, idf, learned
         self.weight, self.sums, self.squares, self.sample = weight, sums, squares, sample
         self.sample_group = sample_group
-        self._index()
         self._derive()
 
 
@@ -310,13 +253,14 @@ def _next_refresh(learned: int) -> int:
     return due
 
 
-def _terms(slot: I64, chunk: I64, window: I64) -> Chunks:
-    """1-grams and 2-grams of records whose chunk numbers ascend; `window` is that of each chunk."""
-    value = 1.0 / np.bincount(chunk, minlength=len(window)).astype(np.float64)
-    pairs = np.flatnonzero(chunk[1:] == chunk[:-1]) + 1 if len(chunk) else np.empty(0, np.int64)
-    term = np.concatenate([SINGLE << 32 | slot, slot[pairs - 1] << 32 | slot[pairs]])
-    at = np.concatenate([chunk, chunk[pairs]])
-    return Chunks(window=window, chunk=at, term=term, value=value[at])
+def _frequencies(term: I64, chunk: I64) -> tuple[I64, I64, I64]:
+    """Every term once, ascending; how often it occurs, and in how many chunks."""
+    order = np.lexsort((chunk, term))
+    term, chunk = term[order], chunk[order]
+    first = np.diff(term, prepend=-1) != 0
+    opens = first | (np.diff(chunk, prepend=-1) != 0)
+    at = np.flatnonzero(first)
+    return term[at], np.diff(at, append=len(term)), np.add.reduceat(opens.astype(np.int64), at)
 
 
 def _occurrences(slots: I64, slot: int, after: int | None) -> int:

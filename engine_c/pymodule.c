@@ -8,6 +8,7 @@
 #include "hash.h"
 
 int alog_add_engine(PyObject *module);
+int alog_add_features(PyObject *module);
 int alog_add_windows(PyObject *module);
 PyObject *alog_py_headers(PyObject *module, PyObject *args); /* pyheaders.c */
 
@@ -59,6 +60,7 @@ static PyMethodDef functions[] = {
 
 static int exec_module(PyObject *module) {
     if (alog_add_engine(module) != 0) return -1;
+    if (alog_add_features(module) != 0) return -1;
     return alog_add_windows(module);
 }
 

@@ -5,6 +5,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "pycolumns.h"
 #include "window.h"
 
 #include <stdlib.h>
@@ -27,27 +28,6 @@ static PyObject *raise_status(alog_status status) {
 static int is_free(const Windows *self) {
     if (self->busy) PyErr_SetString(PyExc_RuntimeError, "windows: in use by another thread");
     return !self->busy;
-}
-
-/* ---- columns ---- */
-
-typedef struct {
-    Py_buffer view[13];
-    size_t count;
-} columns;
-
-static void release(columns *held) {
-    while (held->count > 0) PyBuffer_Release(&held->view[--held->count]);
-}
-
-/* The memory of a contiguous buffer of n items of `width` bytes; NULL with an exception set. */
-static void *column(columns *held, PyObject *object, Py_ssize_t n, Py_ssize_t width, int flags) {
-    Py_buffer *view = &held->view[held->count];
-    if (PyObject_GetBuffer(object, view, flags | PyBUF_ND) != 0) return NULL;
-    held->count++;
-    if (view->itemsize == width && view->len == n * width) return view->buf;
-    PyErr_Format(PyExc_ValueError, "windows: a column has %zd bytes, %zd expected", view->len, n * width);
-    return NULL;
 }
 
 /* ---- methods ---- */

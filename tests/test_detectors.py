@@ -13,6 +13,7 @@ from alogd.detectors.ewma import FLOOR, Ewma, EwmaOptions
 from alogd.detectors.loganomaly import DEVIATION_FLOOR, LogAnomaly, LogAnomalyOptions
 from alogd.event import WindowBatch
 from alogd.reference.batches import window_batch
+from alogd.reference.features import vectors_of
 
 
 def make(name: str) -> Detector:
@@ -175,7 +176,7 @@ def test_loganomaly_features_are_those_of_scikit_learn() -> None:
     documents = [" ".join(f"t{slot}" for slot in row) for row in _slots(windows)]
     reference = TfidfVectorizer(ngram_range=(1, 2), max_features=40, norm=None, token_pattern=r"\S+")
     matrix = reference.fit_transform(documents).toarray() / lines
-    ours = detector._vectors(detector._chunks(windows))
+    _, ours = vectors_of(windows.start, windows.slot, detector.terms, detector.idf, lines)
     for text, column in reference.vocabulary_.items():
         slots = [int(word[1:]) for word in text.split()]
         term = slots[0] + (0x7FFFFFFF << 32) if len(slots) == 1 else slots[0] << 32 | slots[1]
@@ -190,12 +191,11 @@ def test_loganomaly_score_is_the_largest_z_score() -> None:
     history = window_batch(_slots(quiet(256, seed=4)), group=1)
     detector.learn(history, np.ones(256, bool))
     detector.learn(history, np.ones(256, bool))
-    vectors = detector._vectors(detector._chunks(history))
+    window, vectors = vectors_of(history.start, history.slot, detector.terms, detector.idf, 15)
     mean = detector.sums[1] / detector.weight[1]
     variance = detector.squares[1] / detector.weight[1] - mean**2
     chunks = detector.weight[1] / -np.log(0.7) * 1000
     z = np.abs(vectors - mean) / np.sqrt(variance + DEVIATION_FLOOR**2 + 1 / (1 + chunks) / 15)
-    window = detector._chunks(history).window
     expected = [z[window == i].max() for i in range(256)]
     np.testing.assert_allclose(detector.score(history), expected, rtol=1e-9)
 
