@@ -1,7 +1,8 @@
 """From the outbox to one sink: in order, at least once, never in the way of detection.
 
 A moment leaves the outbox when its sink took it or refused it for good. While a sink is away its moments wait,
-bounded by the outbox; between attempts there is a jittered, growing pause, or what Retry-After asks for.
+bounded by the outbox; between attempts there is a jittered, growing pause, or what Retry-After asks for. In a storm
+attempts are so many a minute, each with the newest moment of every incident that waits, and what is left out is told.
 """
 
 from __future__ import annotations
@@ -11,20 +12,25 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from enum import Enum, auto
+from typing import TypeVar
 
 from alogd.clock import Clock, Waker
 from alogd.event import Alert
 from alogd.logs import get_logger
-from alogd.sinks.base import NamedSink, NotConnected, Rejected
+from alogd.sinks.base import Missed, NamedSink, NotConnected, Rejected
 from alogd.state import Queued
 from alogd.store import Store
 
-BATCH = 32  # moments in one attempt
+BATCH = 32  # incidents in one attempt; of a sink that wants every moment, moments
+LOOK = 512  # moments looked through for them
+BURST_SECONDS = 20.0  # as much of the attempts a minute may be made at once
 ATTEMPT_SECONDS = 310.0  # a sink's own timeout is shorter; this bounds one that has none
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  # seconds
 LONGEST_RETRY_AFTER = 900.0  # seconds
 MAX_FAULTS = 5  # attempts a sink may fail in an unforeseen way before the moment is given up
 LOOK_AGAIN = 30.0  # seconds between looks at an empty outbox that nobody announced news of
+
+Row = TypeVar("Row")
 
 log = get_logger("delivery")
 
@@ -48,6 +54,9 @@ class Delivery:
         self._clock = clock
         self._waker = waker
         self._chance = chance
+        self._told = self._dropped  # moments the full outbox dropped, as far as the sink was told
+        self._since = self._told
+        self._allowance, self._allowed_at = self._most_allowed, clock.monotonic()
         self._after = 0  # moments up to here are dealt with, even if the disk still has them
         self._undeleted: list[int] = []
         self._alone = 0  # moments to send one at a time, after a batch was refused
@@ -58,6 +67,7 @@ class Delivery:
 
     def wake(self) -> None:
         """There may be news in the outbox."""
+        self._count_dropped()
         self._waker.wake()
 
     def finish(self) -> None:
@@ -68,6 +78,7 @@ class Delivery:
     async def run(self) -> None:
         """Deliver until `finish`."""
         while True:
+            await self._hold_back()
             outcome = await self._step()
             if self._last and outcome in (Outcome.LATER, None):
                 return
@@ -78,11 +89,12 @@ class Delivery:
 
     async def _step(self) -> Outcome | None:
         """What came of the oldest that wait; None: nothing does."""
-        limit = 1 if self._alone else BATCH
-        queued = await self._store.queued(self.sink.name, limit, self._after)
+        most = 1 if self._alone else BATCH
+        limit = LOOK if self.sink.sink.latest_only else most
+        queued = _few([(one, one.alert) for one in await self._store.queued(self.sink.name, limit, self._after)], most)
         whole = [one.alert for one in queued if one.alert is not None]
         if not queued:
-            whole = self._store.stranded(self.sink.name, limit)
+            whole = _few([(one, one) for one in self._store.stranded(self.sink.name, limit)], most)
             if not whole:
                 return None
         outcome = await self._attempt(whole)
@@ -94,10 +106,13 @@ class Delivery:
 
     async def _attempt(self, alerts: Sequence[Alert]) -> Outcome:
         news = latest(alerts) if self.sink.sink.latest_only else list(alerts)
+        dropped = self._dropped
+        missed = Missed(dropped - self._told, len(alerts) - len(news))
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
                 if news:
-                    await self.sink.sink.send(news)
+                    self._allowance -= not self._alone
+                    await self.sink.sink.send(news, missed)
         except Rejected as refusal:
             return self._refused(alerts, refusal)
         except (NotConnected, OSError, TimeoutError) as error:
@@ -106,7 +121,9 @@ class Delivery:
             log.exception("a sink failed in an unforeseen way", sink=self.sink.name)
             return self._fault(alerts, f"{type(error).__name__}")
         self.outcomes["sent"] += len(news)
-        self.outcomes["superseded"] += len(alerts) - len(news)
+        self.outcomes["superseded"] += missed.superseded
+        self._say_gap(missed.dropped)
+        self._told = dropped
         self._recovered()
         return Outcome.SETTLED
 
@@ -144,10 +161,46 @@ class Delivery:
 
     async def _pause(self) -> None:
         """News of other alerts do not shorten it; `finish` does."""
-        pause = pause_seconds(self._failures, self._retry_after, self._chance)
+        await self._wait(pause_seconds(self._failures, self._retry_after, self._chance))
+
+    async def _wait(self, pause: float) -> None:
         deadline = self._clock.monotonic() + pause
         while not self._last and (left := deadline - self._clock.monotonic()) > 0:
             await self._waker.wait(left)
+
+    # What is left out
+
+    @property
+    def _most_allowed(self) -> float:
+        return max(1.0, (self.sink.max_per_minute or 0) * BURST_SECONDS / 60)
+
+    async def _hold_back(self) -> None:
+        """Until another attempt is due; what comes meanwhile goes with it."""
+        rate = (self.sink.max_per_minute or 0) / 60  # attempts a second
+        if not rate or not self.sink.sink.latest_only:
+            return
+        now = self._clock.monotonic()
+        self._allowance = min(self._most_allowed, self._allowance + (now - self._allowed_at) * rate)
+        self._allowed_at = now
+        if self._allowance < 1:
+            await self._wait((1 - self._allowance) / rate)
+
+    @property
+    def _dropped(self) -> int:
+        """Moments for this sink that the outbox could not hold, since the daemon began."""
+        return self._store.state.dropped[self.sink.name, "queue_full"]
+
+    def _count_dropped(self) -> None:
+        if fresh := self._dropped - self._since:
+            self.outcomes["dropped_queue_full"] += fresh
+            self._since += fresh
+
+    def _say_gap(self, dropped: int) -> None:
+        self._count_dropped()
+        if dropped:
+            log.warning(
+                "the outbox was full: the oldest changes of alerts were dropped", sink=self.sink.name, count=dropped
+            )
 
     async def _leave(self, queued: Sequence[Queued], damaged: int) -> None:
         """Out of the outbox; what the disk will not let go of now is tried again with the next."""
@@ -158,6 +211,19 @@ class Delivery:
         self._undeleted += [one.seq for one in queued]
         if await self._store.done(self._undeleted):
             self._undeleted = []
+
+
+def _few(rows: Sequence[tuple[Row, Alert | None]], most: int) -> list[Row]:
+    """The first of them, with at most so many incidents among them."""
+    seen: set[str] = set()
+    kept: list[Row] = []
+    for row, alert in rows:
+        if alert is not None:
+            seen.add(alert.id)
+        if len(seen) > most:
+            break
+        kept.append(row)
+    return kept
 
 
 def latest(alerts: Sequence[Alert]) -> list[Alert]:

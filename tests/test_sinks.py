@@ -139,7 +139,7 @@ async def hook(server, **options):
 
 
 async def test_webhook_payload_is_alertmanagers():
-    async with BadServer() as server, hook(server, external_url="http://logs.example:9178/") as sink:
+    async with BadServer() as server, hook(server, external_url="http://logs.example:9178/", lines=True) as sink:
         resolved = alert(2, status="resolved", resolved_ns=START + 5_000_000_000)
         await sink.send([alert(1), resolved])
         document = server.requests[0].json()

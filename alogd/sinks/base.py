@@ -40,6 +40,19 @@ class NotConnected(Exception):
 MaxAge = Annotated[float, Meta(gt=0, le=315_360_000, extra={"unit": "duration"})] | None
 
 
+MaxRate = Annotated[int, Meta(ge=1, le=6000)]
+
+
+class Missed(msgspec.Struct, frozen=True):
+    """Changes of incidents that a sink is not sent: since its last success, and with these alerts."""
+
+    dropped: int = 0  # the outbox was full
+    superseded: int = 0  # a newer one of the same incident is sent instead
+
+
+NONE_MISSED = Missed()
+
+
 class SinkOptions(Strict, frozen=True, kw_only=True):
     """What every sink can be told."""
 
@@ -56,7 +69,7 @@ class Sink(Protocol):
 
     def __init__(self, options: Any) -> None: ...
 
-    async def send(self, alerts: Sequence[Alert]) -> None:
+    async def send(self, alerts: Sequence[Alert], missed: Missed = NONE_MISSED) -> None:
         """Take all of them, in order. Raises Rejected, NotConnected, OSError or TimeoutError; then none counts."""
 
     async def close(self) -> None:
@@ -70,6 +83,7 @@ class NamedSink(msgspec.Struct, frozen=True):
     min_level: int
     sink: Sink
     max_age: float | None = None
+    max_per_minute: int | None = None  # attempts; what waits longer goes together
 
     def wants(self, alert: Alert) -> bool:
         return LEVELS.get(alert.level, 0) >= self.min_level
@@ -88,7 +102,8 @@ def build(entry: Mapping[str, Any]) -> NamedSink:
     except KeyError as error:
         raise ValueError(error.args[0]) from None
     checked: SinkOptions = msgspec.convert(options, cls.Options)  # type: ignore[attr-defined]
-    return NamedSink(checked.name or kind, LEVELS[checked.min_level], cls(checked), checked.max_age)
+    rate = getattr(checked, "max_per_minute", None)
+    return NamedSink(checked.name or kind, LEVELS[checked.min_level], cls(checked), checked.max_age, rate)
 
 
 def build_all(entries: Sequence[Mapping[str, Any]]) -> list[NamedSink]:

@@ -17,7 +17,7 @@ from msgspec import Meta
 from alogd.alert_json import encode
 from alogd.event import Alert
 from alogd.registry import register
-from alogd.sinks.base import SinkOptions
+from alogd.sinks.base import NONE_MISSED, Missed, SinkOptions
 
 
 class JsonlOptions(SinkOptions, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ class JsonlSink:
         self._fsync = options.fsync
         self._fd: int | None = None
 
-    async def send(self, alerts: Sequence[Alert]) -> None:
+    async def send(self, alerts: Sequence[Alert], missed: Missed = NONE_MISSED) -> None:
         await asyncio.to_thread(self._append, b"".join(encode(alert) + b"\n" for alert in alerts))
 
     async def close(self) -> None:

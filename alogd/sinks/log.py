@@ -10,7 +10,7 @@ from alogd.escape import escape
 from alogd.event import Alert
 from alogd.logs import get_logger
 from alogd.registry import register
-from alogd.sinks.base import MaxAge, SinkOptions
+from alogd.sinks.base import NONE_MISSED, MaxAge, MaxRate, Missed, SinkOptions
 
 MAX_LINES = 5  # evidence lines shown; the API and jsonl have all of them
 
@@ -19,6 +19,7 @@ class LogOptions(SinkOptions, frozen=True, kw_only=True):
     """What every sink has; a day is how long a person at a terminal cares."""
 
     max_age: MaxAge = 86_400.0
+    max_per_minute: MaxRate = 60
 
 
 @register("sinks", "log")
@@ -31,10 +32,12 @@ class LogSink:
     def __init__(self, options: LogOptions) -> None:
         self._log = get_logger("alert")
 
-    async def send(self, alerts: Sequence[Alert]) -> None:
+    async def send(self, alerts: Sequence[Alert], missed: Missed = NONE_MISSED) -> None:
         for alert in alerts:
             write = self._log.warning if alert.status == "firing" else self._log.info
             write(escape(alert.title), **_fields(alert))
+        if left_out := missed.dropped + missed.superseded:
+            self._log.info(f"suppressed {left_out} earlier changes of incidents", dropped=missed.dropped)
 
     async def close(self) -> None:
         return None

@@ -1,8 +1,8 @@
 """Alerts POSTed as Alertmanager's webhook payload, signed when there is a secret.
 
 Whatever the other side does, one attempt ends within `timeout` and reads at most 64 KiB. Redirects are not
-followed and plain http goes to loopback only, so that a receiver cannot send alerts elsewhere. Neither the URL
-nor a secret ever stands in a message.
+followed, plain http goes to loopback only, and every address is checked (alogd/sinks/address.py), so that neither
+a receiver nor a name server can send alerts elsewhere. Neither the URL nor a secret ever stands in a message.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from msgspec import Meta
 from alogd.config import read_secret
 from alogd.event import Alert
 from alogd.registry import register
-from alogd.sinks.base import MaxAge, NotConnected, Rejected, SinkOptions
+from alogd.sinks.address import AddressRefused, Network, Rules, is_loopback, networks, resolver, socket_factory
+from alogd.sinks.base import NONE_MISSED, MaxAge, MaxRate, Missed, NotConnected, Rejected, SinkOptions
 from alogd.sinks.webhook_payload import body, idempotency_key
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class WebhookOptions(SinkOptions, frozen=True, kw_only=True):
     """Where to POST, how long to wait, what to sign with."""
 
     max_age: MaxAge = 3600.0
+    max_per_minute: MaxRate = 30
     url: str | None = None
     url_file: str | None = None  # for a URL that is itself a secret
     timeout: Annotated[float, Meta(gt=0, le=300, extra={"unit": "duration"})] = 10.0  # of a whole attempt
@@ -43,12 +45,15 @@ class WebhookOptions(SinkOptions, frozen=True, kw_only=True):
     bearer_token_file: str | None = None
     external_url: str = "http://127.0.0.1:9178"  # where people reach this daemon
     allow_insecure: bool = False  # plain http to another host
+    networks: Annotated[tuple[str, ...], Meta(max_length=64)] = ()  # if any: only addresses in these, e.g. 10.0.0.0/8
+    lines: bool = False  # send the lines themselves, not only their templates and where they stand
 
     def __post_init__(self) -> None:
         if (self.url is None) == (self.url_file is None):
             raise ValueError("give either url or url_file")
+        allowed = networks(self.networks)
         if self.url is not None:
-            check_url(self.url, self.allow_insecure)
+            check_url(self.url, self.allow_insecure, allowed)
 
 
 @register("sinks", "webhook")
@@ -61,20 +66,22 @@ class WebhookSink:
     def __init__(self, options: WebhookOptions) -> None:
         self._options = options
         self._receiver = options.name or "webhook"
+        self._networks = networks(options.networks)
+        self._rules = Rules()
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, alerts: Sequence[Alert]) -> None:
-        url, headers, data = await asyncio.to_thread(self._request, alerts)
+    async def send(self, alerts: Sequence[Alert], missed: Missed = NONE_MISSED) -> None:
+        url, rules, headers, data = await asyncio.to_thread(self._request, alerts, missed)
         host = urlsplit(url).hostname
         import aiohttp
 
         try:
             async with asyncio.timeout(self._options.timeout):
-                status, reply_headers = await self._post(url, headers, data)
+                status, reply_headers = await self._post(url, rules, headers, data)
         except TimeoutError:
             raise NotConnected(f"{host} did not answer within {self._options.timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise NotConnected(f"cannot reach {host}: {type(error).__name__}") from None
+            raise NotConnected(f"cannot reach {host}: {_why(error)}") from None
         judge(status, reply_headers)
 
     async def close(self) -> None:
@@ -82,38 +89,46 @@ class WebhookSink:
             await self._session.close()
             self._session = None
 
-    def _request(self, alerts: Sequence[Alert]) -> tuple[str, dict[str, str], bytes]:
-        """URL, headers and body; secrets are read anew each time, so that they may be rotated."""
+    def _request(self, alerts: Sequence[Alert], missed: Missed) -> tuple[str, Rules, dict[str, str], bytes]:
+        """URL, where it may lead, headers and body; secrets are read anew each time, so that they may be rotated."""
         options = self._options
-        url = options.url or read_secret(options.url_file or "")
+        url = options.url or _secret("url_file", options.url_file or "")
         try:
-            check_url(url, options.allow_insecure)
+            rules = check_url(url, options.allow_insecure, self._networks)
         except ValueError as error:
             raise NotConnected(f"url_file: {error}") from None
-        data = body(alerts, self._receiver, options.external_url.rstrip("/"))
+        data = body(alerts, self._receiver, options.external_url.rstrip("/"), missed, lines=options.lines)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "alogd",
             "Idempotency-Key": idempotency_key(alerts, self._receiver),
         }
         if options.secret_file:
-            headers["X-Alogd-Signature-256"] = sign(read_secret(options.secret_file), data)
+            headers["X-Alogd-Signature-256"] = sign(_secret("secret_file", options.secret_file), data)
         if options.bearer_token_file:
-            headers["Authorization"] = f"Bearer {read_secret(options.bearer_token_file)}"
-        return url, headers, data
+            headers["Authorization"] = f"Bearer {_secret('bearer_token_file', options.bearer_token_file)}"
+        return url, rules, headers, data
 
-    async def _post(self, url: str, headers: dict[str, str], data: bytes) -> tuple[int, Mapping[str, str]]:
-        session = self._open_session()
+    async def _post(
+        self, url: str, rules: Rules, headers: dict[str, str], data: bytes
+    ) -> tuple[int, Mapping[str, str]]:
+        session = await self._open_session(rules)
         async with session.post(url, data=data, headers=headers, allow_redirects=False) as reply:
             await reply.content.read(MAX_REPLY_BYTES)
             return reply.status, reply.headers
 
-    def _open_session(self) -> aiohttp.ClientSession:
+    async def _open_session(self, rules: Rules) -> aiohttp.ClientSession:
+        """A session whose connections keep the rules; another URL may have others."""
+        if rules != self._rules:
+            await self.close()
         if self._session is None:
             import aiohttp
 
+            self._rules = rules
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=2),
+                connector=aiohttp.TCPConnector(
+                    limit=2, resolver=resolver(rules), socket_factory=socket_factory(rules), ttl_dns_cache=10
+                ),
                 timeout=aiohttp.ClientTimeout(total=self._options.timeout),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
@@ -121,13 +136,22 @@ class WebhookSink:
         return self._session
 
 
-def check_url(url: str, allow_insecure: bool) -> None:
-    """Raises ValueError, without the URL in it, unless this is https, or http to loopback."""
+def check_url(url: str, allow_insecure: bool, allowed: tuple[Network, ...] = ()) -> Rules:
+    """Where the URL may lead. Raises ValueError, without the URL in it, unless this is https, or http to loopback."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("the webhook's url must begin with https://HOST, or http://127.0.0.1")
-    if parts.scheme == "http" and not allow_insecure and not _is_loopback(parts.hostname):
+    loopback, plain = is_loopback(parts.hostname), parts.scheme == "http" and not allow_insecure
+    if plain and not loopback:
         raise ValueError("plain http goes to loopback only; use https, or set allow_insecure: true")
+    rules = Rules(loopback, plain, allowed)
+    try:
+        rules.check(str(ip_address(parts.hostname)))
+    except AddressRefused as error:
+        raise ValueError(f"the webhook's url: {error}") from None
+    except ValueError:
+        return rules  # a name: its addresses are looked at whenever it is resolved
+    return rules
 
 
 def sign(secret: str, data: bytes) -> str:
@@ -158,10 +182,17 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+def _secret(name: str, path: str) -> str:
+    """A secret of one line. Raises NotConnected: it may be about to be written anew."""
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+        secret = read_secret(path)
+    except (OSError, ValueError) as error:
+        raise NotConnected(f"{name}: {error.strerror if isinstance(error, OSError) else 'empty or not text'}") from None
+    if not secret.isprintable():
+        raise NotConnected(f"{name}: more than one line of text")
+    return secret
+
+
+def _why(error: Exception) -> str:
+    cause = getattr(error, "os_error", error)
+    return str(cause) if isinstance(cause, AddressRefused) else type(error).__name__

@@ -6,6 +6,7 @@ An incident's id is the fingerprint; the group is everything the sink is sent, s
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,20 +15,28 @@ import msgspec
 from alogd.alert_json import rfc3339
 from alogd.escape import escape
 from alogd.event import Alert
+from alogd.sinks.base import NONE_MISSED, Missed
 
 NEVER = "0001-01-01T00:00:00Z"  # what Alertmanager writes for "has not ended"
 MAX_LINES = 10
 MAX_TEXT = 4096  # characters of one annotation
+# What chats take for a call to everybody or to somebody: <!channel>, <@U123>, @here. Broken, not removed.
+_MENTION = re.compile(r"(<(?=[!@#])|@(?=(?:channel|here|everyone|all)\b))", re.IGNORECASE)
 
 
-def body(alerts: Sequence[Alert], receiver: str, external_url: str) -> bytes:
-    """The JSON document for these alerts; at least one."""
-    entries = [_entry(alert, external_url) for alert in alerts]
+def body(
+    alerts: Sequence[Alert], receiver: str, external_url: str, missed: Missed = NONE_MISSED, *, lines: bool = False
+) -> bytes:
+    """The JSON document for these alerts; at least one. lines: with the lines themselves."""
+    entries = [_entry(alert, external_url, lines) for alert in alerts]
+    if missed.superseded:
+        for entry in entries:
+            entry["annotations"]["suppressed"] = f"{missed.superseded} earlier changes of incidents"
     firing = any(alert.status == "firing" for alert in alerts)
     document = {
         "version": "4",
         "groupKey": f'{{}}/{{receiver="{receiver}"}}:{{}}',
-        "truncatedAlerts": 0,
+        "truncatedAlerts": missed.dropped,
         "status": "firing" if firing else "resolved",
         "receiver": receiver,
         "groupLabels": {},
@@ -47,11 +56,11 @@ def idempotency_key(alerts: Sequence[Alert], receiver: str) -> str:
     return digest.hexdigest()[:32]
 
 
-def _entry(alert: Alert, external_url: str) -> dict[str, Any]:
+def _entry(alert: Alert, external_url: str, lines: bool) -> dict[str, Any]:
     return {
         "status": alert.status,
         "labels": _labels(alert),
-        "annotations": _annotations(alert),
+        "annotations": _annotations(alert, lines),
         "startsAt": rfc3339(alert.opened_ns) or NEVER,
         "endsAt": rfc3339(alert.resolved_ns) or NEVER,
         "generatorURL": f"{external_url}/api/v1/alerts/{alert.id}",
@@ -69,7 +78,7 @@ def _labels(alert: Alert) -> dict[str, str]:
     return labels | {"key": _text(alert.key)} if alert.key else labels
 
 
-def _annotations(alert: Alert) -> dict[str, str]:
+def _annotations(alert: Alert, lines: bool) -> dict[str, str]:
     annotations = {
         "summary": _text(alert.title),
         "description": _text("; ".join(alert.reasons)),
@@ -80,15 +89,19 @@ def _annotations(alert: Alert) -> dict[str, str]:
         "lines_seen": str(alert.lines_seen),
         "detectors": ", ".join(f"{name} {share:.0%}" for name, share in sorted(alert.detectors.items())),
     }
-    lines = [f"{line.source}:{line.offset}: {line.text}" for line in alert.lines if line.marked][:MAX_LINES]
-    if lines:
-        annotations["lines"] = "\n".join(_text(line) for line in lines)
+    marked = [line for line in alert.lines if line.marked][:MAX_LINES]
+    if alert.templates:
+        annotations["templates"] = "\n".join(_text(template.text) for template in alert.templates[:MAX_LINES])
+    if marked:
+        annotations["where"] = "\n".join(_text(f"{line.source}:{line.offset}") for line in marked)
+    if marked and lines:
+        annotations["lines"] = "\n".join(_text(f"{line.source}:{line.offset}: {line.text}") for line in marked)
     return annotations
 
 
 def _text(text: str) -> str:
     """Safe to show, and bounded: the other side may put it in front of a person as it is."""
-    safe = escape(text)
+    safe = _MENTION.sub(r"\1 ", escape(text))
     return safe if len(safe) <= MAX_TEXT else f"{safe[:MAX_TEXT]}..."
 
 
