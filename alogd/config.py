@@ -148,7 +148,7 @@ class Http(Strict, frozen=True, kw_only=True):
     """Metrics, health and API."""
 
     listen: str = "127.0.0.1:9178"  # HOST:PORT
-    token_file: str | None = None  # needed for POST from elsewhere than loopback
+    token_file: str | None = None  # needed for POST; without one only this host may
     max_connections: Annotated[int, Meta(ge=1, le=10_000)] = 100
 
 

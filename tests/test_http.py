@@ -296,10 +296,12 @@ async def test_reload(tmp_path):
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
         ({"Sec_Fetch_Site": "cross-site"}, 403),
+        ({}, 401),
         ({"X_Forwarded_For": "203.0.113.9"}, 401),
         ({"X_Forwarded_For": "203.0.113.9", "Authorization": "Bearer wrong"}, 401),
         ({"X_Forwarded_For": "203.0.113.9", "Authorization": "Bearer s3cret"}, 200),
-        ({"Host": "localhost"}, 200),
+        ({"Host": "localhost"}, 401),
+        ({"Host": "localhost", "Authorization": "Bearer s3cret"}, 200),
     ],
 )
 async def test_who_may_reload(tmp_path, headers, status):

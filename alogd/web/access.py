@@ -1,7 +1,7 @@
 """Who may ask what: checks made of every request before it reaches a handler.
 
 On loopback a page in somebody's browser is the attacker (DNS rebinding, cross-site POST), so Host and Origin are
-looked at; from elsewhere nothing is changed without the token.
+looked at; from elsewhere nothing is changed without the token, and where one is configured, from nowhere.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Access:
             raise web.HTTPForbidden(text="requests from other sites are not taken\n")
         if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
             raise web.HTTPForbidden(text="requests from other sites are not taken\n")
-        if not self._comes_from_here(request) and not await self._has_token(request):
+        if not await self._may_change(request):
             raise web.HTTPUnauthorized(
                 text="a token is needed: Authorization: Bearer ...\n", headers={"WWW-Authenticate": "Bearer"}
             )
@@ -60,16 +60,20 @@ class Access:
         name = host_name(host)  # without a header: this host's own
         return name in self._names or _is_address(name)
 
+    async def _may_change(self, request: web.Request) -> bool:
+        """With the token; without one configured, whoever is on this host."""
+        if self._token_file is None:
+            return self._comes_from_here(request)
+        return await self._has_token(self._token_file, request)
+
     def _comes_from_here(self, request: web.Request) -> bool:
         """From this host, and not passed on by a proxy on it."""
         passed_on = {"Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"} & set(request.headers)
         return not passed_on and is_loopback(request.remote or "")
 
-    async def _has_token(self, request: web.Request) -> bool:
-        if self._token_file is None:
-            return False
+    async def _has_token(self, token_file: str, request: web.Request) -> bool:
         try:
-            token = await asyncio.to_thread(read_secret, self._token_file)
+            token = await asyncio.to_thread(read_secret, token_file)
         except (OSError, ValueError):
             return False
         given = request.headers.get("Authorization", "")
