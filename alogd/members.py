@@ -16,7 +16,7 @@ from alogd.registry import find
 from alogd.runner import MakeCore, Runner
 
 MAX_UNREAD = 50  # texts kept of what is not read
-UNREAD = frozenset({"refused", "permission_denied", "duplicate", "limit"})
+UNREAD = frozenset({"refused", "outside", "permission_denied", "duplicate", "limit"})
 NOTE_LEVELS = {"refused": "debug", "duplicate": "debug", "rotated": "info", "removed": "info", "recovered": "info"}
 
 log = get_logger("streams")

@@ -24,7 +24,8 @@ NoteKind = Literal[
     "permission_denied",  # cannot be read now; tried again with back-off
     "io_error",  # reading failed; tried again with back-off
     "stale",  # the file handle went stale (network file system); opened again
-    "refused",  # will not be read: not text, not a file, outside the allowed roots ...
+    "refused",  # will not be read: not text, not a file ...
+    "outside",  # will not be read: a link leads out of the allowed roots
     "recovered",  # what was denied or failing can be read again
     "duplicate",  # a second path to a file that is read already
     "hole",  # bytes never written (a sparse start) were skipped

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from alogd.collectors.base import SourceState
+from alogd.collectors.base import NoteKind, SourceState
 
 MARK = 256  # bytes
 TELLING = 64  # bytes of a mark that hardly another log begins with; less, and it must hold a whole line
@@ -31,6 +31,14 @@ _KINDS = (
 
 class Refused(Exception):
     """The file must not be read; the text says why."""
+
+    kind: NoteKind = "refused"
+
+
+class Outside(Refused):
+    """A link leads out of the allowed roots: perhaps a mistake, perhaps an attack."""
+
+    kind: NoteKind = "outside"
 
 
 class Rewritten(Exception):
@@ -118,7 +126,7 @@ def _check_place(fd: int, path: str, roots: Sequence[str], forbidden: Sequence[s
     if any(within(target, place) for place in forbidden):
         raise Refused("is written by alogd itself")
     if not any(within(target, os.path.realpath(root)) for root in roots):
-        raise Refused(f"leads to {target}, outside the allowed roots; add its directory to `roots` if it may be read")
+        raise Outside(f"leads to {target}, outside the allowed roots; add its directory to `roots` if it may be read")
 
 
 def _real_path(fd: int, path: str) -> str:

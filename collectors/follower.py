@@ -267,7 +267,7 @@ class Follower:
             self._rewritten(file)
             return 0
         except Refused as why:
-            self._refuse(file, str(why), now)
+            self._refuse(file, why, now)
             return 0
         except OSError as error:
             self._fail(file, error, now)
@@ -302,7 +302,7 @@ class Follower:
             try:
                 self._admission.judge(block)
             except Refused as why:
-                self._refuse(file, str(why), now)
+                self._refuse(file, why, now)
                 return
             file.looked = True
         if not file.dated:
@@ -335,7 +335,7 @@ class Follower:
             self._admission.say_hole(file)
         self._enqueue(file)
 
-    def _refuse(self, file: Followed, why: str, now: float) -> None:
+    def _refuse(self, file: Followed, why: Refused, now: float) -> None:
         self.names.refused(file.path, file.identity.inode, why, now)
         self._say(Closed(file.source, "refused"))
         self.table.remove(file)

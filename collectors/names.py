@@ -195,7 +195,7 @@ class Names:
             try:
                 file = self._open(candidate)
             except Refused as why:
-                self._refuse(candidate, str(why), now)
+                self._refuse(candidate, why, now)
             except FileNotFoundError:
                 self._denied.pop(candidate.found.path, None)
             except OSError as error:
@@ -248,17 +248,17 @@ class Names:
         if self._denied.pop(found.path, None):
             self._say(Note(file.source, "recovered", f"{shown(found.path)} can be read now", 1))
 
-    def _refuse(self, candidate: Candidate, why: str, now: float) -> None:
+    def _refuse(self, candidate: Candidate, why: Refused, now: float) -> None:
         found = candidate.found
         self._denied.pop(found.path, None)
         self.refused(found.path, found.inode, why, now)
 
-    def refused(self, path: str, inode: int, why: str, now: float) -> None:
+    def refused(self, path: str, inode: int, why: Refused, now: float) -> None:
         """Notes that a path is not read, and says so unless it was said."""
         before = self._paths.get(path)
-        if before is None or before.inode != inode or before.refused != why:
-            self._say(Note(None, "refused", f"will not read {shown(path)}: it {why}", 1))
-        self._paths[path] = Seen(inode, None, why, now + LOOK_AGAIN)
+        if before is None or before.inode != inode or before.refused != str(why):
+            self._say(Note(None, why.kind, f"will not read {shown(path)}: it {why}", 1))
+        self._paths[path] = Seen(inode, None, str(why), now + LOOK_AGAIN)
 
     def _deny(self, candidate: Candidate, error: OSError, now: float) -> None:
         path = candidate.found.path
