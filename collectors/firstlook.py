@@ -25,6 +25,8 @@ _MAGIC = (
 )
 # Control characters no text log is made of (tab, line ends, escape for colours and backspace are).
 _CONTROL = bytes(set(range(32)) - {8, 9, 10, 11, 12, 13, 27})
+# A log truncated under a writer that does not append begins with NULs; one that lost power may have them anywhere.
+_HOLE = re.compile(rb"\0{16,}")
 _MAX_CONTROL_SHARE = 0.05  # random bytes have 0.1, wtmp 0.8, text 0
 
 _MONTHS = {name: i + 1 for i, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())}
@@ -37,7 +39,7 @@ def not_text(head: bytes) -> str | None:
     for magic, what in _MAGIC:
         if head.startswith(magic):
             return what
-    head = head.lstrip(b"\0")  # a log truncated under a writer that does not append begins with NULs
+    head = _HOLE.sub(b"", head).lstrip(b"\0")
     controls = len(head) - len(head.translate(None, _CONTROL))
     return "not text" if controls > max(2.0, _MAX_CONTROL_SHARE * len(head)) else None
 
