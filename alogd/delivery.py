@@ -15,6 +15,7 @@ from enum import Enum, auto
 from typing import TypeVar
 
 from alogd.clock import Clock, Waker
+from alogd.crashpoint import crashpoint
 from alogd.event import Alert
 from alogd.logs import get_logger
 from alogd.sinks.base import Missed, NamedSink, NotConnected, Rejected
@@ -97,7 +98,9 @@ class Delivery:
             whole = _few([(one, one) for one in self._store.stranded(self.sink.name, limit)], most)
             if not whole:
                 return None
+        crashpoint("send_begun")
         outcome = await self._attempt(whole)
+        crashpoint("sent")
         if outcome is Outcome.SETTLED:
             self._alone = max(0, self._alone - len(whole))
             self._store.unstrand(self.sink.name, whole)
@@ -211,6 +214,7 @@ class Delivery:
         self._undeleted += [one.seq for one in queued]
         if await self._store.done(self._undeleted):
             self._undeleted = []
+            crashpoint("sent_removed")
 
 
 def _few(rows: Sequence[tuple[Row, Alert | None]], most: int) -> list[Row]:

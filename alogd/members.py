@@ -92,8 +92,8 @@ class Member:
             if slot in self.ended:
                 continue
             status = collector.status()
-            waits = slot in self.unavailable or bool(status.sources)  # else it has not looked yet
-            if not (status.up or waits) or any(source.state in {"reading", "draining"} for source in status.sources):
+            looked = status.looked or slot in self.unavailable
+            if not looked or any(source.state in {"reading", "draining"} for source in status.sources):
                 return False
         return not self.backlog()
 

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from alogd.clock import Clock
 from alogd.collectors.base import EndOfInput, Event, Note
+from alogd.crashpoint import crashpoint
 from alogd.logs import get_logger
 from alogd.members import Member, Plan, slots
 from alogd.runner import Runner, Saved, guarded
@@ -179,6 +180,7 @@ class Pipeline:
     async def _start(self, member: Member) -> Runner:
         plan = member.plan
         saved = await self._store.load(plan.name)
+        crashpoint("loaded")
         try:
             runner = await self._on_core(lambda: Runner(plan.name, plan.make, saved, member.opened))
         except ValueError as error:
@@ -246,7 +248,9 @@ class Pipeline:
 
     async def _handle(self, items: list[_Item]) -> None:
         now = self._clock.monotonic()
+        crashpoint("event_taken")
         await self._on_core(lambda: _work(items, now))
+        crashpoint("events_handled")
         if any(runner.bytes for runner in self._runners()):
             self.first_byte.set()
         last = items[-1]
@@ -352,11 +356,13 @@ class Pipeline:
             if not taken:
                 return False
             self._last_commit = self._clock.monotonic()
+            crashpoint("moment_taken")
             written = await self._store.commit([snapshot for _, _, snapshot in taken])
             for runner, saved, _ in taken:
                 if written:
                     runner.committed(saved)
                 runner.changed = runner.changed or not written
+            crashpoint("alerts_let_go")
             self._last_commit = self._clock.monotonic()
         finally:
             self._committing.release()

@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from alogd import alert_json
+from alogd.crashpoint import crashpoint
 from alogd.event import Alert
 from alogd.sinks.base import LEVELS
 from alogd.state_file import StateUnusable, is_damage, lock_directory, open_file, open_to_read
@@ -201,13 +202,17 @@ class State(Reader):
         dropped: Counter[tuple[str, str]] = Counter()
         queued = 0
         with _Transaction(self._db):
+            crashpoint("commit_begun")
             for snapshot in snapshots:
                 written |= self._write_stream(snapshot)
+                crashpoint("commit_stream")
                 gone += [key for key in self._written if key[0] == snapshot.stream and key[1] not in snapshot.parts]
                 for alert in snapshot.alerts:
                     queued += self._record(alert, sinks_of)
             if queued:
                 self._bound(dropped)
+            crashpoint("commit_alerts")
+        crashpoint("commit_ended")
         self._written |= written
         for key in gone:
             self._written.pop(key, None)

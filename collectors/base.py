@@ -115,6 +115,7 @@ class Status:
     up: bool  # it has looked at its inputs and can read them, or waits for them to appear
     reason: str  # why not, "" when up
     sources: Sequence[SourceStatus]
+    looked: bool = True  # False: what there is to read is not known yet
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -216,7 +216,7 @@ class FileCollector:
     def status(self) -> Status:
         sources = self._follower.status()
         if not self._looked:
-            return Status(False, "has not looked yet", sources)
+            return Status(False, "has not looked yet", sources, looked=False)
         if self._sources or not (troubled := [one for one in sources if one.state == "denied"]):
             return Status(True, "", sources)
         return Status(False, troubled[0].error, sources)

@@ -276,10 +276,9 @@ class JournaldCollector:
 
     def status(self) -> Status:
         one = SourceStatus(SOURCE, SOURCE, self._handed, self._last.offset, self._state, self._error)
-        return Status(self._journalctl is not None and not self._error, self._error or self._not_yet(), [one])
-
-    def _not_yet(self) -> str:
-        return "" if self._journalctl else "has not looked yet"
+        looked = self._journalctl is not None or bool(self._error)
+        why = self._error or ("" if looked else "has not looked yet")
+        return Status(self._journalctl is not None and not self._error, why, [one], looked)
 
     async def close(self) -> None:
         self._closing = True

@@ -7,9 +7,10 @@ second name for a file that is read already never has it read twice.
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -103,13 +104,14 @@ class Names:
         saved = {inode for _, inode in self._admission.saved}
         missing: list[tuple[str, Followed | None]] = []
         fresh: list[Candidate] = []
+        left_off = _left_off(found, saved) if self._first else {}
         for path, entry in found.items():
             seen = self._paths.get(path)
             if seen and seen.inode == entry.inode and not entry.symlink and now < seen.again_at:
                 continue
             rotated = entry.rotated and not self._rotated
             missed = rotated and not (entry.inode in followed or entry.inode in self._old or is_compressed(path))
-            missed = missed and not self._first
+            missed = missed and (not self._first or _modified(path) > left_off.get(_home(path), math.inf))
             if rotated and not missed and entry.inode not in followed and entry.inode not in saved:
                 continue
             if seen and seen.file:
@@ -230,8 +232,7 @@ class Names:
 
     def _siblings(self, found: Found) -> list[Followed]:
         """The files that are or were followed under the name a rotated file had before."""
-        directory, name = os.path.split(found.path)
-        home = os.path.join(directory, unrotated(name) or name)
+        home = _home(found.path)
         return [file for file in self._table.files.values() if file.home == home]
 
     def _is_copy(self, found: Found, fd: int, modified: float) -> bool:
@@ -243,6 +244,7 @@ class Names:
         file.symlink = found.symlink
         self._table.add(file)
         if rotated:
+            file.home = _home(found.path)
             self.nameless.append(file)
         self._paths[found.path] = Seen(found.inode, file)
         if self._denied.pop(found.path, None):
@@ -294,7 +296,27 @@ class Names:
 
 
 def _age(candidate: Candidate) -> tuple[int, str]:
+    return _modified(candidate.found.path), candidate.found.path
+
+
+def _modified(path: str) -> int:
     try:
-        return os.stat(candidate.found.path).st_mtime_ns, candidate.found.path
+        return os.stat(path).st_mtime_ns
     except OSError:
-        return 0, candidate.found.path
+        return 0
+
+
+def _home(path: str) -> str:
+    """The name a rotated file had before."""
+    directory, name = os.path.split(path)
+    return os.path.join(directory, unrotated(name) or name)
+
+
+def _left_off(found: Mapping[str, Found], saved: Collection[int]) -> dict[str, int]:
+    """When the file was last written that was being read as alogd stopped, by the name it had, where it was rotated
+    since: what was rotated after it was never seen."""
+    times: dict[str, int] = {}
+    for path, entry in found.items():
+        if entry.rotated and entry.inode in saved:
+            times[_home(path)] = max(times.get(_home(path), 0), _modified(path))
+    return times

@@ -3,9 +3,6 @@
 import contextlib
 import json
 import os
-import random
-import re
-import shutil
 import signal
 import socket
 import sqlite3
@@ -17,11 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from alogd.config_load import load_config
-from alogd.engine import Engine
-from alogd.pack import unpack
-from alogd.state import AlertFilter, Reader
-from alogd.stream import engine_config
+from alogd.state import Reader
 from tests.daemon_process import ROOT, DaemonProcess, free_port, log_lines, wait_until
 
 
@@ -36,102 +29,6 @@ def daemon(tmp_path):
 def write(directory, lines, name="a.log"):
     with (directory / "logs" / name).open("ab") as file:
         file.write(b"".join(lines))
-
-
-# Kill -9
-
-
-class Grower:
-    """Appends to a log in pieces cut anywhere, a little each time it is asked."""
-
-    def __init__(self, path: Path, lines, seed):
-        self._left = b"".join(lines)
-        self._chance = random.Random(seed)
-        self._file = path.open("ab", buffering=0)
-
-    def grow(self):
-        size = self._chance.randrange(1, 5000)
-        self._file.write(self._left[:size])
-        self._left = self._left[size:]
-        return bool(self._left)
-
-
-def killed_run(directory, lines, seed):
-    """The log grows while the daemon is started and killed soon after it committed something; returns how often."""
-    (directory / "logs").mkdir(parents=True)
-    chance = random.Random(seed)
-    grower = Grower(directory / "logs" / "a.log", lines, seed)
-    kills, more = 0, True
-    while more:
-        daemon = patient(directory).start()
-        commits, last, moments = chance.randrange(1, 4), committed(directory), chance.randrange(20)
-        while more and (commits or moments):
-            more = grower.grow()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                daemon.process.wait(0.01)
-                raise AssertionError(daemon.said())
-            now = committed(directory)
-            commits -= bool(commits and now != last)
-            moments -= bool(not commits and moments)
-            last = now
-        daemon.kill()
-        kills += 1
-    assert patient(directory).finish() == 0
-    return kills
-
-
-def committed(directory):
-    """Changes whenever the daemon commits."""
-    log = directory / "state" / "state.db-wal"
-    return log.stat().st_mtime_ns if log.exists() else 0
-
-
-def patient(directory):
-    """A daemon that never takes a half-written line as whole, however slow the writer is on a busy machine."""
-    files = {"kind": "file", "include": [f"{directory}/logs/*.log"], "settle": "1h"}
-    return DaemonProcess(directory, streams=[{"name": "host", "collect": [files]}])
-
-
-def outcome(directory):
-    """All that must be the same however the run was interrupted."""
-    reader = Reader.open(directory / "state")
-    parts, alerts = reader.parts("host"), reader.alerts(AlertFilter(limit=1000))
-    reader.close()
-    config = load_config(directory / "alogd.yaml")
-    engine = Engine.load(parts["engine"], engine_config(config.streams[0], config.alerts))
-    return {
-        "templates": [(t.id, t.text, t.count) for t in engine.templates()],
-        "counters": engine.counters(),
-        "alerts": alerts,
-        "delivered": {moment(entry) for entry in DaemonProcess(directory).delivered()},
-        "judge": {name: array.tolist() for name, array in unpack(parts["judge"]).items() if not seeded(name)},
-        "incidents": re.sub(rb'"group":\d+', b"", parts["incidents"]),
-    }
-
-
-def seeded(name):
-    """Hashes of keys differ from one run to another: each stream draws a seed of its own when it begins."""
-    return name.endswith((".groups", ".key", ".group"))
-
-
-def moment(entry):
-    return entry["id"], entry["status"], entry["updated_ns"], entry["windows"]
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_any_moment_equals_never_killed(tmp_path, seed):
-    lines = log_lines(18_000, seed)
-    place = tmp_path / "host"  # the same for both: an alert's id is made of the path too
-    (place / "logs").mkdir(parents=True)
-    write(place, lines)
-    assert patient(place).finish() == 0
-    expected = outcome(place)
-    shutil.rmtree(place)
-    assert killed_run(place, lines, seed) >= 3
-    assert len(expected["alerts"]) >= 3
-    found = outcome(place)
-    for part, value in expected.items():
-        assert found[part] == value, part
 
 
 def test_a_replay_tells_what_the_daemon_told(daemon):

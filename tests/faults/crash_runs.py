@@ -1,0 +1,140 @@
+"""Runs of the real daemon that are killed, and all that must be the same as in a run that never was."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from alogd.state import AlertFilter, Reader, StateUnusable
+from tests.daemon_process import DaemonProcess
+
+SEED = "1234"  # of hashes: learned state is then alike to the byte
+KILLED = -9
+
+
+def patient(directory: Path, **sections: Any) -> DaemonProcess:
+    """A daemon that never takes a half-written line as whole, however slow the writer is on a busy machine."""
+    files = {"kind": "file", "include": [f"{directory}/logs/*.log"], "settle": "1h"}
+    daemon = DaemonProcess(directory, **{"streams": [{"name": "host", "collect": [files]}], **sections})
+    daemon.environment["ALOGD_HASH_SEED"] = SEED
+    return daemon
+
+
+def begin(directory: Path) -> Path:
+    """An empty place with a log directory; returns the log."""
+    shutil.rmtree(directory, ignore_errors=True)
+    (directory / "logs").mkdir(parents=True)
+    return directory / "logs" / "a.log"
+
+
+def outcome(directory: Path) -> dict[str, Any]:
+    """What was learned, to the byte; every alert; what the sink was given."""
+    reader = Reader.open(directory / "state")
+    parts, alerts = reader.parts("host"), reader.alerts(AlertFilter(limit=10_000))
+    reader.close()
+    delivered = {moment(entry) for entry in DaemonProcess(directory).delivered()}
+    return {**parts, "alerts": alerts, "delivered": delivered}
+
+
+def moment(entry: dict[str, Any]) -> tuple[object, ...]:
+    return entry["id"], entry["status"], entry["updated_ns"], entry["windows"]
+
+
+def uninterrupted(directory: Path, lines: Sequence[bytes]) -> dict[str, Any]:
+    """The outcome of reading all lines in one go."""
+    begin(directory).write_bytes(b"".join(lines))
+    assert patient(directory).finish() == 0
+    return outcome(directory)
+
+
+def check(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Raises AssertionError naming the part that differs."""
+    assert set(found) == set(expected)
+    for part, value in expected.items():
+        assert found[part] == value, f"{part} differs"
+
+
+class Grower:
+    """Appends to a log in pieces cut anywhere; rotates it between two lines, once for each time it is asked."""
+
+    def __init__(self, path: Path, lines: Sequence[bytes], seed: int, rotate: Callable[[Path], None] | None) -> None:
+        self._path = path
+        self._left = b"".join(lines)
+        self._chance = random.Random(seed)
+        self._rotate = rotate
+        self._file = path.open("ab", buffering=0)
+
+    def grow(self) -> bool:
+        """Whether there is more."""
+        self._write(self._chance.randrange(1, 5000))
+        return bool(self._left)
+
+    def rotate(self) -> None:
+        """Ends the line first."""
+        assert self._rotate is not None
+        self._write(self._left.find(b"\n") + 1)
+        self._file.close()
+        self._rotate(self._path)
+        self._file = self._path.open("ab", buffering=0)
+
+    def _write(self, size: int) -> None:
+        self._file.write(self._left[:size])
+        self._left = self._left[size:]
+
+
+def committed(directory: Path) -> list[object]:
+    """Where reading would resume; changes when the daemon commits what it read."""
+    try:
+        reader = Reader.open(directory / "state")
+    except StateUnusable:
+        return []
+    try:
+        return [row.position for row in reader.sources("host")]
+    except sqlite3.Error:  # it is being made
+        return []
+    finally:
+        reader.close()
+
+
+def live_killed(
+    directory: Path, lines: Sequence[bytes], seed: int, rotate: Callable[[Path], None] | None = None, most: int = 0
+) -> int:
+    """The log grows while the daemon is started and killed at random; returns how often it was killed.
+
+    most: kills after which it is left alone (0: until all is written).
+    """
+    grower = Grower(begin(directory), lines, seed, rotate)
+    chance = random.Random(seed)
+    kills, more = 0, True
+    while more:
+        daemon = patient(directory).start()
+        last, looks = committed(directory), chance.randrange(1, 40)
+        wait_for_commit = chance.random() < 0.7 or (most and kills >= most)
+        while more and (looks or wait_for_commit):
+            more = grower.grow()
+            _pause(daemon)
+            now = committed(directory)
+            if now != last and rotate is not None:
+                grower.rotate()
+            wait_for_commit = wait_for_commit and now == last
+            looks -= bool(looks and not wait_for_commit)
+            last = now
+        daemon.kill()
+        kills += 1
+    assert patient(directory).finish() == 0
+    return kills
+
+
+def _pause(daemon: DaemonProcess) -> None:
+    """A hundredth of a second in which the daemon must not end by itself."""
+    assert daemon.process is not None
+    try:
+        daemon.process.wait(0.01)
+    except subprocess.TimeoutExpired:
+        return
+    raise AssertionError(daemon.said())

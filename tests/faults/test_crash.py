@@ -1,0 +1,102 @@
+"""C1, C2: killed anywhere, as often as one likes, the daemon ends up as if it had never been."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from alogd.config_load import load_config
+from alogd.crashpoint import POINTS
+from alogd.engine import Engine
+from alogd.stream import engine_config
+from tests.daemon_process import log_lines
+from tests.faults.conftest import Tally
+from tests.faults.crash_runs import KILLED, begin, check, live_killed, outcome, patient, uninterrupted
+
+LINES = 12_000
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+    """The place (an alert's id is made of the path too) and the outcome of a run that nobody disturbs."""
+    place = tmp_path_factory.mktemp("crash") / "host"
+    found = uninterrupted(place, log_lines(LINES))
+    assert len(found["alerts"]) >= 3
+    return place, found
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("point", POINTS)
+def test_c1_killed_at_every_crash_point(
+    expected: tuple[Path, dict[str, object]], point: str, times: int, tally: Tally
+) -> None:
+    place, undisturbed = expected
+    chance = random.Random(POINTS.index(point))
+    lines = log_lines(LINES)
+    log = begin(place)
+    log.write_bytes(b"")
+    for part in range(times):
+        with log.open("ab") as file:
+            file.write(b"".join(lines[part * LINES // times : (part + 1) * LINES // times]))
+        daemon = patient(place)
+        daemon.environment["ALOGD_CRASH"] = f"{point}:{chance.choice((1, 1, 2)) if point != 'loaded' else 1}"
+        ended = daemon.finish()
+        assert ended == KILLED or (part > 0 and ended == 0), daemon.said()
+        tally.add()
+    assert patient(place).finish() == 0
+    check(outcome(place), undisturbed)
+    tally.add(rounds=0, lines=LINES)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_c2_killed_at_random_under_live_writing(
+    expected: tuple[Path, dict[str, object]], seed: int, tally: Tally
+) -> None:
+    place, undisturbed = expected
+    kills = live_killed(place, log_lines(LINES), seed)
+    assert kills >= 3
+    check(outcome(place), undisturbed)
+    tally.add(rounds=kills, lines=LINES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_c2_fifty_kills_under_live_writing(tmp_path: Path, seed: int, tally: Tally) -> None:
+    place, lines = tmp_path / "host", log_lines(200_000, seed)
+    undisturbed = uninterrupted(place, lines)
+    kills = live_killed(place, lines, seed)
+    assert kills >= 50
+    check(outcome(place), undisturbed)
+    tally.add(rounds=kills, lines=len(lines))
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
+def test_c2_killed_at_random_under_live_writing_and_rotation(tmp_path: Path, seed: int, tally: Tally) -> None:
+    """Several files, one after the other: every line counts once."""
+    place, lines = tmp_path / "host", log_lines(30_000, seed)
+    uninterrupted(place, lines)
+    expected = counts(place)
+    kills = live_killed(place, lines, seed, rotate=shift)
+    assert kills >= 3
+    assert len(list((place / "logs").iterdir())) >= 3
+    assert counts(place) == expected
+    tally.add(rounds=kills, lines=len(lines))
+
+
+def counts(place: Path) -> list[tuple[str, int]]:
+    """Templates and how many lines each had."""
+    config = load_config(place / "alogd.yaml")
+    engine = Engine.load(outcome(place)["engine"], engine_config(config.streams[0], config.alerts))
+    return sorted((template.text, template.count) for template in engine.templates())
+
+
+def shift(log: Path) -> None:
+    """a.log.2 -> a.log.3, a.log.1 -> a.log.2, a.log -> a.log.1"""
+    number = 1
+    while log.with_name(f"{log.name}.{number}").exists():
+        number += 1
+    for n in range(number, 1, -1):
+        log.with_name(f"{log.name}.{n - 1}").rename(log.with_name(f"{log.name}.{n}"))
+    log.rename(log.with_name(f"{log.name}.1"))
