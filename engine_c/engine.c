@@ -56,6 +56,7 @@ static alog_status build(alog_engine *engine, const alog_engine_config *config) 
     if (!engine->joined) return ALOG_NOMEM;
     if (own->header.key_field.len) memcpy(engine->key_field, own->header.key_field.ptr, own->header.key_field.len);
     own->header.key_field.ptr = engine->key_field;
+    own->header.memo = &engine->header_memo;
     /* these belong to the caller and were copied by who needs them */
     own->mask.user_tables = own->mask.user_names = own->mask.delimiters = NULL;
     own->severity_table = (alog_span){NULL, 0};

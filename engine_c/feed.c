@@ -4,6 +4,7 @@
 
 #include "engine_state.h"
 
+enum { ESCAPE = 0x1b };
 enum { CARRY_KEPT = 4096 }; /* an empty carry larger than this is given back */
 
 static const uint8_t no_text = 0; /* where an empty message points, in no block that may go away */
@@ -117,7 +118,11 @@ static alog_status take_line(alog_engine *engine, alog_source *source, const uin
         return ALOG_OK;
     }
     alog_fields fields;
-    alog_header_read(&state->header, &engine->config.header, line, len, engine->scratch[engine->scratch_turn], &fields);
+    uint8_t *scratch = engine->scratch[engine->scratch_turn];
+    if (engine->colours)
+        alog_header_read(&state->header, &engine->config.header, line, len, scratch, &fields);
+    else
+        alog_header_read_plain(&state->header, &engine->config.header, line, len, scratch, &fields);
     if (engine->config.multiline && state->record && !fields.begins &&
         alog_line_continues(line, len, &state->header, &state->inside)) {
         if (fits_record(engine, state, len)) {
@@ -222,7 +227,9 @@ static alog_status take_block(alog_engine *engine, alog_source *source, const ui
     const size_t most = engine->config.max_line_bytes;
     size_t at = 0;
     alog_status status = ALOG_OK;
+    engine->colours = 1; /* the carry is not searched */
     if (source->carry_len && len) status = finish_carry(engine, source, block, len, &at, out);
+    engine->colours = at < len && memchr(block + at, ESCAPE, len - at) != NULL;
     while (status == ALOG_OK && at < len) {
         if (now_of(source)->skipping) {
             at += skip_rest(source, block + at, len - at);
@@ -282,6 +289,7 @@ alog_status alog_engine_flush(alog_engine *engine, uint32_t source, alog_batch *
         const size_t whole = s->carry_len;
         const size_t len = s->carry[whole - 1] == '\r' ? whole - 1 : whole;
         s->carry_len = 0;
+        engine->colours = 1;
         status = take_line(engine, s, s->carry, len, whole, out);
     }
     return status == ALOG_OK ? emit_pending(engine, s, out) : status;

@@ -128,30 +128,46 @@ static void with_header(alog_reader *r, uint8_t found) {
     alog_body_begins(r->state);
 }
 
+static void read_line(alog_reader *r) {
+    int fits;
+    const uint8_t found = read_kinds(r, &fits);
+    if (found)
+        with_header(r, found);
+    else
+        without_header(r);
+    vote(r->state, fits, found);
+}
+
+/* Whether the line is more than a message; skips the byte order mark. */
+static int begin_line(alog_reader *r) {
+    alog_fields_clear(r->out);
+    if (r->state->kind == ALOG_HEADER_NONE) {
+        without_header(r);
+        return 0;
+    }
+    if (ALOG_STARTS(r->text, r->len, "\xef\xbb\xbf")) {
+        r->text += 3;
+        r->len -= 3;
+    }
+    return 1;
+}
+
 void alog_header_read(alog_header_state *state, const alog_header_config *config, const uint8_t *line, size_t len,
                       uint8_t *scratch, alog_fields *out) {
     alog_reader r = {.state = state, .config = config, .text = line, .len = len, .room = scratch, .out = out};
-    alog_fields_clear(out);
-    if (state->kind == ALOG_HEADER_NONE) {
-        without_header(&r);
-        return;
-    }
-    if (ALOG_STARTS(line, len, "\xef\xbb\xbf")) {
-        r.text += 3;
-        r.len -= 3;
-    }
+    if (!begin_line(&r)) return;
     if (r.len && memchr(r.text, 0x1b, r.len)) {
         r.len = alog_strip_colours(r.text, r.len, scratch);
         r.text = r.own = scratch;
         r.room = NULL;
     }
-    int fits;
-    const uint8_t found = read_kinds(&r, &fits);
-    if (found)
-        with_header(&r, found);
-    else
-        without_header(&r);
-    vote(state, fits, found);
+    read_line(&r);
+}
+
+void alog_header_read_plain(alog_header_state *state, const alog_header_config *config, const uint8_t *line, size_t len,
+                            uint8_t *scratch, alog_fields *out) {
+    alog_reader r = {.state = state, .config = config, .text = line, .len = len, .room = scratch, .out = out};
+    if (begin_line(&r)) read_line(&r);
 }
 
 int alog_header_state_valid(const alog_header_state *state) {

@@ -11,6 +11,7 @@
 #define ALOG_HEADER_H
 
 #include "alog.h"
+#include "header_memo.h"
 
 typedef enum {
     ALOG_HEADER_AUTO = 0,
@@ -52,8 +53,9 @@ typedef struct {
 } alog_header_state;
 
 typedef struct {
-    int32_t utc_offset_s; /* of stamps that carry no zone */
-    alog_span key_field;  /* JSON or logfmt field whose value is wanted as `key`; empty = none; "a.b" for b in a */
+    int32_t utc_offset_s;   /* of stamps that carry no zone */
+    alog_span key_field;    /* JSON or logfmt field whose value is wanted as `key`; empty = none; "a.b" for b in a */
+    alog_header_memo *memo; /* of the readers' own, may be NULL: see header_memo.h */
 } alog_header_config;
 
 typedef struct {
@@ -73,6 +75,10 @@ int alog_header_state_valid(const alog_header_state *state);
  * it cannot read is all message. */
 void alog_header_read(alog_header_state *state, const alog_header_config *config, const uint8_t *line, size_t len,
                       uint8_t *scratch, alog_fields *out);
+
+/* The same for a line without an ESC in it: colours are not looked for. */
+void alog_header_read_plain(alog_header_state *state, const alog_header_config *config, const uint8_t *line, size_t len,
+                            uint8_t *scratch, alog_fields *out);
 
 /* Whether a line that carries no header goes on the record before it (indented, "Caused by:", a Python
  * traceback's last line ...). Asked right after alog_header_read of the same line. `inside` is 4 bytes of

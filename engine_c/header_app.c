@@ -50,6 +50,23 @@ static size_t name_and_dots(const uint8_t *p, size_t n, size_t at, int *dotted) 
     return at - from > NAME_BYTES ? from : at;
 }
 
+/* The same for the word at `at`, which is mostly one of few. */
+static size_t known_name_and_dots(const alog_reader *r, size_t at, int *dotted) {
+    const uint8_t *p = r->text;
+    const size_t word_end = alog_skip_word(p, r->len, at), len = word_end - at;
+    if (!r->config->memo || len < 8 || len > ALOG_MEMO_NAME_BYTES) return name_and_dots(p, r->len, at, dotted);
+    const uint64_t mixed = (alog_load64(p + at) ^ alog_load64(p + word_end - 8) * 31) * UINT64_C(0x9e3779b97f4a7c15);
+    alog_memo_name *known = &r->config->memo->names[mixed >> 58];
+    if (known->len != len || !alog_is_equal(known->text, p + at, len)) {
+        known->name_len = (uint8_t)(name_and_dots(p, word_end, at, dotted) - at);
+        known->dotted = (uint8_t)*dotted;
+        known->len = (uint8_t)len;
+        memcpy(known->text, p + at, len);
+    }
+    *dotted = known->dotted;
+    return at + known->name_len;
+}
+
 size_t alog_name_end(const uint8_t *p, size_t n, size_t at) {
     int dotted;
     return name_and_dots(p, n, at, &dotted);
@@ -67,6 +84,7 @@ static int ends_with(const uint8_t *p, size_t n, const char *word, size_t len) {
 
 /* "java.io.IOException: ..." is what happened, not who says it. */
 static int is_exception(const uint8_t *p, size_t n) {
+    if (n < 5 || (p[n - 1] != 'n' && p[n - 1] != 'r' && p[n - 1] != 'e')) return 0;
     return ends_with(p, n, "Exception", 9) || ends_with(p, n, "Error", 5) || ends_with(p, n, "Throwable", 9);
 }
 
@@ -138,9 +156,8 @@ static void late_pid(alog_reader *r, alog_app_line *line) {
 static size_t logger(alog_reader *r, size_t at, int thread, int columns) {
     const uint8_t *p = r->text;
     int dotted;
-    const size_t n = r->len, end = name_and_dots(p, n, at, &dotted);
-    if (end == at) return 0;
-    if (is_exception(p + at, end - at) || !(dotted || thread || columns)) return 0;
+    const size_t n = r->len, end = known_name_and_dots(r, at, &dotted);
+    if (end == at || !(dotted || thread || columns) || is_exception(p + at, end - at)) return 0;
     const size_t next = alog_skip_blank(p, n, end);
     size_t message = 0;
     if (end < n && p[end] == ':' && (end + 1 == n || alog_is_blank(p[end + 1])))
@@ -198,9 +215,13 @@ void alog_trailing_logger(alog_reader *r) {
 }
 
 void alog_after_level(alog_reader *r, alog_app_line *line) {
-    line->at = alog_separator(r->text, r->len, line->at);
-    late_pid(r, line);
-    line->at = alog_separator(r->text, r->len, line->at);
+    const size_t at = alog_skip_blank(r->text, r->len, line->at);
+    line->at = at;
+    if (at < r->len && !alog_is_alpha(r->text[at])) { /* a name needs none of this */
+        line->at = alog_separator(r->text, r->len, at);
+        late_pid(r, line);
+        line->at = alog_separator(r->text, r->len, line->at);
+    }
     thread_and_logger(r, line);
 }
 

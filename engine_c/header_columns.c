@@ -8,7 +8,7 @@
 uint8_t alog_read_klog(alog_reader *r) {
     const uint8_t *p = r->text;
     const size_t n = r->len;
-    if (n < 16 || (p[0] != 'I' && p[0] != 'W' && p[0] != 'E' && p[0] != 'F')) return 0;
+    if (n < 16 || !alog_is_digit(p[1]) || (p[0] != 'I' && p[0] != 'W' && p[0] != 'E' && p[0] != 'F')) return 0;
     const alog_stamp_layout layout = p[5] == ' ' ? ALOG_STAMP_KLOG : ALOG_STAMP_KLOG_Y;
     alog_stamp stamp;
     if (!alog_stamp_read_as(layout, r->state, r->config->utc_offset_s, p + 1, n - 1, &stamp)) return 0;

@@ -152,7 +152,7 @@ static const known_name *find_name(const uint8_t *p, size_t n) {
     const known_name *rows = n ? names_with(p[0], &count) : NULL;
     if (!rows) return NULL;
     for (size_t i = 0; i < count; i++)
-        if (rows[i].len == n && memcmp(rows[i].name, p, n) == 0) return &rows[i];
+        if (rows[i].len == n && alog_is_equal((const uint8_t *)rows[i].name, p, n)) return &rows[i];
     return NULL;
 }
 
@@ -183,6 +183,22 @@ static void take_role(alog_pairs *pairs, const alog_reader *r, const alog_pair *
     pairs->message_has_escapes = pair->has_escapes;
 }
 
+static void take_key(alog_pairs *pairs, const alog_reader *r, const uint8_t *name, size_t len, alog_span value) {
+    const alog_span wanted = r->config->key_field;
+    if (wanted.len && wanted.len == len && !pairs->key.ptr && memcmp(wanted.ptr, name, len) == 0) pairs->key = value;
+}
+
+void alog_pairs_meaning(alog_span key, uint8_t *role, uint8_t *rank) {
+    const known_name *known = find_name(key.ptr, key.len);
+    *role = known ? known->role : ALOG_ROLE_NONE;
+    *rank = known ? known->rank : 0;
+}
+
+void alog_pairs_take_known(alog_pairs *pairs, const alog_reader *r, const alog_pair *pair, uint8_t role, uint8_t rank) {
+    take_key(pairs, r, pair->key.ptr, pair->key.len, pair->value);
+    if (role) take_role(pairs, r, pair, (alog_role)role, rank);
+}
+
 void alog_pairs_take(alog_pairs *pairs, const alog_reader *r, const alog_pair *pair) {
     uint8_t room[DOTTED_BYTES];
     const uint8_t *name = pair->key.ptr;
@@ -192,9 +208,7 @@ void alog_pairs_take(alog_pairs *pairs, const alog_reader *r, const alog_pair *p
         len = dotted(pair, room);
         if (!len) return;
     }
-    const alog_span wanted = r->config->key_field;
-    if (wanted.len && wanted.len == len && !pairs->key.ptr && memcmp(wanted.ptr, name, len) == 0)
-        pairs->key = pair->value;
+    take_key(pairs, r, name, len, pair->value);
     const known_name *known = find_name(name, len);
     if (known) take_role(pairs, r, pair, (alog_role)known->role, known->rank);
 }
@@ -267,10 +281,14 @@ size_t alog_unescape(const uint8_t *from, size_t n, uint8_t *to) {
     static const char codes[] = "nrtbf\"\\/", meanings[] = "\n\r\t\b\f\"\\/";
     size_t at = 0, len = 0;
     while (at < n) {
-        const uint8_t c = from[at++];
-        if (c != '\\' || at >= n) {
-            to[len++] = c;
-            continue;
+        const size_t slash = alog_find_either(from, n, at, '\\', '\\'), run = slash - at;
+        memmove(to + len, from + at, run);
+        len += run;
+        at = slash + 1;
+        if (slash >= n) break;
+        if (at == n) {
+            to[len++] = '\\';
+            break;
         }
         const char *code = memchr(codes, from[at], sizeof codes - 1);
         uint32_t point;
@@ -282,7 +300,7 @@ size_t alog_unescape(const uint8_t *from, size_t n, uint8_t *to) {
             len += put_utf8(point, to + len);
             at = end;
         } else
-            to[len++] = c;
+            to[len++] = '\\';
     }
     return len;
 }

@@ -39,6 +39,11 @@ typedef struct {
 /* Looks at one pair. `r` gives the configuration and the state for reading stamps. */
 void alog_pairs_take(alog_pairs *pairs, const alog_reader *r, const alog_pair *pair);
 
+/* What a key at the top means: 0 when nothing. */
+void alog_pairs_meaning(alog_span key, uint8_t *role, uint8_t *rank);
+/* alog_pairs_take of a pair at the top whose key's meaning is known. */
+void alog_pairs_take_known(alog_pairs *pairs, const alog_reader *r, const alog_pair *pair, uint8_t role, uint8_t rank);
+
 /* Whether the pair was taken as time, level, host, program or pid: it is not part of a put-together message. */
 int alog_pairs_taken(const alog_pairs *pairs, const alog_pair *pair);
 

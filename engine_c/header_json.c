@@ -8,34 +8,33 @@ typedef struct {
     uint8_t *to; /* where "key=value ..." is put together; NULL on the first pass */
     size_t len;
     uint32_t count;
+    uint8_t last; /* place of the last pair in the memo */
 } json_walk;
 
 static size_t skip_space(const uint8_t *p, size_t n, size_t at) {
+    if (at < n && p[at] > ' ') return at;
     while (at < n && (p[at] == ' ' || p[at] == '\t' || p[at] == '\n' || p[at] == '\r')) at++;
     return at;
 }
 
 /* The closing quote of the string that begins at `at` (after its quote); `n` when it is not closed. */
-static size_t string_end(const uint8_t *p, size_t n, size_t at) {
-    const size_t begin = at;
-    while (at < n) {
-        const uint8_t *quote = memchr(p + at, '"', n - at);
-        if (!quote) return n;
-        const size_t end = (size_t)(quote - p);
-        size_t slash = end;
-        while (slash > begin && p[slash - 1] == '\\') slash--;
-        if (((end - slash) & 1) == 0) return end;
-        at = end + 1;
+static size_t string_end(const uint8_t *p, size_t n, size_t at, uint8_t *has_escapes) {
+    for (;;) {
+        at = alog_find_either(p, n, at, '"', '\\');
+        if (at >= n) return n;
+        if (p[at] == '"') return at;
+        *has_escapes = 1;
+        at += 2; /* may be behind the end */
     }
-    return n;
 }
 
 /* The end of the object or array that opens at `at`, strings minded; 0 when it is not closed. */
 static size_t skip_nested(const uint8_t *p, size_t n, size_t at) {
     size_t depth = 0;
+    uint8_t has_escapes;
     for (; at < n; at++) {
         if (p[at] == '"') {
-            at = string_end(p, n, at + 1);
+            at = string_end(p, n, at + 1, &has_escapes);
         } else if (p[at] == '{' || p[at] == '[') {
             depth++;
         } else if ((p[at] == '}' || p[at] == ']') && --depth == 0) {
@@ -60,7 +59,9 @@ static void put(json_walk *walk, alog_span s) {
     walk->len += s.len;
 }
 
-static void put_byte(json_walk *walk, uint8_t c) { put(walk, alog_span_of(&c, 1)); }
+static void put_byte(json_walk *walk, uint8_t c) {
+    if (walk->len < walk->r->len) walk->to[walk->len++] = c;
+}
 
 /* "key=" with a blank before it unless it is the first in its object. */
 static void put_key(json_walk *walk, alog_span key) {
@@ -89,21 +90,64 @@ static void on_skipped(json_walk *walk, alog_span key, uint8_t open) {
 
 /* ---- walking ---------------------------------------------------------------------------------------- */
 
+static alog_pair_memo *memo_of(const json_walk *walk) {
+    return walk->r->config->memo ? &walk->r->config->memo->json : NULL;
+}
+
+/* The pair whose comma stands at `at` (the first one's brace), if its key was seen in this place before: what stands before
+ * its value is then known byte for byte. Returns the value's end, 0 when the pair has to be walked. */
+static size_t known_pair(json_walk *walk, alog_pair *pair, size_t at) {
+    const uint8_t *p = walk->r->text;
+    const size_t n = walk->r->len;
+    uint8_t last = walk->last;
+    if (at && at < n && p[at] == '{') return 0; /* only the first pair has a brace there */
+    const alog_memo_pair *known = alog_pair_recall(memo_of(walk), &last, p, n, at);
+    if (!known) return 0;
+    const size_t from = at + known->len;
+    uint8_t has_escapes = 0;
+    const size_t end = known->is_string ? string_end(p, n, from, &has_escapes) : scalar_end(p, n, from);
+    if (known->is_string ? end >= n : end == from) return 0;
+    pair->key = alog_span_of(p + at + known->key_at, known->key_len);
+    pair->value = alog_span_of(p + from, end - from);
+    pair->is_string = known->is_string;
+    pair->has_escapes = has_escapes;
+    walk->last = last;
+    if (walk->to) {
+        on_scalar(walk, pair);
+    } else {
+        walk->count++;
+        alog_pairs_take_known(walk->pairs, walk->r, pair, known->role, known->rank);
+    }
+    return end + known->is_string;
+}
+
+/* Keeps a pair at the top that has been walked; its comma stands at `at`. */
+static void keep_pair(json_walk *walk, const alog_pair *pair, size_t at) {
+    const uint8_t *begin = walk->r->text + at;
+    if (!pair->value.ptr || pair->key.ptr < begin || (size_t)(pair->key.ptr - begin) > ALOG_MEMO_PAIR_BYTES) return;
+    if (pair->key.len > ALOG_MEMO_PAIR_BYTES) return;
+    alog_memo_pair found = {
+        .key_at = (uint8_t)(pair->key.ptr - begin), .key_len = (uint8_t)pair->key.len, .is_string = pair->is_string};
+    alog_pairs_meaning(pair->key, &found.role, &found.rank);
+    alog_pair_remember(memo_of(walk), &walk->last, alog_span_of(begin, (size_t)(pair->value.ptr - begin)), &found);
+}
+
 static size_t walk_value(json_walk *walk, alog_pair *pair, size_t at) {
     const uint8_t *p = walk->r->text;
     const size_t n = walk->r->len;
     if (at >= n) return 0;
     if (p[at] == '"') {
-        const size_t end = string_end(p, n, at + 1);
+        pair->has_escapes = 0;
+        const size_t end = string_end(p, n, at + 1, &pair->has_escapes);
         if (end >= n) return 0;
         pair->value = alog_span_of(p + at + 1, end - at - 1);
         pair->is_string = 1;
-        pair->has_escapes = memchr(pair->value.ptr, '\\', pair->value.len) != NULL;
         on_scalar(walk, pair);
         return end + 1;
     }
     if (p[at] == '{' || p[at] == '[') {
         const size_t end = skip_nested(p, n, at);
+        pair->value = (alog_span){0};
         if (end) on_skipped(walk, pair->key, p[at]);
         return end;
     }
@@ -120,7 +164,8 @@ static size_t walk_key(const json_walk *walk, size_t at, alog_span *key) {
     const uint8_t *p = walk->r->text;
     const size_t n = walk->r->len;
     if (at >= n || p[at] != '"') return 0;
-    const size_t end = string_end(p, n, at + 1);
+    uint8_t has_escapes;
+    const size_t end = string_end(p, n, at + 1, &has_escapes);
     if (end >= n) return 0;
     *key = alog_span_of(p + at + 1, end - at - 1);
     at = skip_space(p, n, end + 1);
@@ -129,35 +174,42 @@ static size_t walk_key(const json_walk *walk, size_t at, alog_span *key) {
 
 /* Walks the object that opens at `at`; objects in it are walked too, what stands in those is skipped. Returns the end,
  * 0 when the text is malformed or cut: the pairs before that have been given. */
-static size_t walk_object(json_walk *walk, size_t at) {
+static size_t walk_object(json_walk *walk, size_t begin) {
     const uint8_t *p = walk->r->text;
     const size_t n = walk->r->len;
     alog_pair pair = {0};
-    int comma = 0;
-    for (at++;;) {
-        at = skip_space(p, n, at);
+    for (int first = 1;;) { /* `begin` is behind a value or, for the first pair of an object, on its brace */
+        const size_t known = pair.parent.ptr ? 0 : known_pair(walk, &pair, begin);
+        if (known) {
+            begin = known;
+            first = 0;
+            continue;
+        }
+        size_t at = first ? begin + 1 : skip_space(p, n, begin);
+        const int comma = !first && at < n && p[at] == ',';
+        if (!first && !comma && (at >= n || p[at] != '}')) return 0;
+        first = 0;
+        at = skip_space(p, n, at + (size_t)comma);
         if (at < n && p[at] == '}' && !comma) {
-            at++;
-            if (!pair.parent.ptr) return at;
+            if (!pair.parent.ptr) return at + 1;
             if (walk->to) put_byte(walk, '}');
             pair.parent = (alog_span){0};
-        } else {
-            at = walk_key(walk, at, &pair.key);
-            if (!at) return 0;
-            if (at < n && p[at] == '{' && !pair.parent.ptr && pair.key.len) {
-                pair.parent = pair.key;
-                if (walk->to) put_key(walk, pair.key), put_byte(walk, '{');
-                at++;
-                comma = 0;
-                continue;
-            }
-            at = walk_value(walk, &pair, at);
-            if (!at) return 0;
+            begin = at + 1;
+            continue;
         }
-        at = skip_space(p, n, at);
-        comma = at < n && p[at] == ',';
-        at += (size_t)comma;
-        if (!comma && (at >= n || p[at] != '}')) return 0;
+        at = walk_key(walk, at, &pair.key);
+        if (!at) return 0;
+        if (at < n && p[at] == '{' && !pair.parent.ptr && pair.key.len) {
+            pair.parent = pair.key;
+            if (walk->to) put_key(walk, pair.key), put_byte(walk, '{');
+            begin = at;
+            first = 1;
+            continue;
+        }
+        at = walk_value(walk, &pair, at);
+        if (!at) return 0;
+        if (!pair.parent.ptr) keep_pair(walk, &pair, begin);
+        begin = at;
     }
 }
 

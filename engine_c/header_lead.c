@@ -167,9 +167,32 @@ static void redis_level(alog_reader *r, alog_app_line *line) {
         if (r->text[at] == (uint8_t)marks[i]) alog_set_level(r, line, otel[i], at + 1);
 }
 
+/* "INFO ", "148 INFO ": what nearly all lines have next, without asking for all that may stand there. */
+static int usual_level(alog_reader *r, alog_app_line *line) {
+    const uint8_t *p = r->text;
+    const size_t n = r->len, at = alog_skip_blank(p, n, line->at), end = alog_skip_digits(p, n, at);
+    size_t level = at;
+    if (end > at) {
+        level = alog_skip_blank(p, n, end);
+        if (level == end) return 0;
+    }
+    const uint8_t otel = alog_level_usual(p + level, n - level);
+    if (!otel) return 0;
+    if (end > at) {
+        r->out->pid = alog_span_of(p + at, end - at);
+        r->out->program = (alog_span){0};
+    }
+    alog_set_level(r, line, otel, level + 4 + (p[level + 4] != ' '));
+    return 1;
+}
+
 static void rest_of_line(alog_reader *r, alog_app_line *line, uint8_t layout) {
     if (line->redis) {
         redis_level(r, line);
+        return;
+    }
+    if (!line->level_found && usual_level(r, line)) {
+        alog_after_level(r, line);
         return;
     }
     line->at = alog_separator(r->text, r->len, line->at);

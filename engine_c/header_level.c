@@ -44,22 +44,57 @@ static const struct {
 #define LONGEST 11
 
 /* The words of more than eight bytes. */
-static uint8_t level_of_long_word(const uint8_t *lower, size_t n, int *weak) {
+static uint8_t level_of_long_word(const uint8_t *p, size_t n, int *weak) {
+    uint8_t lower[LONGEST];
+    for (size_t i = 0; i < n; i++) lower[i] = (uint8_t)(alog_is_upper(p[i]) ? p[i] | 0x20 : p[i]);
     *weak = n == 9 && memcmp(lower, "statement", 9) == 0;
     if (*weak || (n == 11 && memcmp(lower, "information", 11) == 0)) return INFO;
     return n == 9 && memcmp(lower, "emergency", 9) == 0 ? FATAL : 0;
 }
 
+/* Three to eight bytes as a number, capitals as small letters. 0 when one of them is no letter or digit: then it is no
+ * word of the table, and "warn" and "warn\0" would be one number. */
+static uint64_t lower_word(const uint8_t *p, size_t n) {
+    uint64_t word;
+    if (n == 8)
+        word = alog_load64(p);
+    else if (n >= 4)
+        word = alog_load32(p) | (uint64_t)alog_load32(p + n - 4) << (8 * (n - 4));
+    else
+        word = (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16;
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    /* in a byte below 0x80 the top bit tells: more than 'Z', at least 'A' */
+    const uint64_t past = word + ones * (0x7f - 'Z'), from = word + ones * (0x80 - 'A');
+    const uint64_t present = n == 8 ? ALOG_TOPS : ALOG_TOPS >> (8 * (8 - n));
+    if (word & ALOG_TOPS || ((word + ones * (0x80 - '0')) & present) != present) return 0;
+    return word | (from & ~past & ALOG_TOPS) >> 2;
+}
+
+/* How long the level words are that begin with a letter: a bit for each length from 3 to 8. Most words are told from levels
+ * by this alone. */
+static const uint16_t lengths[26] = {
+    ['a' - 'a'] = 1 << 5,
+    ['c' - 'a'] = 1 << 4 | 1 << 6 | 1 << 7 | 1 << 8,
+    ['d' - 'a'] = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6,
+    ['e' - 'a'] = 1 << 3 | 1 << 4 | 1 << 5,
+    ['f' - 'a'] = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7,
+    ['h' - 'a'] = 1 << 4,
+    ['i' - 'a'] = 1 << 3 | 1 << 4,
+    ['l' - 'a'] = 1 << 3,
+    ['n' - 'a'] = 1 << 4 | 1 << 6,
+    ['p' - 'a'] = 1 << 5,
+    ['q' - 'a'] = 1 << 5,
+    ['s' - 'a'] = 1 << 6,
+    ['t' - 'a'] = 1 << 3 | 1 << 5,
+    ['v' - 'a'] = 1 << 7,
+    ['w' - 'a'] = 1 << 3 | 1 << 4 | 1 << 7,
+};
+
 uint8_t alog_level_of_word(const uint8_t *p, size_t n, int *weak) {
-    if (n < 3 || n > LONGEST) return 0;
-    uint8_t lower[LONGEST];
-    uint64_t word = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!p[i]) return 0; /* "warn" and "warn\0" are one number */
-        lower[i] = (uint8_t)(alog_is_upper(p[i]) ? p[i] | 0x20 : p[i]);
-        if (i < 8) word |= (uint64_t)lower[i] << (8 * i);
-    }
-    if (n > 8) return level_of_long_word(lower, n, weak);
+    if (n < 3 || n > LONGEST || !alog_is_alpha(p[0])) return 0;
+    if (n > 8) return level_of_long_word(p, n, weak);
+    if (!(lengths[(p[0] | 0x20) - 'a'] >> n & 1)) return 0;
+    const uint64_t word = lower_word(p, n);
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
         if (levels[i].word != word) continue;
         *weak = levels[i].weak;
@@ -144,8 +179,7 @@ static int is_all_upper(const uint8_t *p, size_t n) {
     return 1;
 }
 
-/* The level words as nearly all lines carry them: in capitals, a column of its own. 0 for any other. */
-static uint8_t usual_level(const uint8_t *p, size_t n) {
+uint8_t alog_level_usual(const uint8_t *p, size_t n) {
     if (n < 8) return 0;
     if (memcmp(p, "INFO ", 5) == 0) return INFO;
     if (memcmp(p, "WARN ", 5) == 0) return WARN;
@@ -163,7 +197,7 @@ uint8_t alog_level_at(const uint8_t *p, size_t n, size_t at, size_t *next, alog_
         return otel;
     }
     if (!alog_is_alpha(p[at])) return 0;
-    const uint8_t usual = usual_level(p + at, n - at);
+    const uint8_t usual = alog_level_usual(p + at, n - at);
     if (usual) {
         *next = at + 4 + (p[at + 4] != ' ');
         return usual;

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "hash.h"
 #include "header.h"
 #include "lanes.h"
 
@@ -68,6 +69,9 @@ uint8_t alog_level_of_syslog(unsigned severity); /* 0 emerg .. 7 debug; the faci
 uint8_t alog_level_of_letter(uint8_t c);         /* V D I N W E F C A */
 uint8_t alog_level_of_number(uint64_t number);   /* 0..7 syslog, 10..60 bunyan and pino */
 
+/* The level words as nearly all lines carry them: in capitals, a blank after them. 0 for any other. */
+uint8_t alog_level_usual(const uint8_t *p, size_t n);
+
 /* A level at `at`: [error], [core:error], <warn>, (INFO), ERROR, warn:, "Info   ". Returns its number and sets *next
  * to what follows; `module` (may be NULL) becomes "core". 0 when there is none. */
 uint8_t alog_level_at(const uint8_t *p, size_t n, size_t at, size_t *next, alog_span *module);
@@ -88,6 +92,19 @@ static inline size_t alog_skip_blank(const uint8_t *p, size_t n, size_t at) {
 
 #define ALOG_TOPS UINT64_C(0x8080808080808080)
 
+/* memcmp for what is nearly always 8 to 48 bytes, and nearly always equal. */
+static inline int alog_is_equal(const uint8_t *a, const uint8_t *b, size_t n) {
+    if (n < 4) {
+        for (size_t i = 0; i < n; i++)
+            if (a[i] != b[i]) return 0;
+        return 1;
+    }
+    if (n < 8) return alog_load32(a) == alog_load32(b) && alog_load32(a + n - 4) == alog_load32(b + n - 4);
+    for (size_t i = 0; i + 8 < n; i += 8)
+        if (alog_load64(a + i) != alog_load64(b + i)) return 0;
+    return alog_load64(a + n - 8) == alog_load64(b + n - 8);
+}
+
 /* Eight bytes at a time where the machine's byte order lets the first one be found. */
 static inline size_t alog_skip_digits(const uint8_t *p, size_t n, size_t at) {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -104,27 +121,38 @@ static inline size_t alog_skip_digits(const uint8_t *p, size_t n, size_t at) {
     return at;
 }
 
-/* Where the next blank is. */
-static inline size_t alog_skip_word(const uint8_t *p, size_t n, size_t at) {
+/* Where the next `a` or `b` is; `n` when there is none. */
+static inline size_t alog_find_either(const uint8_t *p, size_t n, size_t at, char a, char b) {
 #if ALOG_LANES
     for (; at < n && n - at >= 16; at += 16) {
         const __m128i bytes = alog_lane_load(p + at);
-        const uint32_t found = alog_lane_bits(_mm_or_si128(alog_lane_is(bytes, ' '), alog_lane_is(bytes, '\t')));
+        const uint32_t found = alog_lane_bits(_mm_or_si128(alog_lane_is(bytes, a), alog_lane_is(bytes, b)));
         if (found) return at + (size_t)__builtin_ctz(found);
+    }
+    if (at < n && n >= 16) { /* the last 16 once more, less what has been looked at */
+        const __m128i bytes = alog_lane_load(p + n - 16);
+        const uint32_t found = alog_lane_bits(_mm_or_si128(alog_lane_is(bytes, a), alog_lane_is(bytes, b)));
+        const uint32_t left = found >> (16 - (n - at));
+        return left ? at + (size_t)__builtin_ctz(left) : n;
     }
 #elif defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     const uint64_t ones = UINT64_C(0x0101010101010101);
     while (at < n && n - at >= 8) {
         uint64_t word;
         memcpy(&word, p + at, 8);
-        const uint64_t space = word ^ ones * ' ', tab = word ^ ones * '\t';
-        const uint64_t found = ((space - ones) & ~space & ALOG_TOPS) | ((tab - ones) & ~tab & ALOG_TOPS);
+        const uint64_t one = word ^ ones * (uint8_t)a, other = word ^ ones * (uint8_t)b;
+        const uint64_t found = ((one - ones) & ~one & ALOG_TOPS) | ((other - ones) & ~other & ALOG_TOPS);
         if (found) return at + (size_t)__builtin_ctzll(found) / 8;
         at += 8;
     }
 #endif
-    while (at < n && !alog_is_blank(p[at])) at++;
+    while (at < n && p[at] != (uint8_t)a && p[at] != (uint8_t)b) at++;
     return at;
+}
+
+/* Where the next blank is. */
+static inline size_t alog_skip_word(const uint8_t *p, size_t n, size_t at) {
+    return alog_find_either(p, n, at, ' ', '\t');
 }
 
 static inline int alog_starts(const uint8_t *p, size_t n, const char *word, size_t len) {

@@ -97,7 +97,7 @@ uint8_t alog_read_syslog(alog_reader *r) {
     const size_t n = r->len - from;
     if (n < 14) return 0;
     const int iso = alog_is_digit(p[0]);
-    if (iso && p[10] != 'T') return 0;
+    if (iso ? p[10] != 'T' : p[3] != ' ') return 0;
     if (!alog_stamp_read_as(iso ? ALOG_STAMP_ISO : ALOG_STAMP_MONTH, r->state, r->config->utc_offset_s, p, n, &stamp))
         return 0;
     size_t at = from + stamp.len;

@@ -1,7 +1,6 @@
 /* header_time.c: time stamps by arithmetic alone; the layouts are data (see header_time.h for their looks). */
 #include "header_time.h"
 
-#include "hash.h"
 #include "header_scan.h"
 
 #define NS_PER_S INT64_C(1000000000)
@@ -80,21 +79,21 @@ static size_t padded_digits(const uint8_t *p, size_t n, size_t at, int *value) {
     return alog_digits(p, n, at, 2, value);
 }
 
+/* The first `count` (at most nine) digits at `p`, as billionths. */
+static int64_t billionths(const uint8_t *p, size_t count) {
+    static const int32_t scales[10] = {1000000000, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1};
+    int64_t value = 0;
+    for (size_t i = 0; i < count; i++) value = value * 10 + (p[i] - '0');
+    return value * scales[count];
+}
+
 /* A separator of `marks` and digits; nine of them count. Returns `at` when there is none. */
 static size_t fraction(const uint8_t *p, size_t n, size_t at, const char *marks, civil *c) {
     if (at >= n || (p[at] != (uint8_t)marks[0] && p[at] != (uint8_t)marks[1] && p[at] != (uint8_t)marks[2])) return at;
     const size_t begin = at + 1;
-    size_t end = begin;
-    int64_t value = 0, scale = NS_PER_S;
-    while (end < n && end - begin < FRACTION_DIGITS && alog_is_digit(p[end])) {
-        if (scale > 1) {
-            value = value * 10 + (p[end] - '0');
-            scale /= 10;
-        }
-        end++;
-    }
+    const size_t end = alog_skip_digits(p, n - begin > FRACTION_DIGITS ? begin + FRACTION_DIGITS : n, begin);
     if (end == begin) return at;
-    c->fraction_ns = value * scale;
+    c->fraction_ns = billionths(p + begin, end - begin < 9 ? end - begin : 9);
     c->has_fraction = 1;
     return end;
 }
@@ -193,25 +192,18 @@ static size_t parse(alog_stamp_layout layout, const alog_header_state *state, co
 
 /* ---- the remembered stamp --------------------------------------------------------------------------- */
 
-/* memcmp for what is nearly always 8 to 24 bytes, and nearly always equal. */
-static int is_equal(const uint8_t *a, const uint8_t *b, size_t n) {
-    if (n < 8) return memcmp(a, b, n) == 0;
-    for (size_t i = 0; i + 8 < n; i += 8)
-        if (alog_load64(a + i) != alog_load64(b + i)) return 0;
-    return alog_load64(a + n - 8) == alog_load64(b + n - 8);
-}
-
-static unsigned two_digits(const uint8_t *p) {
-    const unsigned a = p[0] - (unsigned)'0', b = p[1] - (unsigned)'0';
-    return a < 10 && b < 10 ? a * 10 + b : 99;
-}
-
-/* Seconds of the day of a clock in fixed width; -1 when it is none (or 24:00, or a leap second). */
+/* Seconds of the day of a clock in fixed width, "hh:mm:ss" or "hhmmss"; -1 when it is none (or 24:00, or a leap second).
+ * All digits are looked at at once. */
 static int clock_seconds(const uint8_t *p, size_t width) {
-    const size_t step = width == 8 ? 3 : 2;
-    const unsigned h = two_digits(p), m = two_digits(p + step), s = two_digits(p + 2 * step);
-    if (h > 23 || m > 59 || s > 59 || (width == 8 && (p[2] != ':' || p[5] != ':'))) return -1;
-    return (int)(h * 3600 + m * 60 + s);
+    const uint64_t text = width == 8 ? alog_load64(p) : alog_load32(p) | (uint64_t)alog_load32(p + 2) << 16;
+    const uint64_t zeros = width == 8 ? UINT64_C(0x30303a30303a3030) : UINT64_C(0x303030303030);
+    const uint64_t more = width == 8 ? UINT64_C(0x76767f76767f7676) : UINT64_C(0x767676767676);
+    const uint64_t v = text ^ zeros; /* digits are their values now, colons 0 */
+    if (((v + more) | v) & ALOG_TOPS) return -1;
+    const uint64_t pairs = v * 10 + (v >> 8); /* each even byte with its neighbour: at most 99, no carry */
+    const unsigned step = width == 8 ? 24 : 16;
+    const unsigned h = pairs & 0xff, m = pairs >> step & 0xff, s = pairs >> (2 * step) & 0xff;
+    return h > 23 || m > 59 || s > 59 ? -1 : (int)(h * 3600 + m * 60 + s);
 }
 
 /* A stamp that is the last one but for its clock. Returns its end, 0 when it is not. */
@@ -220,14 +212,15 @@ static size_t from_memo(alog_stamp_layout layout, const alog_header_state *state
     const size_t kept = state->memo_len, width = layouts[layout].clock, behind = layouts[layout].behind;
     if (state->memo_layout != layout || n < kept || (n > kept && alog_is_digit(p[kept])))
         return 0; /* 3:4:5 is not 3:4:56 */
-    if (is_equal(p, state->memo, kept)) {
+    if (alog_is_equal(p, state->memo, kept)) {
         out->base_ns = state->memo_ns;
         out->known = 1;
         return kept;
     }
     if (!width || kept < width + behind) return 0;
     const size_t date = kept - width - behind;
-    if (!is_equal(p, state->memo, date) || !is_equal(p + kept - behind, state->memo + kept - behind, behind)) return 0;
+    if (!alog_is_equal(p, state->memo, date) || !alog_is_equal(p + kept - behind, state->memo + kept - behind, behind))
+        return 0;
     const int seconds = clock_seconds(p + date, width);
     if (seconds < 0) return 0;
     out->base_ns = state->memo_day_ns == ALOG_NO_TIME ? ALOG_NO_TIME : state->memo_day_ns + seconds * NS_PER_S;
@@ -239,6 +232,15 @@ static size_t from_memo(alog_stamp_layout layout, const alog_header_state *state
 /* ---- reading ---------------------------------------------------------------------------------------- */
 
 static const char *fraction_marks(alog_stamp_layout layout) { return layout == ALOG_STAMP_HEALTH ? ":::" : "..,"; }
+
+/* What alog_zone_read finds nothing in is mostly known by its first bytes. */
+static int may_be_zone(const uint8_t *p, size_t n, size_t at) {
+    if (at >= n) return 0;
+    if (p[at] != ' ') return p[at] == '+' || p[at] == '-' || (p[at] | 0x20) == 'z';
+    if (n - at < 4) return 0;
+    if (p[at + 1] == '+' || p[at + 1] == '-') return 1;
+    return alog_is_upper(p[at + 1]) && alog_is_upper(p[at + 2]) && alog_is_upper(p[at + 3]);
+}
 
 int alog_stamp_read_as(alog_stamp_layout layout, const alog_header_state *state, int32_t utc_offset_s, const uint8_t *p,
                        size_t n, alog_stamp *out) {
@@ -254,7 +256,8 @@ int alog_stamp_read_as(alog_stamp_layout layout, const alog_header_state *state,
     if (layout != ALOG_STAMP_CTIME) at = fraction(p, n, at, fraction_marks(layout), &c);
     if (layout == ALOG_STAMP_CLOCK && !c.has_fraction) return 0;
     int32_t offset_s = utc_offset_s;
-    out->len = alog_zone_read(p, n, at, &offset_s, &out->zone);
+    out->len = at;
+    if (may_be_zone(p, n, at)) out->len = alog_zone_read(p, n, at, &offset_s, &out->zone);
     out->ns = out->base_ns == ALOG_NO_TIME ? ALOG_NO_TIME : out->base_ns + c.fraction_ns - offset_s * NS_PER_S;
     return 1;
 }

@@ -51,7 +51,9 @@ PyObject *alog_py_headers(PyObject *module, PyObject *args) {
     Py_buffer text, key;
     int kind, year, utc_offset_s;
     if (!PyArg_ParseTuple(args, "y*iiiy*", &text, &kind, &year, &utc_offset_s, &key)) return NULL;
-    const alog_header_config config = {.utc_offset_s = utc_offset_s, .key_field = {key.buf, (size_t)key.len}};
+    alog_header_memo memo = {0};
+    const alog_header_config config = {
+        .utc_offset_s = utc_offset_s, .key_field = {key.buf, (size_t)key.len}, .memo = &memo};
     alog_header_state state;
     memset(&state, 0, sizeof state);
     state.kind = (uint8_t)kind;

@@ -1,0 +1,44 @@
+/* header_memo.h: words and keys the header readers have seen lately, and what they found them to be.
+ *
+ * What is kept is a function of the kept bytes alone, so a memo changes speed and nothing else; it is not saved, and all
+ * sources of an engine share one. Zero it; a place that is wanted for another text is given up. */
+#ifndef ALOG_HEADER_MEMO_H
+#define ALOG_HEADER_MEMO_H
+
+#include "alog.h"
+
+enum { ALOG_MEMO_NAMES = 64, ALOG_MEMO_NAME_BYTES = 48, ALOG_MEMO_PAIRS = 64, ALOG_MEMO_PAIR_BYTES = 32 };
+
+typedef struct {
+    uint8_t text[ALOG_MEMO_NAME_BYTES];
+    uint8_t len;      /* 0: an empty place */
+    uint8_t name_len; /* how much of it is a name (see header_app.c) */
+    uint8_t dotted;
+} alog_memo_name;
+
+/* What stands between the values of a line of pairs, `,"level":"` or ` level=`, and of which key the next value is. */
+typedef struct {
+    uint8_t text[ALOG_MEMO_PAIR_BYTES];
+    uint8_t len; /* 0: an empty place */
+    uint8_t key_at, key_len;
+    uint8_t is_string;  /* the text ends in an opening quote */
+    uint8_t role, rank; /* of the key, see header_fields.h */
+    uint8_t next[2];    /* what was found to follow, the last first; 0 = nothing yet */
+} alog_memo_pair;
+
+typedef struct {
+    alog_memo_pair pairs[ALOG_MEMO_PAIRS]; /* the first stands for a line's beginning */
+} alog_pair_memo;
+
+typedef struct alog_header_memo {
+    alog_memo_name names[ALOG_MEMO_NAMES];
+    alog_pair_memo json, logfmt;
+} alog_header_memo;
+
+/* The pair whose text stands at `at`, if it is one that followed *last before; then that becomes *last. NULL when
+ * there is none (or no memo). */
+const alog_memo_pair *alog_pair_recall(alog_pair_memo *memo, uint8_t *last, const uint8_t *p, size_t n, size_t at);
+/* Keeps a pair as one that follows *last, and makes it *last, where its text is short enough. */
+void alog_pair_remember(alog_pair_memo *memo, uint8_t *last, alog_span text, const alog_memo_pair *found);
+
+#endif
