@@ -8,7 +8,7 @@ windows before it, never on how the log was cut into blocks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import reduce
 from math import exp, log10
 from typing import Any
 
@@ -18,14 +18,14 @@ import numpy.typing as npt
 from alogd import rows
 from alogd.calibration import Calibrator
 from alogd.config import Alerts, Risk
+from alogd.coverage import Coverage
 from alogd.detectors.base import Detector
 from alogd.event import F64, Bool, WindowBatch
-from alogd.risk import POINTS_PER_DECADE, anomaly, rarity, risk, window_severity
+from alogd.risk import POINTS_PER_DECADE, rarity, risk, window_severity
+from alogd.verdict import Verdict
 
 FEWEST_WINDOWS, MOST_WINDOWS = 64, 512  # in an epoch, once as many were seen
-UNTIMED_PER_DAY = 10_000.0  # windows a day of a log that carries no time
-MEMORY = 50_000.0  # windows after which the measured rate forgets
-LONGEST_GAP_NS = 86_400 * 10**9  # a longer silence counts as a day: the source was off
+MEMORY = 50_000.0  # windows after which the count of severities forgets
 GAIN_STEP = 0.1  # an alert too many makes the next rarer by a tenth
 LARGEST_GAIN = 2.3  # a factor of ten
 SEVERITY_DECADES = 1.5  # a severity that one window in thirty reaches counts in full
@@ -33,30 +33,13 @@ ALWAYS_DECADES = 3.0  # what calls itself critical, once in a thousand windows o
 EARLIEST = 8  # windows before anything is odd
 EARLY_SEVERITY = 80.0  # before the warm-up ends, a new template in a window this severe is odd,
 EARLY_UNUSUAL = 60.0  # if what of its severity is unusual is this much
-DAY_NS = 86_400 * 10**9
 
 
 # What is believed of a stream before its windows are counted, worth 20 windows: one window in five thousand
 # holds something critical, one in a hundred an error, one in twenty a warning.
+SEVERITIES = np.arange(101.0)
 PRIOR = np.zeros(101)
 PRIOR[[0, 60, 80, 100]] = 20 * np.array([0.95, 0.04, 0.0098, 0.0002])
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was found of n windows; every array has shape (n,) and names map to such arrays."""
-
-    windows: WindowBatch
-    scores: Mapping[str, F64]  # raw, by detector
-    anomalies: Mapping[str, F64]  # 0-100, by detector
-    decades: Mapping[str, F64]  # rarity, by detector, not capped
-    fused: F64  # all detectors' decades as one number: the root of the sum of their squares
-    severe: F64  # rarity of windows as severe as this
-    anomaly: F64  # 0-100, of the rarer of `fused` and `severe`
-    severity: F64  # 0-100
-    risk: F64  # 0-100
-    alarm: Bool  # calls itself critical, where that is rare: to be told whatever the budget
-    odd: Bool  # an alarm, or rarer than the alert budget allows
 
 
 class Judge:
@@ -78,29 +61,24 @@ class Judge:
         self.errors: dict[str, str] = {}  # the last error of each detector that failed
         self.seen = 0
         self.gain = 0.0  # natural log of the factor on the budget that holds the number of alerts to it
-        self.rate = np.zeros(3)  # windows, log time they took in days, last closed_ns (0 = none)
+        self.coverage = Coverage()
         self._epoch: list[Verdict] = []
         self._learnable: list[Bool] = []
         self._countable: list[Bool] = []
         self._in_epoch = 0
+        self._derive()
 
     # -- judging
 
     @property
     def room(self) -> int:
         """Windows that may be judged before the next learn()."""
-        return min(max(1, self.seen), self._longest_epoch) - self._in_epoch
-
-    @property
-    def _longest_epoch(self) -> int:
-        """Windows: a minute's worth, within bounds."""
-        return int(min(MOST_WINDOWS, max(FEWEST_WINDOWS, self.windows_per_day / 1440)))
+        return self._epoch_windows - self._in_epoch
 
     @property
     def windows_per_day(self) -> float:
         """Measured in log time."""
-        windows, days, _ = self.rate.tolist()
-        return float(windows / days) if days > 1e-6 else UNTIMED_PER_DAY
+        return self.coverage.windows_per_day
 
     @property
     def largest_share(self) -> float:
@@ -116,27 +94,30 @@ class Judge:
         """Score at most `room` windows against what is known; learns nothing."""
         scores = {name: self._score(name, windows) for name in self.detectors}
         decades = {name: self._decades(name, score) for name, score in scores.items()}
-        fused = np.sqrt(np.sum([value * value for value in decades.values()], axis=0))
+        fused = _fused(decades)
         severity = window_severity(windows.severity, windows.start)
-        severe = self._severe(severity)
-        rare = np.maximum(rarity(self.fusion.tail(fused)), severe)
-        unusual = severity * np.minimum(1.0, severe / SEVERITY_DECADES)
-        bearable = max(1.0, -log10(self.largest_share))
-        share = self.decision.tail(self._ranking(rare, unusual))
-        odd = (share <= self.largest_share) if self.seen >= self.warmup else self._early(windows, severity, unusual)
-        alarm = (severity >= 100) & (severe >= ALWAYS_DECADES) & (self.seen >= EARLIEST)
+        level = severity.astype(np.intp)
+        severe, unusual = self._severe[level], self._unusual[level]
+        rare = np.maximum(self.fusion.decades(fused), severe)
+        ranking = self._ranking(rare, unusual)
+        if self.seen >= self.warmup:
+            odd = self.decision.tail(ranking) <= self._largest_share
+        else:
+            odd = self._early(windows, severity, unusual)
+        alarm = self._alarming[level]
         return Verdict(
             windows=windows,
             scores=scores,
-            anomalies={name: anomaly(value, bearable) for name, value in decades.items()},
             decades=decades,
             fused=fused,
             severe=severe,
-            anomaly=anomaly(rare, bearable),
+            rare=rare,
+            ranking=ranking,
             severity=severity,
-            risk=risk(anomaly(rare, bearable), severity, self.weights),
-            alarm=np.asarray(alarm),
+            alarm=alarm,
             odd=np.asarray(odd | alarm),
+            bearable=self._bearable,
+            weights=self.weights,
         )
 
     def _early(self, windows: WindowBatch, severity: F64, unusual: F64) -> Bool:
@@ -147,13 +128,16 @@ class Judge:
         return np.asarray(new & (severity >= EARLY_SEVERITY) & (unusual >= EARLY_UNUSUAL))
 
     def _score(self, name: str, windows: WindowBatch) -> F64:
-        score = np.full(len(windows), np.nan)
+        score = np.empty(len(windows))
         try:
             score[:] = self.detectors[name].score(windows)
         except Exception as error:  # whatever one detector does, the others go on; counted, and told in the status
             self.errors[name] = repr(error)
-        score[~np.isfinite(score)] = np.nan
-        self.failures[name] += int(np.isnan(score).sum())
+            score[:] = np.nan
+        finite = np.isfinite(score)
+        if not finite.all():
+            score[~finite] = np.nan
+            self.failures[name] += len(score) - int(finite.sum())
         return score
 
     def _teach(self, name: str, windows: WindowBatch, keep: Bool) -> None:
@@ -165,15 +149,24 @@ class Judge:
 
     def _decades(self, name: str, score: F64) -> F64:
         known = np.isfinite(score)
+        if known.all():
+            return self.calibrators[name].decades(score)
         result = np.zeros(len(score))
-        result[known] = rarity(self.calibrators[name].tail(score[known]))
+        result[known] = self.calibrators[name].decades(score[known])
         return result
 
-    def _severe(self, severity: F64) -> F64:
-        """Decades of rarity of windows as severe as this, by count on this stream and, before it counts, a prior."""
-        levels = self.levels + PRIOR
-        at_least = np.cumsum(levels[::-1])[::-1]
-        return rarity(at_least[severity.astype(np.int64)] / at_least[0])
+    def _derive(self) -> None:
+        """What stays as it is during an epoch, so that it is computed once."""
+        longest = min(MOST_WINDOWS, max(FEWEST_WINDOWS, self.windows_per_day / 1440))  # a minute's worth
+        self._epoch_windows = int(min(max(1, self.seen), longest))
+        self._largest_share = self.largest_share
+        self._bearable = max(1.0, -log10(self._largest_share))
+        at_least = np.cumsum((self.levels + PRIOR)[::-1])[::-1]
+        # By severity: decades of rarity of windows as severe, by count on this stream and, before it counts, a prior;
+        # what of the severity is unusual; and whether it is an alarm.
+        self._severe = rarity(at_least / at_least[0])
+        self._unusual = SEVERITIES * np.minimum(1.0, self._severe / SEVERITY_DECADES)
+        self._alarming = (SEVERITIES >= 100) & (self._severe >= ALWAYS_DECADES) & (self.seen >= EARLIEST)
 
     def _ranking(self, decades: F64, unusual: F64) -> F64:
         """Like risk, but not capped, and severity counts only as far as it is unusual."""
@@ -201,33 +194,18 @@ class Judge:
             score = np.concatenate([verdict.scores[name] for verdict in self._epoch])
             self.calibrators[name].add(score[count & np.isfinite(score)])
             self._teach(name, windows, keep)
-        fused = np.concatenate([verdict.fused for verdict in self._epoch])
         severity = np.concatenate([verdict.severity for verdict in self._epoch])
-        severe = np.concatenate([verdict.severe for verdict in self._epoch])
-        unusual = severity * np.minimum(1.0, severe / SEVERITY_DECADES)
-        rare = np.maximum(rarity(self.fusion.tail(fused)), severe)
-        self.decision.add(self._ranking(rare, unusual)[count])
-        self.fusion.add(fused[count])
+        self.decision.add(np.concatenate([verdict.ranking for verdict in self._epoch])[count])
+        self.fusion.add(np.concatenate([verdict.fused for verdict in self._epoch])[count])
         fade = min(1.0, MEMORY / (self.levels.sum() + len(severity)))
         self.levels = (self.levels + np.bincount(severity.astype(np.int64), minlength=101)) * fade
-        days = self._measure(windows)
+        days = self.coverage.add(windows)
         if self.seen >= self.warmup:
             opened = sum(int((v.odd & c).sum()) for v, c in zip(self._epoch, self._countable, strict=True))
             self._steer(self.budget_per_day * days - opened)
         self.seen += len(windows)
         self._epoch, self._learnable, self._countable, self._in_epoch = [], [], [], 0
-
-    def _measure(self, windows: WindowBatch) -> float:
-        """Update the measured rate; gives the days of log time the windows took."""
-        count, days, last = self.rate
-        stamps = np.maximum.accumulate(windows.closed_ns[windows.closed_ns > 0])
-        if not len(stamps):
-            return 0.0
-        gaps = np.diff(stamps, prepend=int(last) or stamps[0])
-        observed = float(np.clip(gaps, 0, LONGEST_GAP_NS).sum()) / DAY_NS
-        fade = min(1.0, MEMORY / (count + len(stamps)))
-        self.rate = np.array([(count + len(stamps)) * fade, (days + observed) * fade, float(stamps[-1])])
-        return observed
+        self._derive()
 
     def _steer(self, missing: float) -> None:
         """Move the gain by the alerts missing (or, negative, too many) against the budget.
@@ -245,7 +223,6 @@ class Judge:
         arrays: dict[str, npt.NDArray[Any]] = {
             "judge.seen": np.array([self.seen]),
             "judge.gain": np.array([self.gain]),
-            "judge.rate": self.rate,
             "judge.levels": self.levels,
             "judge.failures": np.array([self.failures[name] for name in self.detectors], np.int64),
         }
@@ -254,6 +231,7 @@ class Judge:
             arrays |= {f"{name}.calibrator.{key}": value for key, value in self.calibrators[name].state().items()}
         arrays |= {f"fusion.{key}": value for key, value in self.fusion.state().items()}
         arrays |= {f"decision.{key}": value for key, value in self.decision.state().items()}
+        arrays |= {f"coverage.{key}": value for key, value in self.coverage.state().items()}
         if self._epoch:
             arrays |= self._epoch_arrays()
         return arrays
@@ -275,17 +253,19 @@ class Judge:
             self.calibrators[name].restore(_under(arrays, f"{name}.calibrator."))
         self.fusion.restore(_under(arrays, "fusion."))
         self.decision.restore(_under(arrays, "decision."))
+        self.coverage.restore(_under(arrays, "coverage."))
         try:
             self.seen, self.gain = int(arrays["judge.seen"][0]), float(arrays["judge.gain"][0])
-            rate, failures, levels = arrays["judge.rate"], arrays["judge.failures"], arrays["judge.levels"]
+            failures, levels = arrays["judge.failures"], arrays["judge.levels"]
         except (KeyError, IndexError):
             raise ValueError("saved state: the judge's counts are missing") from None
-        if rate.shape != (3,) or not np.isfinite(rate).all() or failures.shape != (len(self.detectors),):
+        if failures.shape != (len(self.detectors),):
             raise ValueError("saved state: the judge's counts are damaged")
         if levels.shape != (101,) or not (levels >= 0).all():
             raise ValueError("saved state: the judge's severities are damaged")
-        self.rate, self.levels = rate.copy(), levels.copy()
+        self.levels = levels.copy()
         self.failures = dict(zip(self.detectors, failures.tolist(), strict=True))
+        self._derive()
         self._restore_epoch(arrays)
 
     def _restore_epoch(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -298,16 +278,22 @@ class Judge:
         )
         if any(len(column) != len(windows) for column in (learnable, countable, odd, *scores.values())):
             raise ValueError("saved state: the open epoch's columns differ in length")
-        if len(windows) >= min(max(1, self.seen), self._longest_epoch):
+        if len(windows) >= self._epoch_windows:
             raise ValueError("saved state: the open epoch is longer than an epoch")
         decades = {name: self._decades(name, score) for name, score in scores.items()}
-        fused = np.sqrt(np.sum([value * value for value in decades.values()], axis=0))
-        zero = np.zeros(len(windows))  # what was told of these windows is told; learning needs scores and severity
-        severity = window_severity(windows.severity, windows.start)
-        severe = self._severe(severity)
-        verdict = Verdict(windows, scores, {}, decades, fused, severe, zero, severity, zero, odd, odd)
+        fused, severity = _fused(decades), window_severity(windows.severity, windows.start)
+        level = severity.astype(np.intp)
+        severe = self._severe[level]
+        rare = np.maximum(self.fusion.decades(fused), severe)
+        ranking = self._ranking(rare, self._unusual[level])
+        told = (severity, odd, odd, self._bearable, self.weights)  # the alarms among them have been told
+        verdict = Verdict(windows, scores, decades, fused, severe, rare, ranking, *told)
         self._epoch, self._learnable, self._countable = [verdict], [learnable], [countable]
         self._in_epoch = len(windows)
+
+
+def _fused(decades: Mapping[str, F64]) -> F64:
+    return np.asarray(np.sqrt(reduce(np.add, [value * value for value in decades.values()])))
 
 
 def _under(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:

@@ -21,11 +21,12 @@ from alogd.engine_config import EngineConfig, available_engine, token_difference
 from alogd.event import NO_TIME, Alert, Batch, Template, WindowBatch
 from alogd.evidence import Reader, gather
 from alogd.incidents import Finding, Incidents
-from alogd.judge import Judge, Verdict, detector_names
+from alogd.judge import Judge, detector_names
 from alogd.pack import pack, unpack
 from alogd.redact import Redactor
 from alogd.risk import level
 from alogd.rows import part
+from alogd.verdict import Verdict
 from alogd.windows import Windows
 
 _LEVELS = ("", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")  # of OpenTelemetry numbers, four each
@@ -115,10 +116,10 @@ class Stream:
         """Turn the odd windows of a verdict into incidents, and hand the rest to learning."""
         alerts: list[Alert] = []
         learnable, countable = ~verdict.odd, ~verdict.odd
-        for index in np.flatnonzero(verdict.odd):
-            _, now_ns = _span(verdict.windows, int(index))
+        for index in np.flatnonzero(verdict.odd).tolist():
+            _, now_ns = _span(verdict.windows, index)
             alerts += self.incidents.expire(now_ns)
-            finding = self._finding(verdict, int(index))
+            finding = self._finding(verdict, index)
             incident = self.incidents.match(finding, now_ns)
             if incident is None:
                 alerts += self.incidents.begin(finding)
@@ -127,7 +128,7 @@ class Stream:
             learnable[index] = countable[index] = self.incidents.adopted(incident, now_ns)
             alerts += self.incidents.extend(incident, finding)
         if len(verdict.windows):
-            self.last_risk = float(verdict.risk[-1])
+            self.last_risk = verdict.last_risk
             alerts += self.incidents.expire(max(0, int(verdict.windows.closed_ns[-1])))
         self.judge.add(verdict, learnable, countable)
         return alerts

@@ -175,13 +175,13 @@ def test_a_detector_that_raises_does_not_stop_its_neighbour() -> None:
 def test_severity_counts_as_far_as_it_is_unusual() -> None:
     judge = scripted()
     run(judge, window_batch([[1]] * 1000, severity=60, second=30.0), 64)
-    routine, rare = judge._severe(np.array([60.0, 100.0]))
+    routine, rare = judge._severe[[60, 100]]
     assert routine < 0.01
     assert rare > 4
 
 
 def test_severity_is_rare_before_it_was_counted() -> None:
-    error, critical = scripted()._severe(np.array([80.0, 100.0]))
+    error, critical = scripted()._severe[[80, 100]]
     assert (round(float(error), 2), round(float(critical), 2)) == (2.0, 3.7)
 
 
@@ -202,3 +202,11 @@ def test_critical_lines_alert_however_busy_the_stream() -> None:
 
 def test_names_of_detectors_that_run_twice() -> None:
     assert detector_names(["ewma", "deeplog", "ewma"]) == ["ewma", "deeplog", "ewma-2"]
+
+
+def test_state_of_an_older_alogd_is_refused_by_what_it_lacks() -> None:
+    judge = scripted()
+    run(judge, window_batch([[1]] * 1000, second=30.0), 64)
+    old = {name: value for name, value in judge.state().items() if not name.startswith("coverage.")}
+    with pytest.raises(ValueError, match="log time covered is missing; it was saved by another version"):
+        scripted().restore(old | {"judge.rate": np.array([1000.0, 0.35, 3e13])})

@@ -14,8 +14,8 @@ from alogd.cli.drive import Drive
 from alogd.cli.inputs import Progress
 from alogd.cli.output import count, emit, paint, table, time_text, use_color
 from alogd.event import Alert, WindowBatch
-from alogd.judge import Verdict
 from alogd.stream import Stream
+from alogd.verdict import Verdict
 
 TEMPLATES = 15
 WINDOWS = 3

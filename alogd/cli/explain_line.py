@@ -14,9 +14,9 @@ from alogd.cli.drive import Drive
 from alogd.cli.output import count, emit, paint, safe, time_text, use_color
 from alogd.engine_config import EngineConfig, Explanation, available_engine
 from alogd.event import NO_TIME
-from alogd.judge import Verdict
 from alogd.risk import level
 from alogd.severity import rules
+from alogd.verdict import Verdict
 from alogd.windows import Windows
 
 _LEVELS = ("none", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")

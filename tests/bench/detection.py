@@ -21,8 +21,8 @@ from sklearn.metrics import average_precision_score, precision_recall_fscore_sup
 
 from alogd.config import Alerts, EngineOptions, Risk, StreamOptions, UserMask, WindowOptions
 from alogd.event import Alert
-from alogd.judge import Verdict
 from alogd.stream import Stream
+from alogd.verdict import Verdict
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 BUDGET = 5.0  # alerts a day, the default

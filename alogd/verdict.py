@@ -1,0 +1,48 @@
+"""What the judge found of a batch of windows; what only odd windows are asked for is computed when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alogd.config import Risk
+from alogd.event import F64, Bool, WindowBatch
+from alogd.risk import anomaly, risk
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found of n windows; every array has shape (n,) and names map to such arrays."""
+
+    windows: WindowBatch
+    scores: Mapping[str, F64]  # raw, by detector
+    decades: Mapping[str, F64]  # rarity, by detector, not capped
+    fused: F64  # all detectors' decades as one number: the root of the sum of their squares
+    severe: F64  # rarity of windows as severe as this
+    rare: F64  # decades of the rarer of `fused` and `severe`
+    ranking: F64  # by which windows become alerts: as risk, not capped, severity as far as it is unusual
+    severity: F64  # 0-100
+    alarm: Bool  # calls itself critical, where that is rare: to be told whatever the budget
+    odd: Bool  # an alarm, or rarer than the alert budget allows
+    bearable: float  # decades at which the alert budget begins
+    weights: Risk
+
+    @property
+    def anomalies(self) -> Mapping[str, F64]:
+        """0-100, by detector."""
+        return {name: anomaly(value, self.bearable) for name, value in self.decades.items()}
+
+    @property
+    def anomaly(self) -> F64:
+        """0-100, of the rarer of `fused` and `severe`."""
+        return anomaly(self.rare, self.bearable)
+
+    @property
+    def risk(self) -> F64:
+        """0-100."""
+        return risk(self.anomaly, self.severity, self.weights)
+
+    @property
+    def last_risk(self) -> float:
+        """Risk of the last window; there must be one."""
+        return float(risk(anomaly(self.rare[-1:], self.bearable), self.severity[-1:], self.weights)[0])
