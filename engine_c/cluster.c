@@ -5,28 +5,27 @@
 #include "drain_state.h"
 #include "hash.h"
 
-enum { POSTING_COST = 16 }; /* bytes charged for a token: its share of a leaf's buckets, which are at least half used */
+enum { POSTING_COST = 16 }; /* bytes charged for a token: its share of the postings of a leaf, when it has them */
 
 static const uint8_t wild_text[3] = {'<', '*', '>'};
 
-/* One piece: the struct, hashes, ends, chains, text. What its postings take in a leaf that has them is charged here for
+/* One piece: the struct, hashes, ends, text. What its postings take in a leaf that has them is charged here for
  * every cluster: what is counted does not depend on how leaves came to be. */
 alog_cluster *alog_cluster_new(alog_store *store, uint32_t tokens, size_t text_len) {
-    const size_t columns = (size_t)tokens * (sizeof(uint64_t) + 3 * sizeof(uint32_t));
+    const size_t columns = (size_t)tokens * (sizeof(uint64_t) + sizeof(uint32_t));
     if (text_len > UINT32_MAX) return NULL;
     const size_t size = sizeof(alog_cluster) + columns + text_len;
     if (alog_store_charge(store, (size_t)tokens * POSTING_COST) != ALOG_OK) return NULL;
-    alog_cluster *cluster = alog_store_get(store, size);
+    alog_cluster *cluster = alog_store_take(store, size);
     if (!cluster) {
         alog_store_release(store, (size_t)tokens * POSTING_COST);
         return NULL;
     }
+    memset(cluster, 0, sizeof *cluster);
     cluster->size = size;
     cluster->tokens = tokens;
     cluster->end = (uint32_t *)(void *)(cluster->hash + tokens);
-    cluster->before = cluster->end + tokens;
-    cluster->after = cluster->before + tokens;
-    cluster->text = (uint8_t *)(cluster->after + tokens);
+    cluster->text = (uint8_t *)(cluster->end + tokens);
     return cluster;
 }
 

@@ -108,6 +108,7 @@ static void evict_oldest(alog_drain *drain) {
     alog_leaf_remove(drain, cluster);
     alog_drain_unseat(drain, cluster);
     alog_cluster_free(&drain->store, cluster);
+    if (drain->oldest) alog_cluster_prefetch(drain->by_slot[drain->oldest]); /* where one goes others will */
     drain->counters.evicted++;
 }
 
@@ -232,7 +233,11 @@ static alog_status create(alog_drain *drain, const alog_tokens *tokens, alog_mat
 }
 
 static void generalise(alog_drain *drain, alog_cluster *cluster, const alog_tokens *tokens) {
-    alog_leaf_generalise(drain, cluster, tokens);
+    for (uint32_t i = 0; i < cluster->tokens; i++) {
+        if (cluster->hash[i] == tokens->hash[i] || cluster->hash[i] == ALOG_WILD) continue;
+        cluster->hash[i] = ALOG_WILD;
+        cluster->wild++;
+    }
     leaf_changed(drain, cluster->leaf);
     drain->counters.changed++;
 }

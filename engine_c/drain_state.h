@@ -14,13 +14,21 @@ typedef struct {
     uint32_t wild; /* how many of them are "<*>" */
     uint64_t count;
     alog_node *leaf;
-    size_t size;              /* of this piece of memory */
-    uint32_t place;           /* among the slots of its leaf; only while that has postings */
-    uint32_t *end;            /* of each token in `text`, as it was when the cluster was made */
-    uint32_t *before, *after; /* slots of its neighbours in each token's chain (leaf.c) */
+    size_t size;    /* of this piece of memory */
+    uint32_t place; /* among the slots of its leaf; kept only while that has postings */
+    uint32_t *end;  /* of each token in `text`, as it was when the cluster was made */
     uint8_t *text;
     uint64_t hash[]; /* ALOG_WILD where the template has "<*>" */
 } alog_cluster;
+
+/* Asks for a cluster's memory, for when it is needed soon. */
+static inline void alog_cluster_prefetch(const alog_cluster *cluster) {
+#if defined(__GNUC__)
+    for (int line = 0; line < 4; line++) __builtin_prefetch((const uint8_t *)cluster + 64 * line);
+#else
+    (void)cluster;
+#endif
+}
 
 /* A line Drain has answered before: the answer holds while neither the tree's nodes nor its leaf changed. */
 typedef struct {

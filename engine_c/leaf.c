@@ -2,24 +2,30 @@
 #include "leaf.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     INDEX_FROM = 24, /* clusters from which on a scan costs more than a look at the postings */
     INDEX_UNTIL = 8, /* below which the postings go */
-    BUCKETS_LEAST = 32,
-    COUNT_MOST = UINT16_MAX, /* a chain that was this long once is taken as that long until it is empty */
+    AHEAD = 4,       /* clusters asked for before they are needed */
+    COUNT_MOST = UINT16_MAX,
 };
 
-/* The clusters with one of some tokens at one place: `head` is a slot, 0 = none. `seen` has a bit for every sixteenth
- * of the hashes, set when one of them came in: it spares most looks at clusters that have another token. */
+/* The clusters that came with one of some tokens at one place: `head` is 1 + the place of the last one among the leaf's
+ * slots, 0 = none. `seen` has a bit for every sixteenth of the hashes, set when one of them came: it spares most looks at
+ * clusters that have another token. */
 typedef struct {
     uint32_t head;
     uint16_t count;
     uint16_t seen;
 } bucket;
 
+/* Nothing is taken out of a chain: who walks it sees by a cluster's slot and tokens whether it is still meant. When the
+ * leaf's slots, gaps and all, are more than `most`, everything is made anew without what is gone. */
 struct alog_postings {
-    uint32_t buckets; /* for each place; a power of two */
+    uint32_t buckets; /* for each place in the line; a power of two */
+    uint32_t most;
+    uint32_t *before; /* cluster by cluster, place by place: what was the bucket's head before */
     bucket at[];      /* place by place */
 };
 
@@ -79,42 +85,21 @@ static int can_match(alog_drain *drain, const alog_cluster *cluster) {
     return cluster->tokens - cluster->wild >= alog_drain_needed(drain, cluster->tokens);
 }
 
-static void link_token(const alog_drain *drain, alog_postings *postings, alog_cluster *cluster, uint32_t place) {
-    bucket *b = bucket_of(postings, place, cluster->hash[place]);
-    if (b->head) drain->by_slot[b->head]->before[place] = cluster->slot;
-    cluster->after[place] = b->head;
-    cluster->before[place] = 0;
-    b->head = cluster->slot;
-    b->count = (uint16_t)(b->count + (b->count < COUNT_MOST));
-    b->seen |= seen_bit(cluster->hash[place]);
-}
-
-static void unlink_token(const alog_drain *drain, alog_postings *postings, const alog_cluster *cluster,
-                         uint32_t place) {
-    bucket *b = bucket_of(postings, place, cluster->hash[place]);
-    const uint32_t before = cluster->before[place], after = cluster->after[place];
-    if (after) drain->by_slot[after]->before[place] = before;
-    if (before)
-        drain->by_slot[before]->after[place] = after;
-    else
-        b->head = after;
-    b->count = (uint16_t)(b->count - (b->count < COUNT_MOST));
-    if (!b->head) b->count = b->seen = 0;
-}
-
-static void link_cluster(alog_drain *drain, alog_postings *postings, alog_cluster *cluster) {
+static void link_cluster(alog_drain *drain, alog_postings *postings, const alog_cluster *cluster) {
     if (!can_match(drain, cluster)) return;
-    for (uint32_t i = 0; i < cluster->tokens; i++)
-        if (cluster->hash[i] != ALOG_WILD) link_token(drain, postings, cluster, i);
-}
-
-static void unlink_cluster(const alog_drain *drain, alog_postings *postings, const alog_cluster *cluster) {
-    for (uint32_t i = 0; i < cluster->tokens; i++)
-        if (cluster->hash[i] != ALOG_WILD) unlink_token(drain, postings, cluster, i);
+    uint32_t *before = postings->before + (size_t)cluster->place * cluster->tokens;
+    for (uint32_t i = 0; i < cluster->tokens; i++) {
+        if (cluster->hash[i] == ALOG_WILD) continue;
+        bucket *b = bucket_of(postings, i, cluster->hash[i]);
+        before[i] = b->head;
+        b->head = cluster->place + 1;
+        b->count = (uint16_t)(b->count + (b->count < COUNT_MOST));
+        b->seen |= seen_bit(cluster->hash[i]);
+    }
 }
 
 /* Closes the gaps that removed clusters left; every cluster is told its place. */
-static void close_gaps(alog_drain *drain, alog_node *leaf) {
+static void close_gaps(const alog_drain *drain, alog_node *leaf) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < leaf->slot_count; i++) {
         if (!leaf->slots[i]) continue;
@@ -126,22 +111,37 @@ static void close_gaps(alog_drain *drain, alog_node *leaf) {
     alog_node_trim_slots(leaf);
 }
 
-/* Postings of `buckets` a place instead of those it has; without memory for them it keeps what it has. */
-static void index_leaf(alog_drain *drain, alog_node *leaf, uint32_t tokens, uint32_t buckets) {
-    if (tokens > SIZE_MAX / sizeof(bucket) / buckets - 1) return;
-    alog_postings *postings = calloc(1, sizeof *postings + (size_t)tokens * buckets * sizeof(bucket));
-    if (!postings) return;
+/* Empty postings for `live` clusters and as many again: those there are when they fit, else new ones in their place. */
+static alog_postings *cleared(alog_node *leaf, uint32_t tokens, uint32_t live) {
+    alog_postings *postings = leaf->postings;
+    uint32_t buckets = 32;
+    while (buckets < live && buckets <= UINT32_MAX / 4) buckets *= 2;
+    const uint32_t most = live <= UINT32_MAX / 4 ? 2 * live + 16 : UINT32_MAX;
+    const size_t table = (size_t)tokens * buckets * sizeof(bucket);
+    if (postings && postings->buckets == buckets && postings->most >= most && postings->most / 2 <= most) {
+        memset(postings->at, 0, table);
+        return postings;
+    }
+    free(postings);
+    leaf->postings = NULL;
+    if (tokens > SIZE_MAX / 2 / sizeof(bucket) / buckets || tokens > SIZE_MAX / 2 / sizeof(uint32_t) / most)
+        return NULL;
+    postings = calloc(1, sizeof *postings + table + (size_t)tokens * most * sizeof(uint32_t));
+    if (!postings) return NULL;
     postings->buckets = buckets;
-    free(leaf->postings);
-    leaf->postings = postings;
-    close_gaps(drain, leaf);
-    for (uint32_t i = 0; i < leaf->slot_count; i++) link_cluster(drain, postings, drain->by_slot[leaf->slots[i]]);
+    postings->most = most;
+    postings->before = (uint32_t *)(void *)((uint8_t *)postings->at + table);
+    return leaf->postings = postings;
 }
 
-static void index_new(alog_drain *drain, alog_node *leaf, uint32_t tokens) {
-    uint32_t buckets = BUCKETS_LEAST;
-    while (buckets < alog_node_live(leaf)) buckets *= 2;
-    index_leaf(drain, leaf, tokens, buckets);
+/* Without memory for postings the leaf has none and is scanned. */
+static void index_leaf(alog_drain *drain, alog_node *leaf, uint32_t tokens) {
+    close_gaps(drain, leaf);
+    alog_postings *postings = cleared(leaf, tokens, leaf->slot_count);
+    for (uint32_t i = 0; postings && i < leaf->slot_count; i++) {
+        if (leaf->slot_count - i > AHEAD) alog_cluster_prefetch(drain->by_slot[leaf->slots[i + AHEAD]]);
+        link_cluster(drain, postings, drain->by_slot[leaf->slots[i]]);
+    }
 }
 
 /* ---- the leaf's clusters ------------------------------------------------------------------------------ */
@@ -149,29 +149,25 @@ static void index_new(alog_drain *drain, alog_node *leaf, uint32_t tokens) {
 alog_status alog_leaf_add(alog_drain *drain, alog_node *leaf, alog_cluster *cluster) {
     if (alog_node_add_slot(&drain->store, leaf, cluster->slot) != ALOG_OK) return ALOG_FULL;
     cluster->leaf = leaf;
-    if (!leaf->postings) return ALOG_OK;
     cluster->place = leaf->slot_count - 1;
-    if (alog_node_live(leaf) > leaf->postings->buckets && leaf->postings->buckets <= UINT32_MAX / 4) {
-        const alog_postings *old = leaf->postings;
-        index_leaf(drain, leaf, cluster->tokens, 2 * leaf->postings->buckets);
-        if (leaf->postings != old) return ALOG_OK;
-    }
-    link_cluster(drain, leaf->postings, cluster);
+    if (!leaf->postings) return ALOG_OK;
+    if (cluster->place < leaf->postings->most)
+        link_cluster(drain, leaf->postings, cluster);
+    else
+        index_leaf(drain, leaf, cluster->tokens);
     return ALOG_OK;
 }
 
-static void remove_indexed(alog_drain *drain, alog_node *leaf, alog_cluster *cluster) {
-    if (can_match(drain, cluster)) unlink_cluster(drain, leaf->postings, cluster);
+static void remove_indexed(alog_drain *drain, alog_node *leaf, const alog_cluster *cluster) {
     alog_node_leave_gap(&drain->store, leaf, cluster->place);
     const uint32_t live = alog_node_live(leaf);
     if (live < INDEX_UNTIL) {
         free(leaf->postings);
         leaf->postings = NULL;
         close_gaps(drain, leaf);
-    } else if (leaf->postings->buckets > BUCKETS_LEAST && live < leaf->postings->buckets / 4) {
-        index_leaf(drain, leaf, cluster->tokens, leaf->postings->buckets / 2);
+    } else if (live < leaf->postings->most / 8) {
+        index_leaf(drain, leaf, cluster->tokens);
     }
-    if (leaf->gaps > live) close_gaps(drain, leaf);
 }
 
 void alog_leaf_remove(alog_drain *drain, alog_cluster *cluster) {
@@ -179,17 +175,6 @@ void alog_leaf_remove(alog_drain *drain, alog_cluster *cluster) {
         remove_indexed(drain, cluster->leaf, cluster);
     else
         alog_node_drop_slot(&drain->store, cluster->leaf, cluster->slot);
-}
-
-void alog_leaf_generalise(alog_drain *drain, alog_cluster *cluster, const alog_tokens *tokens) {
-    alog_postings *postings = can_match(drain, cluster) ? cluster->leaf->postings : NULL;
-    for (uint32_t i = 0; i < cluster->tokens; i++) {
-        if (cluster->hash[i] == tokens->hash[i] || cluster->hash[i] == ALOG_WILD) continue;
-        if (postings) unlink_token(drain, postings, cluster, i);
-        cluster->hash[i] = ALOG_WILD;
-        cluster->wild++;
-    }
-    if (postings && !can_match(drain, cluster)) unlink_cluster(drain, postings, cluster);
 }
 
 /* ---- search ------------------------------------------------------------------------------------------- */
@@ -216,21 +201,21 @@ static uint32_t chains_of(alog_postings *postings, const alog_tokens *tokens, ui
     return found;
 }
 
-/* Compares the clusters of one chain; how many there were. */
-static uint32_t walk(const alog_drain *drain, uint32_t slot, uint32_t place, const alog_tokens *tokens, uint32_t most,
-                     best *found) {
-    uint32_t steps = 0;
-    for (; slot && steps < most; steps++) {
-        alog_cluster *cluster = drain->by_slot[slot];
-        if (cluster->hash[place] == tokens->hash[place]) consider(found, cluster, tokens);
-        slot = cluster->after[place];
+/* Compares the clusters of one chain. */
+static void walk(const alog_drain *drain, const alog_node *leaf, uint32_t place, const alog_tokens *tokens,
+                 best *found) {
+    const alog_postings *postings = leaf->postings;
+    uint32_t at = bucket_of(leaf->postings, place, tokens->hash[place])->head;
+    for (; at; at = postings->before[(size_t)(at - 1) * tokens->count + place]) {
+        const uint32_t slot = leaf->slots[at - 1];
+        alog_cluster *cluster = slot ? drain->by_slot[slot] : NULL;
+        if (cluster && cluster->hash[place] == tokens->hash[place]) consider(found, cluster, tokens);
     }
-    return steps;
 }
 
 alog_cluster *alog_leaf_match(alog_drain *drain, alog_node *leaf, const alog_tokens *tokens, int64_t least,
                               int64_t *equal) {
-    if (!leaf->postings && alog_node_live(leaf) >= INDEX_FROM) index_new(drain, leaf, tokens->count);
+    if (!leaf->postings && alog_node_live(leaf) >= INDEX_FROM) index_leaf(drain, leaf, tokens->count);
     if (!leaf->postings || least <= 0) return alog_leaf_scan(drain, leaf, tokens, least, equal);
     uint64_t *chains = drain->chains;
     uint32_t left = chains_of(leaf->postings, tokens, chains);
@@ -241,10 +226,10 @@ alog_cluster *alog_leaf_match(alog_drain *drain, alog_node *leaf, const alog_tok
     uint32_t steps = alog_node_live(leaf) / 8;
     /* a cluster in none of the chains so far shares at most `left` tokens */
     while ((int64_t)left >= (found.cluster ? found.equal : least)) {
-        const uint32_t place = (uint32_t)chains[0];
-        const uint32_t slot = bucket_of(leaf->postings, place, tokens->hash[place])->head;
-        if (chains[0] >> 32 > steps) return alog_leaf_scan(drain, leaf, tokens, least, equal);
-        steps -= walk(drain, slot, place, tokens, steps, &found);
+        const uint32_t place = (uint32_t)chains[0], count = (uint32_t)(chains[0] >> 32);
+        if (count > steps) return alog_leaf_scan(drain, leaf, tokens, least, equal);
+        steps -= count;
+        walk(drain, leaf, place, tokens, &found);
         chains[0] = chains[--left];
         if (left) sift(chains, left, 0);
     }

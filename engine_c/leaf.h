@@ -1,11 +1,12 @@
 /* leaf.h: the clusters of one leaf, and which of them a line resembles most; nobody but Drain includes it.
  *
  * A small leaf is scanned. From INDEX_FROM clusters on it has postings: for each place in the line a hash table from
- * token to the clusters that have it there, chained through the clusters. A line that shares `least` tokens with a
+ * token to the clusters that came with it there. A line that shares `least` tokens with a
  * cluster shares one of any n - least + 1 of its tokens, so only clusters in the shortest of those chains are compared:
  * the answer is the scan's, and the cost does not grow with the leaf while tokens are rare. Where every token is
  * frequent the walk gives up after an eighth of the leaf, and the leaf is scanned as if it had no postings.
- * Adding and removing a cluster costs a step for each of its tokens, whatever the leaf's size. */
+ * Adding a cluster costs a step for each of its tokens, and another when postings are made anew, which happens after as
+ * many came as there were; removing one costs a step. */
 #ifndef ALOG_LEAF_H
 #define ALOG_LEAF_H
 
@@ -15,8 +16,6 @@
 alog_status alog_leaf_add(alog_drain *drain, alog_node *leaf, alog_cluster *cluster);
 /* Takes a cluster out of its leaf. */
 void alog_leaf_remove(alog_drain *drain, alog_cluster *cluster);
-/* Writes "<*>" wherever the line differs from its cluster. */
-void alog_leaf_generalise(alog_drain *drain, alog_cluster *cluster, const alog_tokens *tokens);
 
 /* The cluster with most equal tokens, at least `least` of them; among those the one with most wildcards; among those
  * the oldest. NULL when there is none; *equal gets the number. */

@@ -16,6 +16,8 @@ typedef struct {
 
 /* Zeroed memory, or NULL when the cap or the system refuses. size > 0. */
 void *alog_store_get(alog_store *store, size_t size);
+/* The same with whatever was in it. */
+void *alog_store_take(alog_store *store, size_t size);
 void alog_store_put(alog_store *store, void *ptr, size_t size);
 
 /* Counts memory that the caller takes elsewhere. ALOG_FULL when the cap refuses. */
