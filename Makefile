@@ -12,10 +12,10 @@ ENGINE_C     := $(filter-out engine_c/py% engine_c/fuzz_% engine_c/main% engine_
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$python; break; }; done)
 
-.PHONY: help dev run demo test lint types bench detection fuzz faults clean
+.PHONY: help dev run demo test lint types bench bench-docs bench-peers bench-profile bench-scaling detection fuzz faults clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 run: $(VENV)/run.stamp $(VENV)/engine.stamp ## follow this host's logs (configs/alogd.yaml; state in var/state)
 	@mkdir -p $(STATE)
@@ -42,8 +42,20 @@ lint: dev ## style of Python, C, configuration and prose
 types: dev ## mypy --strict
 	$(BIN)/mypy
 
-bench: dev ## one table of ratios, each measured in this run (BENCH="--full" for a million lines of each corpus)
+bench: dev ## one table of ratios, each measured in this run (BENCH="--full --only masks": see BENCH=--help)
 	@$(BIN)/python -m tests.bench.run $(BENCH)
+
+bench-peers: dev ## fetch the other log parsers that take part in `make bench`, into build/bench/peers
+	@sh tests/bench/peers/fetch.sh $(BIN)/python
+
+bench-scaling: dev ## cost per line with 10 to 100,000 templates and with 1 to 10,000 sources
+	@$(BIN)/python -m tests.bench.scaling $(BENCH)
+
+bench-profile: dev ## instructions per line of each stage, counted by valgrind
+	@$(BIN)/python -m tests.bench.profile $(BENCH)
+
+bench-docs: dev ## measure all of this anew and write it into docs/performance.md
+	@$(BIN)/python -m tests.bench.document $(BENCH)
 
 detection: dev ## what the default settings detect on real labelled logs (needs ../shared/data)
 	@$(BIN)/python -m tests.bench.detection

@@ -11,16 +11,55 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
+
+from alogd.engine import Engine
 
 ROOT = Path(__file__).parent.parent.parent
 KEPT = ROOT / "build" / "bench"
 SHARED = ROOT.parent / "shared" / "tools" / "corpus.py"
 REAL = ("HDFS", "BGL", "OpenSSH", "Spark", "Linux")
 SEED = 7
+HEAD = 20_000  # lines the slow contestants are given
 
 Line = Callable[[random.Random, datetime], str]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A file of lines, and its first ones in memory."""
+
+    name: str
+    path: Path
+
+    @cached_property
+    def lines(self) -> int:
+        with self.path.open("rb") as file:
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+
+    @cached_property
+    def head(self) -> list[bytes]:
+        """The first HEAD lines."""
+        with self.path.open("rb") as file:
+            return [line.rstrip(b"\n") for line in islice(file, HEAD)]
+
+    @cached_property
+    def messages(self) -> list[str]:
+        """What is left of `head` when the engine has cut the headers."""
+        reader = Engine()
+        reader.feed(b"".join(line + b"\n" for line in self.head))
+        return [reader.explain(line).message for line in self.head]
+
+    @cached_property
+    def head_path(self) -> Path:
+        """`head` as a file."""
+        path = self.path.with_suffix(".head")
+        path.write_bytes(b"".join(line + b"\n" for line in self.head))
+        return path
 
 
 # What changes from line to line is written <kind>, or <kind N> with so many digits or values.
@@ -95,16 +134,16 @@ def write(name: str, path: Path, lines: int) -> None:
             out.write(line(r, now) + "\n")
 
 
-def corpora(*, count: int, lines: int) -> dict[str, Path]:
-    """`count` corpora of at least so many lines, by name; made when they are not there yet."""
+def corpora(*, count: int, lines: int, say: Callable[[str], None]) -> list[Corpus]:
+    """`count` corpora of at least so many lines; made when they are not there yet."""
     KEPT.mkdir(parents=True, exist_ok=True)
     names = (REAL if SHARED.exists() else tuple(FORMATS))[:count]
-    found = {name: KEPT / f"{name}-{lines}.log" for name in names}
-    for name, path in found.items():
-        if not path.exists():
-            print(f"making {path.relative_to(ROOT)} ...", file=sys.stderr)
-            _make(name, path, lines)
-    return found
+    made = [Corpus(name, KEPT / f"{name}-{lines}.log") for name in names]
+    for corpus in made:
+        if not corpus.path.exists():
+            say(f"making {corpus.path.relative_to(ROOT)} ...")
+            _make(corpus.name, corpus.path, lines)
+    return made
 
 
 def _make(name: str, path: Path, lines: int) -> None:
