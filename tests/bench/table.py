@@ -54,7 +54,7 @@ class Measured:
 
 
 def table(measured: Measured, rows: Sequence[Row]) -> list[list[str]]:
-    """Cells as text: title, each corpus, geometric mean, worst, target, verdict; title and why when there is no figure."""
+    """Cells: title, each corpus, geometric mean, worst, target, verdict; or title and why there is no figure."""
     out = [["", *measured.timed, *HEADS]]
     for row in rows:
         values = measured.figures(row)
