@@ -8,7 +8,7 @@ from pathlib import Path
 from alogd import _engine
 
 VARIABLE = "ALOGD_CPU"
-FLAGS = {"portable": "", "avx2": "avx2", "avx512": "avx512vbmi2"}  # of /proc/cpuinfo
+FLAGS = {"plain": "", "sse2": "sse2", "avx2": "avx2", "avx512": "avx512vbmi2"}  # of /proc/cpuinfo, by path
 
 
 def known() -> bool:
@@ -24,10 +24,10 @@ def supported(path: str) -> bool:
 def chosen() -> str:
     """The path taken when nothing else is asked for."""
     if not known():
-        return "portable"
+        return "plain"
     if asked := os.environ.get(VARIABLE):
         return asked
-    return "avx2" if supported("avx2") else "portable"
+    return "avx2" if supported("avx2") else "plain"
 
 
 def machine() -> str:

@@ -9,9 +9,9 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from functools import partial
 from statistics import median
 
 from alogd.engine import Engine, EngineConfig
@@ -25,8 +25,8 @@ from tests.bench.timing import Contestant, in_turn, progress
 TEMPLATES = (10, 100, 1_000, 10_000, 100_000)
 SOURCES = (1, 10, 100, 1_000, 10_000)
 LINES = 100_000  # timed, after every template was seen once
-SHARED_LINES = 200_000  # of all sources together
 TURN = 20  # lines a source gives before it is another's turn, however many there are
+STEP = 7919  # from a source to the next: a prime, so that every one has its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Curve:
 
     @property
     def grows(self) -> float:
-        """How much faster it grows than log n does, between the first two and the last number; 1 is as fast."""
-        least, most = min(self.costs), max(self.costs)
-        return (self.costs[most] / self.costs[least]) / (math.log10(most) / max(1.0, math.log10(least)))
+        """Its growth from ten to the largest number, over the growth of log n; 1 is as fast."""
+        least, most = min(n for n in self.costs if n >= 10), max(self.costs)
+        return (self.costs[most] / self.costs[least]) / (math.log10(most) / math.log10(least))
 
 
 def by_templates(kind: str, templates: int) -> Contestant:
@@ -66,17 +66,16 @@ def _blocks(lines: Sequence[bytes]) -> list[bytes]:
     return [text[at : at + BLOCK] for at in range(0, len(text), BLOCK)]
 
 
-def _turns(corpus: Corpus, sources: int) -> list[tuple[int, bytes]]:
-    """Each source in its turn, the lines going round and round."""
+def _turns(corpus: Corpus, sources: int, turns: int) -> list[tuple[int, bytes]]:
+    """(source, lines) of so many turns; the lines go round and round."""
     lines = corpus.head
     pieces = [b"".join(line + b"\n" for line in lines[at : at + TURN]) for at in range(0, len(lines), TURN)]
-    order = islice(cycle(range(sources)), SHARED_LINES // TURN)
-    return list(zip(order, cycle(pieces), strict=False))
+    return [(turn * STEP % sources, pieces[turn % len(pieces)]) for turn in range(turns)]
 
 
 def engine_by_sources(corpus: Corpus, sources: int) -> Contestant:
     """The engine, fed by every source in turn."""
-    turns = _turns(corpus, sources)
+    turns = _turns(corpus, sources, 10_000)
 
     def run() -> float:
         miner = Engine(EngineConfig(seed=1, max_sources=max(SOURCES)))
@@ -87,12 +86,12 @@ def engine_by_sources(corpus: Corpus, sources: int) -> Contestant:
             miner.feed(block, source)
         return time.process_time() - begun
 
-    return Contestant(run, SHARED_LINES)
+    return Contestant(run, len(turns) * TURN)
 
 
 def core_by_sources(corpus: Corpus, sources: int) -> Contestant:
     """The whole core in the same way. Windows are the stream's, whatever the number of its sources."""
-    turns = _turns(corpus, sources)
+    turns = _turns(corpus, sources, 2_000)
 
     def run() -> float:
         core = stream(corpus.name, b"")
@@ -104,24 +103,28 @@ def core_by_sources(corpus: Corpus, sources: int) -> Contestant:
             core.feed(source, block)
         return time.process_time() - begun
 
-    return Contestant(run, SHARED_LINES)
+    return Contestant(run, len(turns) * TURN)
 
 
 def measure(corpus: Corpus, rounds: int) -> list[Curve]:
     """All curves, timed in turn."""
-    makers = {
-        ("templates", "spread over many leaves"): (TEMPLATES, lambda n: by_templates("spread", n)),
-        ("templates", "crowded in four leaves"): (TEMPLATES, lambda n: by_templates("crowded", n)),
-        ("sources", "engine"): (SOURCES, lambda n: engine_by_sources(corpus, n)),
-        ("sources", "whole core"): (SOURCES, lambda n: core_by_sources(corpus, n)),
+    makers: dict[tuple[str, str], tuple[Sequence[int], Callable[[int], Contestant]]] = {
+        ("templates", "spread over many leaves"): (TEMPLATES, partial(by_templates, "spread")),
+        ("templates", "crowded in four leaves"): (TEMPLATES, partial(by_templates, "crowded")),
+        ("sources", "engine"): (SOURCES, partial(engine_by_sources, corpus)),
+        ("sources", "whole core"): (SOURCES, partial(core_by_sources, corpus)),
     }
     curves = []
     for (of, title), (numbers, make) in makers.items():
         progress(f"{title}: preparing")
-        timed = in_turn({str(n): make(n) for n in numbers}, rounds, lambda text, t=title: progress(f"{t}: {text}"))
+        timed = in_turn({str(n): make(n) for n in numbers}, rounds, partial(_say, title))
         curves.append(Curve(title, of, {n: median(timed[str(n)]) for n in numbers}))
     progress("")
     return curves
+
+
+def _say(title: str, text: str) -> None:
+    progress(f"{title}: {text}")
 
 
 def tables(curves: Sequence[Curve]) -> Iterator[list[list[str]]]:

@@ -1,0 +1,120 @@
+"""Instructions a line of each stage of the engine, counted by valgrind's callgrind: `make bench-profile`.
+
+Timing on a shared machine is noisy; instruction counts are not. The C program of feed.c runs on two heads of a corpus,
+and the difference is what a line costs once templates are known. Cost is booked by source file, so that inlined
+functions count where they were written.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from tests.bench.contestants import feed_program
+from tests.bench.corpus import KEPT, Corpus
+from tests.bench.run import chosen_corpora, parser
+from tests.bench.table import as_markdown, as_text
+from tests.bench.timing import Absent, progress
+
+SHORT, LONG = 20_000, 60_000  # lines
+
+# The first pattern that a source file's name matches.
+STAGES = (
+    ("lines: split, join, columns", r"^(engine|feed|lines?|record|columns?|source|key|batch)\w*\.[ch]$"),
+    ("header and timestamp", r"^header"),
+    ("masks and tokens", r"^(mask|token|lanes|dfa)"),
+    ("severity rules", r"^severity"),
+    ("hashes of tokens", r"^hash"),
+    ("Drain: tree, similarity, learning", r"^(drain|cluster|tree|leaf|posting|arena|store|lru|template)"),
+    ("libc (memchr, memcpy, malloc)", r"^$|\?\?\?"),
+)
+OTHER = "other files"
+INTRINSICS = re.compile(r"/include/\w*intrin\.h$")  # count where they are used
+
+
+def stage(file: str) -> str:
+    """The stage a source file belongs to."""
+    name = Path(file).name
+    if "engine_c" not in file and "bench" not in file:
+        return STAGES[-1][0]
+    return next((title for title, pattern in STAGES if re.search(pattern, name)), OTHER)
+
+
+def by_file(text: str) -> Counter[str]:
+    """Self cost of each source file in a callgrind output: fl, fi and fe lines say where the following ones count."""
+    names: dict[str, str] = {}
+    cost: Counter[str] = Counter()
+    here, called = "", False
+    for line in text.splitlines():
+        if match := re.match(r"(fl|fi|fe)=(\(\d+\))(?: (.*))?$", line):
+            file = names.setdefault(match[2], match[3] or "")
+            here = here if INTRINSICS.search(file) else file
+        elif match := re.match(r"(?:cfi|cfl)=(\(\d+\))(?: (.*))?$", line):
+            names.setdefault(match[1], match[2] or "")
+        elif line.startswith("calls="):
+            called = True
+        elif match := re.match(r"[+\-*\d]\S* (\d+)$", line):
+            cost[here] += 0 if called else int(match[1])
+            called = False
+    return cost
+
+
+def instructions(program: Path, file: Path) -> Counter[str]:
+    """By stage, of a whole run. Raises Absent without valgrind."""
+    valgrind = shutil.which("valgrind")
+    if valgrind is None:
+        raise Absent("valgrind is not installed; on Debian: apt install valgrind")
+    out = KEPT / "callgrind.out"
+    command = [valgrind, "--tool=callgrind", f"--callgrind-out-file={out}", str(program), str(file)]
+    subprocess.run(command, check=True, capture_output=True)
+    found: Counter[str] = Counter()
+    for name, cost in by_file(out.read_text(encoding="utf-8", errors="replace")).items():
+        found[stage(name)] += cost
+    return found
+
+
+def per_line(program: Path, corpus: Corpus) -> dict[str, float]:
+    """Instructions a line by stage, of the lines from SHORT to LONG."""
+    runs = []
+    for lines in (SHORT, LONG):
+        head = corpus.path.with_suffix(f".{lines}")
+        with corpus.path.open("rb") as file:
+            head.write_bytes(b"".join(islice(file, lines)))
+        progress(f"{corpus.name}: callgrind on {lines:,} lines")
+        runs.append(instructions(program, head))
+    return {name: (runs[1][name] - runs[0][name]) / (LONG - SHORT) for name in runs[1]}
+
+
+def table(corpora: Sequence[Corpus]) -> list[list[str]]:
+    """Cells: stage, each corpus."""
+    program = feed_program("feed-profile", "-g", "-flto=auto")
+    found = {corpus.name: per_line(program, corpus) for corpus in corpora}
+    progress("")
+    titles = [title for title, _ in STAGES] + [OTHER]
+    rows = [[title, *(f"{costs.get(title, 0):.0f}" for costs in found.values())] for title in titles]
+    sums = ["all", *(f"{sum(costs.values()):.0f}" for costs in found.values())]
+    return [["instructions a line", *found], *(row for row in rows if set(row[1:]) != {"0"}), sums]
+
+
+def markdown(corpora: Sequence[Corpus]) -> Iterator[str]:
+    return as_markdown(table(corpora))
+
+
+def main() -> int:
+    args = parser("make bench-profile", __doc__).parse_args()
+    try:
+        print("\n".join(as_text(table(chosen_corpora(args.full)))))
+    except Absent as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
