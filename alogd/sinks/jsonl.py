@@ -62,12 +62,23 @@ class JsonlSink:
             self._let_go()
         if self._fd is None:
             self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            if self._fsync and not os.fstat(self._fd).st_size:
+                _sync_name(self._path)
         return self._fd
 
     def _let_go(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def _sync_name(path: Path) -> None:
+    """A new file's name outlives a loss of power only when its directory is on the disk too."""
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _is_at(fd: int, path: Path) -> bool:

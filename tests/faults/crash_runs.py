@@ -117,7 +117,7 @@ def live_killed(
         wait_for_commit = chance.random() < 0.7 or (most and kills >= most)
         while more and (looks or wait_for_commit):
             more = grower.grow()
-            _pause(daemon)
+            pause(daemon)
             now = committed(directory)
             if now != last and rotate is not None:
                 grower.rotate()
@@ -130,7 +130,7 @@ def live_killed(
     return kills
 
 
-def _pause(daemon: DaemonProcess) -> None:
+def pause(daemon: DaemonProcess) -> None:
     """A hundredth of a second in which the daemon must not end by itself."""
     assert daemon.process is not None
     try:
