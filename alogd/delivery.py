@@ -11,19 +11,18 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TypeVar
 
 from alogd.clock import Clock, Waker
 from alogd.crashpoint import crashpoint
 from alogd.event import Alert
 from alogd.logs import get_logger
 from alogd.sinks.base import Missed, NamedSink, NotConnected, Rejected
-from alogd.state import Queued
 from alogd.store import Store
 
 BATCH = 32  # incidents in one attempt; of a sink that wants every moment, moments
-LOOK = 512  # moments looked through for them
+LOOK = 2000  # moments looked through for them: as many as the outbox holds
 BURST_SECONDS = 20.0  # as much of the attempts a minute may be made at once
 ATTEMPT_SECONDS = 310.0  # a sink's own timeout is shorter; this bounds one that has none
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  # seconds
@@ -31,7 +30,7 @@ LONGEST_RETRY_AFTER = 900.0  # seconds
 MAX_FAULTS = 5  # attempts a sink may fail in an unforeseen way before the moment is given up
 LOOK_AGAIN = 30.0  # seconds between looks at an empty outbox that nobody announced news of
 
-Row = TypeVar("Row")
+Row = tuple[int, Alert | None]  # number in the outbox (0: only in memory), None: what was kept is damaged
 
 log = get_logger("delivery")
 
@@ -42,6 +41,17 @@ class Outcome(Enum):
     SETTLED = auto()  # taken, or given up
     SPLIT = auto()  # refused together; each is tried alone
     LATER = auto()  # the sink could not; the same is tried again after a pause
+
+
+@dataclass(slots=True)
+class Load:
+    """What one attempt takes out of the outbox when it succeeds."""
+
+    alerts: list[Alert] = field(default_factory=list)  # to send
+    superseded: list[Alert] = field(default_factory=list)  # a newer one of the incident waits too
+    damaged: int = 0
+    seqs: list[int] = field(default_factory=list)  # of all these
+    after: int = 0  # everything up to here is among them
 
 
 class Delivery:
@@ -90,42 +100,45 @@ class Delivery:
 
     async def _step(self) -> Outcome | None:
         """What came of the oldest that wait; None: nothing does."""
-        most = 1 if self._alone else BATCH
-        limit = LOOK if self.sink.sink.latest_only else most
-        queued = _few([(one, one.alert) for one in await self._store.queued(self.sink.name, limit, self._after)], most)
-        whole = [one.alert for one in queued if one.alert is not None]
-        if not queued:
-            whole = _few([(one, one) for one in self._store.stranded(self.sink.name, limit)], most)
-            if not whole:
-                return None
+        load = await self._next()
+        if load is None:
+            return None
         crashpoint("send_begun")
-        outcome = await self._attempt(whole)
+        outcome = await self._attempt(load)
         crashpoint("sent")
         if outcome is Outcome.SETTLED:
-            self._alone = max(0, self._alone - len(whole))
-            self._store.unstrand(self.sink.name, whole)
-            await self._leave(queued, damaged=len(queued) - len(whole) if queued else 0)
+            self._alone = max(0, self._alone - len(load.alerts))
+            self._store.unstrand(self.sink.name, [*load.alerts, *load.superseded])
+            await self._leave(load)
         return outcome
 
-    async def _attempt(self, alerts: Sequence[Alert]) -> Outcome:
-        news = latest(alerts) if self.sink.sink.latest_only else list(alerts)
+    async def _next(self) -> Load | None:
+        newest_only = self.sink.sink.latest_only
+        most = 1 if self._alone else BATCH
+        limit = LOOK if newest_only else most
+        queued = await self._store.queued(self.sink.name, limit, self._after)
+        rows: list[Row] = [(one.seq, one.alert) for one in queued]
+        if not queued:
+            rows = [(0, alert) for alert in self._store.stranded(self.sink.name, limit)]
+        return pick(rows, most, newest_only) if rows else None
+
+    async def _attempt(self, load: Load) -> Outcome:
         dropped = self._dropped
-        missed = Missed(dropped - self._told, len(alerts) - len(news))
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
-                if news:
+                if load.alerts:
                     self._allowance -= not self._alone
-                    await self.sink.sink.send(news, missed)
+                    missed = Missed(dropped - self._told, len(load.superseded))
+                    await self.sink.sink.send(load.alerts, missed)
         except Rejected as refusal:
-            return self._refused(alerts, refusal)
+            return self._refused(load.alerts, refusal)
         except (NotConnected, OSError, TimeoutError) as error:
             return self._failed(str(error) or "no answer in time", getattr(error, "retry_after", None))
         except Exception as error:
             log.exception("a sink failed in an unforeseen way", sink=self.sink.name)
-            return self._fault(alerts, f"{type(error).__name__}")
-        self.outcomes["sent"] += len(news)
-        self.outcomes["superseded"] += missed.superseded
-        self._say_gap(missed.dropped)
+            return self._fault(load.alerts, f"{type(error).__name__}")
+        self.outcomes["sent"] += len(load.alerts)
+        self._say_gap(dropped - self._told)
         self._told = dropped
         self._recovered()
         return Outcome.SETTLED
@@ -205,35 +218,37 @@ class Delivery:
                 "the outbox was full: the oldest changes of alerts were dropped", sink=self.sink.name, count=dropped
             )
 
-    async def _leave(self, queued: Sequence[Queued], damaged: int) -> None:
+    async def _leave(self, load: Load) -> None:
         """Out of the outbox; what the disk will not let go of now is tried again with the next."""
-        if not queued:
+        self.outcomes["superseded"] += len(load.superseded)
+        if not load.after:
             return
-        self.outcomes["dropped_damaged"] += damaged
-        self._after = queued[-1].seq
-        self._undeleted += [one.seq for one in queued]
+        self.outcomes["dropped_damaged"] += load.damaged
+        self._after = load.after
+        self._undeleted += load.seqs
         if await self._store.done(self._undeleted):
             self._undeleted = []
             crashpoint("sent_removed")
 
 
-def _few(rows: Sequence[tuple[Row, Alert | None]], most: int) -> list[Row]:
-    """The first of them, with at most so many incidents among them."""
-    seen: set[str] = set()
-    kept: list[Row] = []
-    for row, alert in rows:
-        if alert is not None:
-            seen.add(alert.id)
-        if len(seen) > most:
-            break
-        kept.append(row)
-    return kept
-
-
-def latest(alerts: Sequence[Alert]) -> list[Alert]:
-    """The newest moment of each incident, in the order these came."""
-    newest = {alert.id: number for number, alert in enumerate(alerts)}
-    return [alert for number, alert in enumerate(alerts) if newest[alert.id] == number]
+def pick(rows: Sequence[Row], most: int, newest_only: bool) -> Load:
+    """What to send of what waits (oldest first): at most so many; of each incident the newest, if only that counts."""
+    newest = {alert.id: number for number, (_, alert) in enumerate(rows) if alert is not None}
+    load = Load()
+    left = False
+    for number, (seq, alert) in enumerate(rows):
+        if alert is None:
+            load.damaged += 1
+        elif newest_only and newest[alert.id] != number:
+            load.superseded.append(alert)
+        elif len(load.alerts) < most:
+            load.alerts.append(alert)
+        else:
+            left = True
+            continue
+        load.seqs.append(seq)
+        load.after = load.after if left else seq
+    return load
 
 
 def pause_seconds(failures: int, retry_after: float | None, chance: random.Random) -> float:

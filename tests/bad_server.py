@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import socket
+import struct
 from dataclasses import dataclass
 
 GOOD = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -18,13 +20,17 @@ class Request:
 
 
 class BadServer:
-    """Answers with `reply` ("" = closes), or by `behaviour`: silent, slow (1 byte/s), endless (10 GB)."""
+    """Answers with `reply` ("" = closes), or by `behaviour`.
+
+    silent; slow and trickle (1 byte/s of head, of body); endless (10 GB); reset (RST).
+    """
 
     def __init__(self, reply=GOOD, *, behaviour="reply", judge=None):
         self.reply = reply
         self.behaviour = behaviour
         self.judge = judge
         self.requests = []
+        self.connections = 0
         self.sent = 0
         self._news = asyncio.Condition()
         self._good = 0
@@ -48,6 +54,7 @@ class BadServer:
             await self._news.wait_for(lambda: self._good)
 
     async def _serve(self, reader, writer):
+        self.connections += 1
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 await self._one(reader, writer)
@@ -80,6 +87,15 @@ class BadServer:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), 1)
                 return
+
+    async def _trickle(self, writer, reply):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        await self._slow(writer, reply)
+
+    async def _reset(self, writer, reply):
+        linger = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.transport.abort()
 
     async def _endless(self, writer, reply):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n")

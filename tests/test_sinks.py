@@ -1,39 +1,22 @@
-"""Sinks against real files and real HTTP servers, good and bad ones (FAULTS N1-N4, X1-X3)."""
+"""Sinks against real files and real HTTP servers; what servers do wrong is in tests/faults/test_webhook.py."""
 
 import asyncio
-import contextlib
-import dataclasses
 import hashlib
 import hmac
 import json
 import os
-import random
 
 import pytest
 
-from alogd.clock import LoopWaker, SystemClock
 from alogd.config import Log
-from alogd.delivery import Delivery, latest, pause_seconds
+from alogd.delivery import pick
 from alogd.logs import Output, configure
 from alogd.registry import names
-from alogd.sinks.base import NotConnected, Rejected, build, build_all
+from alogd.sinks.base import build, build_all
 from alogd.state import AlertFilter, Snapshot
-from alogd.store import Store
 from tests.alerts import START, alert
 from tests.bad_server import BadServer
-
-HOSTILE = '\x1b]52;c;ZXZpbA==\x07\u202e${jndi:ldap://x} %s%n {a.__init__} {{7*7}} $(id)\n{"level":"forged"}\x9b'
-
-
-def hostile(number=1):
-    base = alert(number)
-    line = dataclasses.replace(base.lines[0], text=HOSTILE, source=f"/var/log/{HOSTILE}")
-    return alert(number, title=HOSTILE, key=HOSTILE, reasons=[HOSTILE], lines=[line])
-
-
-def risky(text):
-    return any(char in text for char in "\x1b\x07\u202e\x9b")
-
+from tests.outlets import HOSTILE, delivery, hook, hostile, risky
 
 # Building
 
@@ -129,15 +112,6 @@ async def test_jsonl_cuts_off_what_was_written_half(tmp_path):
 # webhook
 
 
-@contextlib.asynccontextmanager
-async def hook(server, **options):
-    sink = build({"kind": "webhook", "name": "pager", "url": server.url, "timeout": 5.0, **options}).sink
-    try:
-        yield sink
-    finally:
-        await sink.close()
-
-
 async def test_webhook_payload_is_alertmanagers():
     async with BadServer() as server, hook(server, external_url="http://logs.example:9178/", lines=True) as sink:
         resolved = alert(2, status="resolved", resolved_ns=START + 5_000_000_000)
@@ -189,64 +163,6 @@ async def test_webhook_signs_the_body_and_names_a_repeat(tmp_path):
     assert first.headers["idempotency-key"] == again.headers["idempotency-key"] != other.headers["idempotency-key"]
 
 
-async def test_webhook_shows_nothing_that_steers():
-    async with BadServer() as server, hook(server) as sink:
-        await sink.send([hostile(1)])
-    strings = json.dumps(server.requests[0].json(), ensure_ascii=False)
-    assert not risky(strings)
-
-
-@pytest.mark.parametrize(
-    ("reply", "error", "matter"),
-    [
-        ("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", NotConnected, "answered 500"),
-        ("HTTP/1.1 429 No\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", NotConnected, "answered 429"),
-        ("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", Rejected, "answered 404"),
-        ("HTTP/1.1 302 Go\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n", Rejected, "redirects"),
-        ("", NotConnected, "cannot reach"),
-        ("rubbish\r\n\r\n", NotConnected, "cannot reach"),
-    ],
-)
-async def test_webhook_judges_the_reply(reply, error, matter):
-    async with BadServer(reply) as server, hook(server) as sink:
-        with pytest.raises(error, match=matter) as caught:
-            await sink.send([alert(1)])
-        assert len(server.requests) == 1
-    if "Retry-After" in reply:
-        assert caught.value.retry_after == 7.0
-
-
-@pytest.mark.parametrize("behaviour", ["silent", "slow"])
-async def test_webhook_has_one_deadline_for_all(behaviour):
-    async with BadServer(behaviour=behaviour) as server, hook(server, timeout=0.2) as sink:
-        with pytest.raises(NotConnected, match=r"did not answer within 0.2 s"):
-            await sink.send([alert(1)])
-
-
-async def test_webhook_does_not_read_an_endless_body():
-    async with BadServer(behaviour="endless") as server, hook(server) as sink:
-        await sink.send([alert(1)])
-        assert server.sent < 32 << 20  # what the kernel's buffers took, not the 10 GB that were offered
-
-
-async def test_webhook_errors_do_not_show_the_url(tmp_path):
-    (tmp_path / "url").write_text("http://127.0.0.1:9/canary-path?token=canary\n")
-    sink = build({"kind": "webhook", "url_file": str(tmp_path / "url")}).sink
-    with pytest.raises(NotConnected) as caught:
-        await sink.send([alert(1)])
-    assert "canary" not in str(caught.value)
-    await sink.close()
-
-
-@pytest.mark.parametrize(
-    "url", ["http://example.org/", "ftp://x/", "file:///etc/passwd", "x", "http://127.0.0.1.evil.org/", "http:///x"]
-)
-def test_webhook_urls_that_are_refused(url):
-    with pytest.raises(ValueError, match=r"webhook's url|plain http") as caught:
-        build({"kind": "webhook", "url": url})
-    assert "evil" not in str(caught.value)
-
-
 def test_webhook_urls_that_are_fine():
     for url in ("https://example.org/x", "http://127.0.0.1:9/x", "http://[::1]:9/x", "http://localhost/x"):
         build({"kind": "webhook", "url": url})
@@ -258,22 +174,6 @@ def test_webhook_urls_that_are_fine():
 # Delivery
 
 
-@contextlib.asynccontextmanager
-async def delivery(tmp_path, entry, alerts):
-    """A store with these alerts waiting, and the sink's delivery running."""
-    store = Store()
-    await store.open(str(tmp_path / "state"))
-    sink = build(entry)
-    await store.route([sink.name], lambda one: [sink.name] if sink.wants(one) else [])
-    await store.commit([Snapshot("sshd", 1, alerts=alerts)])
-    way = Delivery(sink, store, SystemClock(), LoopWaker(), random.Random(1))
-    try:
-        yield store, way
-    finally:
-        await sink.sink.close()
-        await store.close()
-
-
 async def test_delivery_empties_the_outbox_in_order(tmp_path):
     path = tmp_path / "out.jsonl"
     moments = [alert(n % 3, at=n, windows=n) for n in range(1, 100)]
@@ -283,28 +183,6 @@ async def test_delivery_empties_the_outbox_in_order(tmp_path):
         assert store.lengths == {}
     assert [json.loads(line)["windows"] for line in path.read_text().splitlines()] == list(range(1, 100))
     assert way.outcomes["sent"] == 99
-
-
-async def test_delivery_waits_for_a_sink_that_is_away(tmp_path, monkeypatch):
-    monkeypatch.setattr("alogd.delivery.FIRST_PAUSE", 0.01)
-    moments = [alert(1, at=1), alert(2, at=2), alert(1, at=3, windows=2, status="resolved")]
-    async with BadServer("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n") as server:
-        async with delivery(tmp_path, {"kind": "webhook", "url": server.url}, moments) as (store, way):
-            running = asyncio.create_task(way.run())
-            await server.wait_for(3)
-            assert store.lengths == {"webhook": 3}
-            assert "503" in way.problem
-            server.reply = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-            await server.wait_for_good()
-            way.finish()
-            await asyncio.wait_for(running, 20)
-            assert store.lengths == {}
-            assert way.problem == ""
-        last = server.requests[-1].json()
-    assert [entry["fingerprint"] for entry in last["alerts"]] == [alert(2).id, alert(1).id]
-    assert last["alerts"][1]["status"] == "resolved"
-    assert (way.outcomes["sent"], way.outcomes["superseded"]) == (2, 1)
-    assert way.outcomes["retried"] >= 3
 
 
 async def test_one_alert_that_is_refused_does_not_take_others_with_it(tmp_path):
@@ -340,19 +218,12 @@ async def test_what_the_disk_refuses_is_delivered_from_memory_once(tmp_path):
 
 
 def test_only_the_newest_moment_of_an_incident_matters():
-    moments = [alert(1, at=1), alert(2, at=2), alert(1, at=3)]
-    assert latest(moments) == [moments[1], moments[2]]
-
-
-def test_pauses_grow_are_jittered_and_bounded():
-    chance = random.Random(7)
-    pauses = [pause_seconds(n, None, chance) for n in range(1, 40)]
-    assert 0.5 <= pauses[0] <= 1.0
-    assert 2.0 <= pauses[2] <= 4.0
-    assert max(pauses) <= 300.0
-    assert len(set(pauses)) == len(pauses)
-    assert pause_seconds(1, 60.0, chance) == 60.0
-    assert pause_seconds(1, 10**9, chance) == 900.0
+    moments = [alert(1, at=1), alert(2, at=2), alert(1, at=3), alert(3, at=4), alert(2, at=5)]
+    load = pick([(number, one) for number, one in enumerate(moments, 7)], 2, True)
+    assert (load.alerts, load.superseded) == ([moments[2], moments[3]], [moments[0], moments[1]])
+    assert (load.seqs, load.after) == ([7, 8, 9, 10], 10)
+    everything = pick([(7, moments[0]), (8, None), (9, moments[2]), (10, moments[3])], 2, False)
+    assert (everything.alerts, everything.damaged, everything.after) == ([moments[0], moments[2]], 1, 9)
 
 
 def test_what_is_past_is_not_sent():
