@@ -22,18 +22,25 @@ static alog_read_fn *const readers[ALOG_HEADER_COUNT] = {
     [ALOG_HEADER_CRI] = alog_read_cri,
 };
 
-/* What may begin with a given byte, most specific first. */
-static alog_read_fn *const with_brace[] = {alog_read_json, NULL};
-static alog_read_fn *const with_angle[] = {alog_read_rfc5424, alog_read_syslog, alog_read_dmesg, NULL};
-static alog_read_fn *const with_square[] = {alog_read_dmesg, alog_read_app, NULL};
-static alog_read_fn *const with_digit[] = {alog_read_cri,     alog_read_syslog, alog_read_app,
-                                           alog_read_columns, alog_read_clf,    NULL};
-static alog_read_fn *const with_letter[] = {alog_read_syslog, alog_read_klog,  alog_read_app,    alog_read_columns,
-                                            alog_read_clf,    alog_read_audit, alog_read_logfmt, NULL};
-static alog_read_fn *const with_other[] = {alog_read_app, alog_read_columns, alog_read_clf, NULL};
-static alog_read_fn *const with_blank[] = {NULL};
+/* A reader and whether it may have written to `out` when it returns 0. */
+typedef struct {
+    alog_read_fn *read;
+    int writes;
+} any_reader;
 
-static alog_read_fn *const *readers_for(uint8_t first) {
+/* What may begin with a given byte, most specific first. */
+static const any_reader with_brace[] = {{alog_read_json, 1}, {0}};
+static const any_reader with_angle[] = {{alog_read_rfc5424, 1}, {alog_read_syslog, 1}, {alog_read_dmesg, 1}, {0}};
+static const any_reader with_square[] = {{alog_read_dmesg, 1}, {alog_read_app, 1}, {0}};
+static const any_reader with_digit[] = {{alog_read_cri, 0},     {alog_read_syslog, 1}, {alog_read_app, 1},
+                                        {alog_read_columns, 1}, {alog_read_clf, 0},    {0}};
+static const any_reader with_letter[] = {
+    {alog_read_syslog, 1}, {alog_read_klog, 0},  {alog_read_app, 1},    {alog_read_columns, 1},
+    {alog_read_clf, 0},    {alog_read_audit, 0}, {alog_read_logfmt, 0}, {0}};
+static const any_reader with_other[] = {{alog_read_app, 1}, {alog_read_columns, 1}, {alog_read_clf, 0}, {0}};
+static const any_reader with_blank[] = {{0}};
+
+static const any_reader *readers_for(uint8_t first) {
     if (first == '{') return with_brace;
     if (first == '<') return with_angle;
     if (first == '[') return with_square;
@@ -45,10 +52,10 @@ static alog_read_fn *const *readers_for(uint8_t first) {
 uint8_t alog_read_any(alog_reader *r) {
     alog_fields_clear(r->out);
     if (!r->len) return 0;
-    for (alog_read_fn *const *read = readers_for(r->text[0]); *read; read++) {
-        const uint8_t kind = (*read)(r);
+    for (const any_reader *any = readers_for(r->text[0]); any->read; any++) {
+        const uint8_t kind = any->read(r);
         if (kind) return kind;
-        alog_fields_clear(r->out);
+        if (any->writes) alog_fields_clear(r->out);
     }
     return 0;
 }

@@ -132,43 +132,60 @@ uint8_t alog_read_audit(alog_reader *r) {
 
 /* ---- supercomputers --------------------------------------------------------------------------------- */
 
-/* The next word and the blank after it; 0 when there is none. */
-static size_t word(const uint8_t *p, size_t n, size_t at, alog_span *out) {
-    const size_t end = alog_skip_word(p, n, at);
-    *out = alog_span_of(p + at, end - at);
-    return end == at || end >= n ? 0 : end + 1;
+#define COLUMNS 9 /* no line has more of them */
+
+/* Where the line's first words begin, those that a blank follows; begins[count] is where the rest does. */
+typedef struct {
+    const uint8_t *text;
+    size_t len, count;
+    size_t begins[COLUMNS + 1];
+} columns;
+
+static void find_columns(columns *c) {
+    size_t at = 0;
+#if ALOG_LANES
+    for (; c->count < COLUMNS && c->len - at >= 16; at += 16) {
+        const __m128i bytes = alog_lane_load(c->text + at);
+        uint32_t blanks = alog_lane_bits(_mm_or_si128(alog_lane_is(bytes, ' '), alog_lane_is(bytes, '\t')));
+        for (; blanks && c->count < COLUMNS; blanks &= blanks - 1)
+            c->begins[++c->count] = at + (size_t)__builtin_ctz(blanks) + 1;
+    }
+#endif
+    while (c->count < COLUMNS && (at = alog_skip_word(c->text, c->len, at)) < c->len) c->begins[++c->count] = ++at;
+}
+
+/* The word in a column, which may not be empty and has a blank behind it; 0 when there is none, and then it is the rest. */
+static int column(const columns *c, size_t at, alog_span *out) {
+    const size_t begin = c->begins[at < c->count ? at : c->count];
+    const size_t end = at < c->count ? c->begins[at + 1] - 1 : c->len;
+    *out = alog_span_of(c->text + begin, end - begin);
+    return at < c->count && end > begin;
 }
 
 static int64_t epoch_of(alog_span s) { return s.len == 10 || s.len == 9 ? alog_epoch_ns(s.ptr, s.len) : ALOG_NO_TIME; }
 
 /* "NODE 2005-06-03-15.42.50.675872 NODE RAS KERNEL INFO msg" (BGL) after label, epoch and date. */
-static uint8_t ras_columns(alog_reader *r, size_t at) {
+static uint8_t ras_columns(alog_reader *r, const columns *c) {
     alog_span node, stamp, again, type, component, level;
-    at = word(r->text, r->len, at, &node);
-    if (at) at = word(r->text, r->len, at, &stamp);
-    if (!at || stamp.len < 20 || stamp.ptr[4] != '-' || stamp.ptr[10] != '-') return 0;
-    at = word(r->text, r->len, at, &again);
-    if (at) at = word(r->text, r->len, at, &type);
-    if (at) at = word(r->text, r->len, at, &component);
-    if (!at) return 0;
-    const size_t level_at = at;
+    if (!column(c, 3, &node) || !column(c, 4, &stamp)) return 0;
+    if (stamp.len < 20 || stamp.ptr[4] != '-' || stamp.ptr[10] != '-') return 0;
+    if (!column(c, 5, &again) || !column(c, 6, &type) || !column(c, 7, &component)) return 0;
     int weak;
-    at = word(r->text, r->len, at, &level);
+    const int whole = column(c, 8, &level);
     r->out->host = node;
     r->out->program = component;
     r->out->otel = alog_level_of_word(level.ptr, level.len, &weak);
-    alog_set_message(r, at ? at : r->out->otel ? r->len : level_at);
+    alog_set_message(r, whole ? c->begins[9] : r->out->otel ? r->len : c->begins[8]);
     return ALOG_HEADER_LOG4J;
 }
 
 /* "dn228 Nov 9 12:01:01 dn228/dn228 crond(pam_unix)[2915]: msg" (Thunderbird) after label, epoch and date. */
-static uint8_t syslog_columns(alog_reader *r, size_t at) {
+static uint8_t syslog_columns(alog_reader *r, const columns *c) {
     alog_span node;
-    at = word(r->text, r->len, at, &node);
-    if (!at) return 0;
+    if (!column(c, 3, &node)) return 0;
     alog_reader rest = *r;
-    rest.text += at;
-    rest.len -= at;
+    rest.text += c->begins[4];
+    rest.len -= c->begins[4];
     rest.wrapped = 1;
     if (!alog_is_alpha(rest.len ? rest.text[0] : 0) || !alog_read_syslog(&rest)) return 0;
     r->out->host = node;
@@ -176,43 +193,47 @@ static uint8_t syslog_columns(alog_reader *r, size_t at) {
 }
 
 /* "- 1117838570 2005.06.03 ...": an alert label, the epoch, the date. */
-static uint8_t labelled(alog_reader *r) {
+static uint8_t labelled(alog_reader *r, const columns *c) {
     alog_span label, epoch, date;
-    size_t at = word(r->text, r->len, 0, &label);
-    if (at) at = word(r->text, r->len, at, &epoch);
-    if (!at || label.len > 32) return 0;
+    if (!column(c, 0, &label) || !column(c, 1, &epoch) || label.len > 32) return 0;
     const int64_t ns = epoch_of(epoch);
     if (ns == ALOG_NO_TIME) return 0;
-    at = word(r->text, r->len, at, &date);
-    if (!at || date.len != 10 || date.ptr[4] != '.' || date.ptr[7] != '.') return 0;
-    uint8_t kind = ras_columns(r, at);
-    if (!kind) kind = syslog_columns(r, at);
+    if (!column(c, 2, &date) || date.len != 10 || date.ptr[4] != '.' || date.ptr[7] != '.') return 0;
+    uint8_t kind = ras_columns(r, c);
+    if (!kind) kind = syslog_columns(r, c);
     if (kind) r->out->timestamp_ns = ns;
     return kind;
 }
 
 /* "134681 node-246 unix.hw state_change.unavailable 1077804742 1 msg" (HPC RAS). */
-static uint8_t numbered(alog_reader *r) {
+static uint8_t numbered(alog_reader *r, const columns *c) {
     alog_span id, node, component, what, epoch, flag;
-    size_t at = word(r->text, r->len, 0, &id);
-    if (!at || alog_skip_digits(id.ptr, id.len, 0) != id.len) return 0;
-    at = word(r->text, r->len, at, &node);
-    if (at) at = word(r->text, r->len, at, &component);
-    if (at) at = word(r->text, r->len, at, &what);
-    if (at) at = word(r->text, r->len, at, &epoch);
-    if (at) at = word(r->text, r->len, at, &flag);
-    if (!at || flag.len > 2 || !alog_is_digit(flag.ptr[flag.len - 1]) || (flag.len == 2 && flag.ptr[0] != '-'))
-        return 0;
+    if (!column(c, 0, &id) || alog_skip_digits(id.ptr, id.len, 0) != id.len) return 0;
+    if (!column(c, 1, &node) || !column(c, 2, &component) || !column(c, 3, &what)) return 0;
+    if (!column(c, 4, &epoch) || !column(c, 5, &flag)) return 0;
+    if (flag.len > 2 || !alog_is_digit(flag.ptr[flag.len - 1]) || (flag.len == 2 && flag.ptr[0] != '-')) return 0;
     const int64_t ns = epoch_of(epoch);
     if (ns == ALOG_NO_TIME) return 0;
     r->out->timestamp_ns = ns;
     r->out->host = node;
     r->out->program = component;
-    alog_set_message(r, at);
+    alog_set_message(r, c->begins[6]);
     return ALOG_HEADER_LOG4J;
 }
 
+/* All begin with a word and one whose first byte is a digit (the epoch), or with a number. */
 uint8_t alog_read_columns(alog_reader *r) {
     if (r->len < 30) return 0;
-    return alog_is_digit(r->text[0]) ? numbered(r) : labelled(r);
+    const int has_number = alog_is_digit(r->text[0]);
+    if (!has_number) {
+        const size_t epoch = alog_skip_word(r->text, r->len, 0) + 1;
+        if (epoch >= r->len || !alog_is_digit(r->text[epoch])) return 0;
+    }
+    columns found;
+    found.text = r->text;
+    found.len = r->len;
+    found.count = 0;
+    found.begins[0] = 0;
+    find_columns(&found);
+    return has_number ? numbered(r, &found) : labelled(r, &found);
 }

@@ -97,6 +97,8 @@ static void render(alog_reader *r, const alog_pairs *pairs) {
 }
 
 uint8_t alog_read_logfmt(alog_reader *r) {
+    const size_t first = alog_find_either(r->text, r->len, alog_skip_blank(r->text, r->len, 0), '=', ' ');
+    if (first >= r->len || r->text[first] != '=') return 0; /* the first word is no pair */
     alog_pairs pairs = {0};
     logfmt_walk walk = walk_of(r);
     size_t at = 0, count = 0;

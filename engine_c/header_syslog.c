@@ -27,20 +27,34 @@ static size_t kernel_stamp(const uint8_t *p, size_t n, size_t at) {
 
 /* ---- RFC 3164 --------------------------------------------------------------------------------------- */
 
+/* Where a program's name ends: at a control byte, a blank, one of : [ ] or `n`. */
+static size_t name_end(const uint8_t *p, size_t n, size_t at) {
+#if ALOG_LANES
+    for (; at < n && n - at >= 16; at += 16) {
+        const __m128i bytes = alog_lane_load(p + at);
+        const __m128i brackets = _mm_or_si128(alog_lane_is(bytes, '['), alog_lane_is(bytes, ']'));
+        const __m128i others = _mm_or_si128(alog_lane_range(bytes, 0, ' '), alog_lane_is(bytes, ':'));
+        const uint32_t found = alog_lane_bits(_mm_or_si128(brackets, others));
+        if (found) return at + (size_t)__builtin_ctz(found);
+    }
+#endif
+    while (at < n && p[at] > ' ' && p[at] != ':' && p[at] != '[' && p[at] != ']') at++;
+    return at;
+}
+
 /* "prog:", "prog[pid]:", "prog(pam_unix)[pid]:", "prog 1.4.1:" at `at`. Returns the end, 0 when there is no tag. *stop is
  * where the program's name ends. */
 static size_t tag(alog_reader *r, size_t at, int *has_pid, size_t *stop) {
     const uint8_t *p = r->text;
     const size_t n = r->len;
-    size_t end = at;
+    size_t end = name_end(p, n, at);
     *has_pid = 0;
-    while (end < n && p[end] > ' ' && p[end] != ':' && p[end] != '[' && p[end] != ']') end++;
     *stop = end;
     if (end == at || end >= n) return 0;
     r->out->program = alog_span_of(p + at, end - at);
     if (p[end] == '[') {
         const size_t from = end + 1;
-        size_t close = from;
+        size_t close = alog_skip_digits(p, n - from > PID_BYTES ? from + PID_BYTES : n, from);
         while (close < n && close - from <= PID_BYTES && p[close] > ' ' && p[close] != ']') close++;
         if (close == from || close - from > PID_BYTES || close + 1 >= n) return 0;
         if (p[close] != ']' || p[close + 1] != ':') return 0;
