@@ -185,6 +185,8 @@ class Daemon:
             state_last_commit=self._store.last_commit,
             state_failed_commits=self._store.failed_commits,
             state_recovered=dict(self._store.recovered),
+            save_pauses=list(self._pipeline.save_pauses.counts),
+            save_pause_sum=self._pipeline.save_pauses.sum,
             config_ok=self._config_ok,
             config_time=self._config_time,
             log_lines_dropped=self._output.dropped,
@@ -270,6 +272,7 @@ class Daemon:
         try:
             async with asyncio.timeout(HTTP_AFTER):
                 await self._pipeline.first_byte.wait()
+                log.debug("reading has begun")
         except TimeoutError:
             pass
         gc.freeze()  # what start-up made stays, and need not be looked through again and again

@@ -11,6 +11,7 @@ from typing import Any
 from alogd.clock import Clock, LoopWaker
 from alogd.collectors.base import Collector, Note
 from alogd.escape import escape
+from alogd.histogram import Histogram
 from alogd.logs import get_logger
 from alogd.registry import find
 from alogd.runner import MakeCore, Runner
@@ -59,6 +60,7 @@ class Member:
     given_up_before: int = 0
     unavailable: set[str] = field(default_factory=set)  # collectors that have nothing to read from
     ended: set[str] = field(default_factory=set)  # collectors at the end of their input
+    delays: Histogram = field(default_factory=Histogram)  # of blocks, from being read to being scored
     trouble: asyncio.Event = field(default_factory=asyncio.Event)  # the core failed
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -6,12 +6,20 @@ outcome): never a path, a template or an id, however many of those there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
+from alogd.histogram import BOUNDS
 from alogd.view import StreamView, View
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -113,7 +121,22 @@ def _streams(streams: Iterable[StreamView]) -> Iterator[Metric]:
         ["stream", "reason"],
         [((s.name, kind), count) for s in streams for kind, count in s.notes.items()],
     )
+    yield _delays(streams)
     yield from _learning(streams)
+
+
+def _delays(streams: Iterable[StreamView]) -> Metric:
+    text = "From reading a block of lines until the core has scored it; each block counts once."
+    family = HistogramMetricFamily("alogd_scored_delay_seconds", text, labels=["stream"])
+    for stream in streams:
+        family.add_metric([stream.name], _buckets(stream.delays), stream.delay_sum)
+    return family
+
+
+def _buckets(counts: Sequence[int]) -> list[tuple[str, float]]:
+    """Of alogd.histogram, in Prometheus' way: each counts those below it too."""
+    limits = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
+    return list(zip(limits, map(float, accumulate(counts)), strict=True))
 
 
 def _learning(streams: list[StreamView]) -> Iterator[Metric]:
@@ -184,6 +207,10 @@ def _state(view: View) -> Iterator[Metric]:
     text = "When the state was last written, in seconds since 1970; 0 = not yet."
     yield _gauge("alogd_snapshot_last_success_timestamp_seconds", text, view.state_last_commit)
     yield _counter("alogd_snapshot_failures", "Writes of the state that failed.", [], [((), view.state_failed_commits)])
+    text = "How long the core waited while a stream's state was taken for saving."
+    pauses = HistogramMetricFamily("alogd_snapshot_pause_seconds", text, labels=[])
+    pauses.add_metric([], _buckets(view.save_pauses), view.save_pause_sum)
+    yield pauses
     recovered = {"damaged": 0, "unusable": 0, **view.state_recovered}
     samples = [((reason,), count) for reason, count in recovered.items()]
     yield _counter("alogd_state_recovered", "Times saved state could not be used.", ["reason"], samples)

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from alogd.clock import Clock
-from alogd.collectors.base import EndOfInput, Event, Note
+from alogd.collectors.base import Data, EndOfInput, Event, Note
 from alogd.crashpoint import crashpoint
+from alogd.histogram import Histogram
 from alogd.logs import get_logger
 from alogd.members import Member, Plan, slots
 from alogd.runner import Runner, Saved, guarded
@@ -47,7 +48,7 @@ class _Mark:
     flush_after: float  # seconds
 
 
-_Item = tuple[Runner, str, Event] | _Mark
+_Item = tuple[Runner, str, Event, float] | _Mark  # the number: monotonic seconds when the collector gave it
 
 
 class Pipeline:
@@ -68,6 +69,7 @@ class Pipeline:
         self.first_byte = asyncio.Event()
         self.checkpoint_interval = checkpoint_interval
         self.last_save_seconds = 0.0
+        self.save_pauses = Histogram()  # how long a save kept the core from reading on, one stream at a time
         self._store = store
         self._clock = clock
         self._on_commit = on_commit
@@ -182,13 +184,13 @@ class Pipeline:
         saved = await self._store.load(plan.name)
         crashpoint("loaded")
         try:
-            runner = await self._on_core(lambda: Runner(plan.name, plan.make, saved, member.opened))
+            runner = await self._on_core(lambda: Runner(plan.name, plan.make, saved, member.opened, member.delays))
         except ValueError as error:
             if saved is None:
                 raise
             await self._store.forget(plan.name, "unusable", str(error))
             saved = None
-            runner = await self._on_core(lambda: Runner(plan.name, plan.make, None, member.opened))
+            runner = await self._on_core(lambda: Runner(plan.name, plan.make, None, member.opened, member.delays))
         if not member.restarts:
             member.resumed = saved is not None
             member.lines_before = await self._on_core(lambda: runner.lines)
@@ -217,7 +219,7 @@ class Pipeline:
                 if isinstance(event, Note):
                     member.say(slot, event)
                 elif not isinstance(event, EndOfInput):
-                    await self._queue.put((runner, slot, event))
+                    await self._queue.put((runner, slot, event, self._clock.monotonic()))
         finally:
             if isinstance(events, AsyncGenerator):
                 await events.aclose()
@@ -247,9 +249,8 @@ class Pipeline:
         return events
 
     async def _handle(self, items: list[_Item]) -> None:
-        now = self._clock.monotonic()
         crashpoint("event_taken")
-        await self._on_core(lambda: _work(items, now))
+        await self._on_core(lambda: _work(items, self._clock))
         crashpoint("events_handled")
         if any(runner.bytes for runner in self._runners()):
             self.first_byte.set()
@@ -341,7 +342,7 @@ class Pipeline:
 
     async def _take(self, runner: Runner) -> tuple[Runner, Saved, Snapshot] | None:
         """None: it failed, or a collector let go of a source whose end is still in the queue; soon again."""
-        saved = await self._on_core(lambda: _save(runner))
+        saved = await self._on_core(lambda: _save(runner, self.save_pauses))
         snapshot = runner.snapshot(saved) if saved is not None else None
         if saved is None or snapshot is None:
             runner.changed = True
@@ -374,14 +375,17 @@ class Pipeline:
         return [m.runner for m in self.members.values() if m.runner is not None and not m.runner.stopped]
 
 
-def _work(items: Sequence[_Item], now: float) -> None:
+def _work(items: Sequence[_Item], clock: Clock) -> None:
     """On the core's thread. A stream that fails is left as it is and costs the others nothing."""
+    now = clock.monotonic()
     for item in items:
         if isinstance(item, _Mark):
             continue
-        runner, slot, event = item
+        runner, slot, event, given = item
         if not runner.stopped:
             guarded(runner, lambda runner=runner, slot=slot, event=event: runner.handle(slot, event, now))  # type: ignore[misc]
+        if isinstance(event, Data) and not runner.stopped:
+            runner.delays.add(clock.monotonic() - given)
 
 
 def _tick(runner: Runner, now: float, wall: float) -> None:
@@ -392,9 +396,11 @@ def _end(runner: Runner, flush_after: float) -> None:
     guarded(runner, lambda: runner.end(flush_after))
 
 
-def _save(runner: Runner) -> Saved | None:
+def _save(runner: Runner, pauses: Histogram) -> Saved | None:
     saved: list[Saved] = []
+    began = time.perf_counter()
     guarded(runner, lambda: saved.append(runner.save()))
+    pauses.add(time.perf_counter() - began)
     return saved[0] if saved else None
 
 

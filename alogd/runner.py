@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from alogd.collectors.base import Closed, Collector, Data, Event, Idle, Opened
 from alogd.event import Alert, Template
+from alogd.histogram import Histogram
 from alogd.state import Snapshot, SourceRow
 
 CLOSED_KEPT = 256  # closed sources whose names are remembered: open windows and incidents may still speak of them
@@ -55,11 +56,17 @@ class Runner:
     """A stream between its start and its stop."""
 
     def __init__(
-        self, name: str, make: MakeCore, saved: Snapshot | None, opened: Counter[tuple[str, str]] | None = None
+        self,
+        name: str,
+        make: MakeCore,
+        saved: Snapshot | None,
+        opened: Counter[tuple[str, str]] | None = None,
+        delays: Histogram | None = None,
     ) -> None:
-        """`opened` counts incidents by (detector, level). Raises ValueError when what was saved cannot be used."""
+        """`opened` counts incidents by (detector, level), `delays` blocks by when they were scored. Raises ValueError when what was saved cannot be used."""
         self.name = name
         self._opened: Counter[tuple[str, str]] = Counter() if opened is None else opened
+        self.delays = Histogram() if delays is None else delays
         self.collectors: dict[str, Collector] = {}
         self.next_id = saved.next_id if saved else 1
         self.rows: dict[int, SourceRow] = {row.id: row for row in saved.sources} if saved else {}

@@ -55,6 +55,8 @@ class StreamView(msgspec.Struct, frozen=True):
     opened: Mapping[str, int]  # incidents opened, by "DETECTOR LEVEL"
     notes: Mapping[str, int]  # what collectors said, by kind
     unread: Sequence[str]  # what is not read and why, the first few
+    delays: Sequence[int]  # blocks by seconds from being read to being scored, as alogd.histogram.BOUNDS divides them
+    delay_sum: float  # seconds
     core: Mapping[str, Any]  # Stream.status(); {} before the first answer
 
     @property
@@ -88,6 +90,8 @@ class View(msgspec.Struct, frozen=True):
     state_last_commit: float
     state_failed_commits: int
     state_recovered: Mapping[str, int]
+    save_pauses: Sequence[int]  # saves by how long they held the core, as alogd.histogram.BOUNDS divides them
+    save_pause_sum: float  # seconds
     config_ok: bool
     config_time: float  # of the last good load
     log_lines_dropped: int
@@ -160,6 +164,8 @@ def _stream(member: Member, answer: Mapping[str, Any], caught_up: bool) -> Strea
         opened={" ".join(key): count for key, count in member.opened.items()},
         notes=dict(member.notes),
         unread=list(member.unread),
+        delays=list(member.delays.counts),
+        delay_sum=member.delays.sum,
         core=answer,
     )
 

@@ -57,6 +57,8 @@ def view(**changes):
         opened={"ewma HIGH": 2},
         notes={"rotated": 1},
         unread=[],
+        delays=[0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+        delay_sum=12.5,
         core=CORE,
     )
     values = {
@@ -70,6 +72,8 @@ def view(**changes):
         "state_last_commit": 2.0,
         "state_failed_commits": 0,
         "state_recovered": {},
+        "save_pauses": [5, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0],
+        "save_pause_sum": 0.1,
         "config_ok": True,
         "config_time": 3.0,
         "log_lines_dropped": 0,
@@ -170,6 +174,11 @@ async def test_metrics_are_clean_and_say_what_is(tmp_path):
         'alogd_component_up{component="stream/sshd"} 1.0',
         'alogd_source_lag_bytes{stream="sshd"} 7.0',
         "alogd_snapshot_last_success_timestamp_seconds 2.0",
+        'alogd_scored_delay_seconds_bucket{le="0.001",stream="sshd"} 0.0',
+        'alogd_scored_delay_seconds_bucket{le="10",stream="sshd"} 3.0',
+        'alogd_scored_delay_seconds_bucket{le="+Inf",stream="sshd"} 4.0',
+        'alogd_scored_delay_seconds_sum{stream="sshd"} 12.5',
+        'alogd_snapshot_pause_seconds_bucket{le="0.05"} 7.0',
         'alogd_http_refused_total{reason="slow_header"} 2.0',
     ):
         assert line in text.splitlines()

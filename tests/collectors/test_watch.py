@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from alogd.collectors import watch
+from alogd.collectors.file import BURST
 from tests.collectors.rig import Rig
 from tests.log_writer import LogWriter
 
@@ -85,17 +86,26 @@ async def test_more_changes_than_can_be_held(place: Path, monkeypatch: pytest.Mo
         await read(rig, 6)
 
 
-async def test_a_trickle_is_gathered(place: Path) -> None:
+async def test_a_few_lines_are_read_as_they_come(place: Path) -> None:
     writer = LogWriter(place / "a.log")
     async with follow(place, gather=0.5) as rig:
-        writer.write()
-        await rig.when(lambda: len(rig.numbers()) == 1)
+        for turn in range(1, 11):
+            writer.write()
+            await read(rig, turn)
+
+
+async def test_a_trickle_that_goes_on_is_gathered(place: Path) -> None:
+    writer = LogWriter(place / "a.log")
+    async with follow(place, gather=0.5) as rig:
+        for turn in range(1, int(BURST) + 2):
+            writer.write()
+            await read(rig, turn)
         await rig.settle()
         writer.write()
         await rig.settle()
-        assert len(rig.numbers()) == 1
+        assert len(rig.numbers()) == BURST + 1
         await rig.advance(0.5)
-        await read(rig, 2)
+        await read(rig, int(BURST) + 2)
 
 
 @pytest.mark.parametrize(("what", "limit"), [("watches", "4"), ("instances", "0")])
