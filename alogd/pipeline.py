@@ -65,6 +65,7 @@ class Pipeline:
     ) -> None:
         self.members: dict[str, Member] = {}
         self.progress = 0  # jobs done by the core
+        self.changes = 0  # of those, jobs after which a core may answer otherwise than before
         self.busy_since: float | None = None  # monotonic; the core works on a job since then
         self.first_byte = asyncio.Event()
         self.checkpoint_interval = checkpoint_interval
@@ -167,6 +168,7 @@ class Pipeline:
             for slot, entry in slots(member.plan.collect):
                 runner.collectors[slot] = member.plan.collector(entry, runner.positions(slot), self._clock)
             member.runner = runner
+            self.changes += 1
             await self._pull_all(member, runner)
             reached = asyncio.get_running_loop().create_future()
             await self._queue.put(_Mark(runner, reached, member.plan.flush_after))
@@ -191,6 +193,7 @@ class Pipeline:
             await self._store.forget(plan.name, "unusable", str(error))
             saved = None
             runner = await self._on_core(lambda: Runner(plan.name, plan.make, None, member.opened, member.delays))
+        self.changes += 1
         if not member.restarts:
             member.resumed = saved is not None
             member.lines_before = await self._on_core(lambda: runner.lines)
@@ -251,6 +254,7 @@ class Pipeline:
     async def _handle(self, items: list[_Item]) -> None:
         crashpoint("event_taken")
         await self._on_core(lambda: _work(items, self._clock))
+        self.changes += 1
         crashpoint("events_handled")
         if any(runner.bytes for runner in self._runners()):
             self.first_byte.set()
@@ -262,6 +266,7 @@ class Pipeline:
         """All events of a stopping stream were handled."""
         if self._ending:
             await self._on_core(lambda: _end(mark.runner, mark.flush_after))
+            self.changes += 1
         await self._commit([mark.runner])
         mark.reached.set_result(None)
 
@@ -275,6 +280,7 @@ class Pipeline:
             if runner is not None and runner.is_quiet(now, member.is_caught_up()):
                 wall = self._clock.time()
                 await self._on_core(lambda runner=runner, wall=wall: _tick(runner, now, wall))  # type: ignore[misc]
+                self.changes += 1
 
     async def _on_core(self, job: Callable[[], T]) -> T:
         """Run on the core's thread. The watchdog looks at `busy_since`."""

@@ -63,7 +63,9 @@ class Runner:
         opened: Counter[tuple[str, str]] | None = None,
         delays: Histogram | None = None,
     ) -> None:
-        """`opened` counts incidents by (detector, level), `delays` blocks by when they were scored. Raises ValueError when what was saved cannot be used."""
+        """`opened` counts incidents by (detector, level), `delays` blocks by how soon they were scored.
+
+        Raises ValueError when what was saved cannot be used."""
         self.name = name
         self._opened: Counter[tuple[str, str]] = Counter() if opened is None else opened
         self.delays = Histogram() if delays is None else delays

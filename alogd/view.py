@@ -110,21 +110,28 @@ class Looker:
         self._pipeline = pipeline
         self._store = store
         self._answers: dict[str, dict[str, Any]] = {}
+        self._answered = -1  # Pipeline.changes when the cores were asked last
 
     async def streams(self) -> list[StreamView]:
         names = list(self._pipeline.members)
         idle = self._pipeline.is_idle
         done = {name for name, member in self._pipeline.members.items() if idle and member.is_caught_up()}
-        try:
-            async with asyncio.timeout(PATIENCE):
-                self._answers |= await self._pipeline.ask_all(_status)
-        except TimeoutError:
-            done.clear()  # it answers next time
+        if not idle or self._answered != self._pipeline.changes:
+            await self._ask(done)
         self._answers = {name: answer for name, answer in self._answers.items() if name in names}
         members = [self._pipeline.members[name] for name in names if name in self._pipeline.members]
         return [
             _stream(member, self._answers.get(member.plan.name, {}), member.plan.name in done) for member in members
         ]
+
+    async def _ask(self, done: set[str]) -> None:
+        changes = self._pipeline.changes
+        try:
+            async with asyncio.timeout(PATIENCE):
+                self._answers |= await self._pipeline.ask_all(_status)
+            self._answered = changes
+        except TimeoutError:
+            done.clear()  # it answers next time
 
     def sinks(self, deliveries: Sequence[Delivery]) -> list[SinkView]:
         lengths = self._store.lengths

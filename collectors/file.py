@@ -34,6 +34,7 @@ KEPT_IDLE = 4096  # ... of each idle one
 MAX_TEXT = 1024 * 1024  # bytes: most of one text()
 CLOSE = 5.0  # seconds given to the thread to let go
 BUSY_BLOCK = 64 * 1024  # bytes: below this a step's yield is a trickle, worth gathering
+BURST = 20.0  # trickles read at once before they are gathered; one more is earned every `gather`
 
 Seconds = Annotated[float, Meta(ge=0.01, le=86_400, extra={"unit": "duration"})]
 
@@ -92,6 +93,7 @@ class FileCollector:
         self._clock = clock
         self._waker = waker
         self._closing = self._looked = False
+        self._credit, self._credit_at = BURST, clock.monotonic()
         self._recent = Recent(RECENT)
         self._sources: dict[str, _Source] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="alogd-file")
@@ -126,11 +128,11 @@ class FileCollector:
             await self._pause(size)
 
     async def _pause(self, size: int) -> None:
-        """Waits until there is something to do; a trickle is let gather, so that it costs little."""
+        """Waits until there is something to do; a trickle that goes on is let gather, so that it costs little."""
         due = self._follower.due_in(self._clock.monotonic())
         if self._closing or due <= 0:
             return
-        if not 0 < size < BUSY_BLOCK or not self._options.gather or not self._watch:
+        if not 0 < size < BUSY_BLOCK or not self._options.gather or not self._watch or self._is_affordable():
             await self._waker.wait(due)
             return
         until = self._clock.monotonic() + min(due, self._options.gather)
@@ -138,6 +140,16 @@ class FileCollector:
         while not self._closing and (left := until - self._clock.monotonic()) > 0:
             await self._waker.wait(left)
         self._watch.hold(False)
+
+    def _is_affordable(self) -> bool:
+        """Whether the next line may be read the moment it comes: now and then it may, all the time it may not."""
+        now = self._clock.monotonic()
+        self._credit = min(BURST, self._credit + (now - self._credit_at) / self._options.gather)
+        self._credit_at = now
+        if self._credit < 1:
+            return False
+        self._credit -= 1
+        return True
 
     def _note(self, event: Event) -> int:
         """Takes notes of an event that is about to be handed out. Returns the bytes in it."""

@@ -132,8 +132,13 @@ class Follower:
 
     def _stir(self, file: Followed, now: float) -> None:
         file.last_change = now
-        self._active[file] = None
+        self._keep_looking(file, now)
         self._enqueue(file)
+
+    def _keep_looking(self, file: Followed, now: float) -> None:
+        """Looks at a file in every poll from now on."""
+        self._active[file] = None
+        self._poll_at = min(self._poll_at, now + self._pace.poll)
 
     def _enqueue(self, file: Followed) -> None:
         if not file.queued:
@@ -174,11 +179,10 @@ class Follower:
             else:
                 file.state = "idle"
             if file.fifo:
-                self._active[file] = None
+                self._keep_looking(file, now)
         self._drain_nameless(now)
 
     def _poll(self, now: float) -> None:
-        self._poll_at = now + self._pace.poll
         self.names.retry(now)
         if self._forget_at == math.inf and not self.names.pending:
             self._forget_at = now + self._pace.forget_after
@@ -193,6 +197,11 @@ class Follower:
         for file in self.table.next_turns(max(SMALL, share)):
             if file not in self._active:
                 self._check(file, now)
+        self._poll_at = now + (self._pace.poll if self._needs_polling() else self._pace.idle_poll)
+
+    def _needs_polling(self) -> bool:
+        """Whether something is looked at in every poll; where the system tells of changes, quiet files need it less."""
+        return self._watch is None or bool(self._active) or self.names.has_denied or len(self.table) > SMALL
 
     def _stays_active(self, file: Followed, now: float) -> bool:
         if not self.table.holds(file):
@@ -349,7 +358,7 @@ class Follower:
         file.error, file.state = text, "failing"
         file.retry_at = now + min(MAX_BACKOFF, 2.0**file.retries)
         file.retries = min(file.retries + 1, 16)
-        self._active[file] = None
+        self._keep_looking(file, now)
 
     def _recover(self, file: Followed) -> None:
         file.error, file.retry_at, file.retries, file.state = "", 0.0, 0, "reading"

@@ -275,6 +275,11 @@ class Names:
         denied.at = now + min(MAX_BACKOFF, 2.0**denied.tries)
         denied.tries = min(denied.tries + 1, 16)
 
+    @property
+    def has_denied(self) -> bool:
+        """Whether `retry` has anything to try."""
+        return bool(self._denied)
+
     def retry(self, now: float, path: str | None = None) -> None:
         """Queues what was denied and is due, or one path whose permissions may have changed."""
         due = [one for one in self._denied.values() if one.at <= now] if path is None else [self._denied.get(path)]

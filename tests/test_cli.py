@@ -18,6 +18,7 @@ from alogd import alert_json
 from alogd.cli.main import COMMANDS, main
 from alogd.demo.incidents import INCIDENTS
 from alogd.demo.shop import Shop
+from tests.daemon_process import wait_until
 
 ROOT = Path(__file__).parent.parent
 ALOGD = [sys.executable, "-m", "alogd"]
@@ -181,9 +182,95 @@ def test_run_on_a_file_needs_no_configuration(place: Place) -> None:
     assert '"stream":"files"' in place.run("templates", "--state", str(state), "-o", "jsonl").stdout
 
 
+@pytest.fixture(scope="module")
+def two(place: Place) -> list[str]:
+    """Two logs that have alerts."""
+    other = place.folder / "other.log"
+    other.write_text(app_log(HOURS, incident_at=0.9))
+    os.utime(other, (START + 86_400, START + 86_400))
+    return [str(place.log), str(other)]
+
+
+def test_logs_of_their_own_on_several_cores_give_what_each_gives_alone(place: Place, two: list[str]) -> None:
+    words = ["--budget", "1/hour", "-o", "jsonl"]
+    alone = [place.run("replay", path, *words) for path in two]
+    together = [place.run("replay", "--each", *two, *words, "--jobs", jobs) for jobs in ("1", "2")]
+    assert all(done.stdout for done in alone)
+    assert [done.stdout for done in together] == ["".join(done.stdout for done in alone)] * 2
+    tables = [place.run("replay", "--each", *two, "--budget", "1/hour", "--jobs", jobs).stdout for jobs in ("1", "2")]
+    assert tables[0] == tables[1]
+    assert all(f"{path}:\n" in tables[0] for path in two)
+
+
+def test_files_are_read_in_the_stream_they_belong_to(place: Place, two: list[str]) -> None:
+    config = place.folder / "two.yaml"
+    streams = "".join(
+        f"  - name: {name}\n    collect: [{{kind: file, include: [{path}]}}]\n"
+        for name, path in zip(("first", "second"), two, strict=True)
+    )
+    config.write_text(f"streams:\n{streams}alerts: {{budget: 2/hour}}\nstate: {{directory: {place.folder}/none}}\n")
+    words = ["--config", str(config), "-o", "jsonl"]
+    alone = [place.run("replay", path, *words).stdout for path in two]
+    assert [[json.loads(line)["stream"] for line in out.splitlines()][:1] for out in alone] == [["first"], ["second"]]
+    assert place.run("replay", *two, *words).stdout == "".join(alone)
+    assert place.run("replay", *reversed(two), *words).stdout == "".join(reversed(alone))
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_what_ends_one_of_several_ends_all_after_what_came_before_it(place: Place, two: list[str], jobs: str) -> None:
+    bad = place.folder / "bad.gz"
+    bad.write_bytes(gzip.compress(place.log.read_bytes())[:50_000])
+    words = ["--budget", "1/hour", "-o", "jsonl", "--jobs", jobs]
+    done = place.run("replay", "--each", two[0], str(bad), two[1], *words)
+    assert (done.returncode, done.stderr.count("Traceback")) == (65, 0)
+    assert "bad.gz is a damaged gzip file" in done.stderr
+    assert done.stdout.startswith(place.run("replay", two[0], *words).stdout)
+
+
+def test_a_worker_that_dies_is_told(monkeypatch: pytest.MonkeyPatch, two: list[str]) -> None:
+    from alogd.cli import workers
+
+    start = workers._Crew._start
+
+    def start_and_kill(crew: workers._Crew) -> None:
+        start(crew)
+        for _, worker in crew._working.values():
+            worker.kill()
+
+    monkeypatch.setattr(workers._Crew, "_start", start_and_kill)
+    assert main(["replay", "--each", *two, "--jobs", "2"]) == 1
+
+
+def test_an_interrupt_leaves_no_worker(place: Place, two: list[str]) -> None:
+    long = place.folder / "long.log"
+    with long.open("wb") as log:
+        for _ in range(200):
+            log.write(place.log.read_bytes())
+    command = [*ALOGD, "replay", "--each", str(long), str(long), "--jobs", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command,
+        cwd=place.folder,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    children: set[str] = set()
+    while len(children) < 3:  # two workers, and the one that tidies up after processes
+        assert process.poll() is None
+        children = set(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, b"")
+    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), "their end", 5.0)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
+        (["replay", "app.log", "--jobs", "0"], 2, "--jobs 0"),
+        (["replay", "-", "-"], 2, "standard input can be read once"),
         (["run", "missing.log"], 1, "missing.log: no such file"),
         (["run", "app.log", "--config", "alogd.yaml"], 2, "not both"),
         (["run", "--config", "missing.yaml"], 78, "missing.yaml: no such file"),

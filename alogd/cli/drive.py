@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,10 +18,16 @@ from alogd.config import Config, StreamOptions, budget_per_day, stream_budget
 from alogd.event import Alert
 from alogd.stream import Stream
 
+if TYPE_CHECKING:
+    from alogd.config_load import Loaded
+
 
 def choose(config_path: str | None, stream: str | None, paths: Sequence[str]) -> tuple[Config, StreamOptions]:
     """The configuration and the stream these files belong to; by default the one whose patterns match the first."""
-    loaded = read_config(config_path)
+    return _choose(read_config(config_path), stream, paths)
+
+
+def _choose(loaded: Loaded | None, stream: str | None, paths: Sequence[str]) -> tuple[Config, StreamOptions]:
     if loaded is None:
         if stream is not None:
             raise Usage("--stream needs a configuration")
@@ -28,17 +35,46 @@ def choose(config_path: str | None, stream: str | None, paths: Sequence[str]) ->
         return config, config.streams[0]
     config = loaded.config
     if stream is None:
-        return config, _owner(config, paths) or single_stream(paths).streams[0]
+        return config, _owner(config, paths[0]) or single_stream(paths).streams[0]
     for options in config.streams:
         if options.name == stream:
             return config, options
     raise Usage(f'no stream "{stream}" in {loaded.name}; there are: {", ".join(s.name for s in config.streams)}')
 
 
-def _owner(config: Config, paths: Sequence[str]) -> StreamOptions | None:
+Chosen = tuple[str, Config, StreamOptions, list[str]]  # title, configuration, stream, its files
+
+
+def choose_each(config_path: str | None, stream: str | None, paths: Sequence[str], each: bool) -> list[Chosen]:
+    """As `choose`, for every file; those of one stream are parts of one log, unless each is a log of its own.
+
+    A file that belongs to no stream goes with the one before it. Titles are names of streams, or of files.
+    """
+    loaded = read_config(config_path)
+    if loaded is None or stream is not None:
+        config, options = _choose(loaded, stream, paths)
+        chosen = [(options, list(paths))]
+    else:
+        config = loaded.config
+        chosen = _by_owner(config, paths)
+    if each:
+        return [(path, config, options, [path]) for options, parts in chosen for path in parts]
+    return [(options.name, config, options, parts) for options, parts in chosen]
+
+
+def _by_owner(config: Config, paths: Sequence[str]) -> list[tuple[StreamOptions, list[str]]]:
+    last = _owner(config, paths[0]) or single_stream(paths).streams[0]
+    chosen: dict[str, tuple[StreamOptions, list[str]]] = {}
+    for path in paths:
+        last = _owner(config, path) or last
+        chosen.setdefault(last.name, (last, []))[1].append(path)
+    return list(chosen.values())
+
+
+def _owner(config: Config, path: str) -> StreamOptions | None:
     from alogd.collectors.globs import Walk, unrotated
 
-    folder, name = os.path.split(os.path.abspath(paths[0]))
+    folder, name = os.path.split(os.path.abspath(path))
     before = unrotated(name)
     names = [os.path.join(folder, one) for one in (name, before) if one]
     for options in config.streams:

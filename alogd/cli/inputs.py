@@ -124,13 +124,14 @@ class Progress:
         self._on = sys.stderr.isatty() and self._total > 0
         self._drawn = 0.0
 
-    def show(self, text: str) -> None:
-        """Draw at most ten times a second."""
+    def show(self, text: str, read: int | None = None) -> None:
+        """Draw at most ten times a second. `read`: bytes, where it is not these inputs that are read."""
         now = time.monotonic()
         if not self._on or now - self._drawn < 0.1:
             return
         self._drawn = now
-        share = min(1.0, sum(one.read for one in self._inputs) / self._total)
+        done = sum(one.read for one in self._inputs) if read is None else read
+        share = min(1.0, done / self._total)
         filled = round(30 * share)
         print(
             f"\r\x1b[K[{'#' * filled}{'-' * (30 - filled)}] {share:4.0%}  {text}", end="", file=sys.stderr, flush=True

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 
-from alogd.cli.failures import BAD_CONFIG, FAILED, INTERRUPTED, OK, USAGE
+from alogd.cli.failures import BAD_CONFIG, INTERRUPTED, OK, USAGE, cause
 
 # One line a command: its group, name and what it does. Its module is alogd.cli.<name>, with `arguments` and `main`.
 COMMANDS = (
@@ -121,9 +121,5 @@ def _failure(error: Exception) -> tuple[int, str] | None:
 
     if isinstance(error, ConfigError):
         return BAD_CONFIG, str(error)
-    if (code := getattr(error, "exit_code", None)) is not None:  # Failed and its kin, and an unusable state
-        return int(code), f"alogd: {error}"
-    if isinstance(error, OSError):
-        name = f"{error.filename}: " if error.filename else ""
-        return FAILED, f"alogd: {name}{(error.strerror or str(error)).lower()}"
-    return None
+    known = cause(error)
+    return (known[0], f"alogd: {known[1]}") if known else None

@@ -7,8 +7,6 @@ waits for the next line, or for `settle`; so the rows with a window a line are m
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import re
 import subprocess
@@ -72,7 +70,8 @@ def run_daemon(delays: Path, arguments: list[str]) -> int:
     from alogd.cli.main import main
     from alogd.stream import Stream
 
-    feed, noted = Stream.feed, []
+    feed = Stream.feed
+    noted: list[float] = []
 
     def noting(self: Stream, source: int, block: bytes) -> Any:
         alerts = feed(self, source, block)
