@@ -26,7 +26,7 @@ def message(number: int) -> str:
     letters = "klmnopqrst"
     pairs = [f"{letters[number // 10 ** (n + 1) % 10]}{letters[number // 10**n % 10]}" for n in (4, 2, 0)]
     first, second, third = pairs
-    return f"{second}er {third}ed {first}{second}{third} {third}{second}{first} {second}{third}{first}"
+    return f"{second}er {third}{first}ed {first}{second}{third} {third}{second}{first} {second}{third}{first}"
 
 
 def write_logs(directory: Path, sources: int, templates: int, rounds: int = 3) -> list[Path]:
