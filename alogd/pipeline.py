@@ -12,16 +12,17 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TypeVar
 
+from alogd import jobs
 from alogd.clock import Clock
-from alogd.collectors.base import Data, EndOfInput, Event, Note
+from alogd.collectors.base import EndOfInput, Note
 from alogd.crashpoint import crashpoint
 from alogd.histogram import Histogram
+from alogd.jobs import Item, Mark
 from alogd.logs import get_logger
 from alogd.members import Member, Plan, slots
-from alogd.runner import Runner, Saved, guarded
+from alogd.runner import Runner, Saved
 from alogd.state import Snapshot
 from alogd.store import Store
 
@@ -29,7 +30,7 @@ T = TypeVar("T")
 QUEUE_EVENTS = 8  # a block is at most 256 KiB
 TICK_EVERY = 15.0  # seconds between live ticks of a quiet stream
 SOONEST_COMMIT = 0.3  # seconds between commits, however many alerts there are
-COMMIT_SHARE = 10.0  # at most one part in ten of the time goes into saving
+COMMIT_SHARE = 50.0  # at most one part in fifty of the time goes into taking what is saved
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before a failed stream begins again
 
 log = get_logger("pipeline")
@@ -37,18 +38,6 @@ log = get_logger("pipeline")
 
 class _Stop(Exception):
     """Ends the pullers of a stream that is to stop."""
-
-
-@dataclass(frozen=True)
-class _Mark:
-    """Goes through the queue: when it comes out, all before it was handled."""
-
-    runner: Runner
-    reached: asyncio.Future[None]
-    flush_after: float  # seconds
-
-
-_Item = tuple[Runner, str, Event, float] | _Mark  # the number: monotonic seconds when the collector gave it
 
 
 class Pipeline:
@@ -75,7 +64,7 @@ class Pipeline:
         self._clock = clock
         self._on_commit = on_commit
         self._chance = chance
-        self._queue: asyncio.Queue[_Item] = asyncio.Queue(QUEUE_EVENTS)
+        self._queue: asyncio.Queue[Item] = asyncio.Queue(QUEUE_EVENTS)
         self._core_thread = ThreadPoolExecutor(1, "alogd-core")
         self._turn = asyncio.Lock()  # who holds it may use the cores
         self._committing = asyncio.Lock()
@@ -171,7 +160,7 @@ class Pipeline:
             self.changes += 1
             await self._pull_all(member, runner)
             reached = asyncio.get_running_loop().create_future()
-            await self._queue.put(_Mark(runner, reached, member.plan.flush_after))
+            await self._queue.put(Mark(runner, reached, member.plan.flush_after))
             await reached
         finally:
             runner.stopped = True
@@ -240,32 +229,32 @@ class Pipeline:
             for member in self.members.values():
                 member.look()
 
-    async def _next_events(self) -> list[_Item]:
+    async def _next_events(self) -> list[Item]:
         """What waits, at least one; nothing when a tick or a commit is due first."""
         try:
             async with asyncio.timeout(self._until_due()):
                 events = [await self._queue.get()]
         except TimeoutError:
             return []
-        while not self._queue.empty() and not isinstance(events[-1], _Mark):
+        while not self._queue.empty() and not isinstance(events[-1], Mark):
             events.append(self._queue.get_nowait())
         return events
 
-    async def _handle(self, items: list[_Item]) -> None:
+    async def _handle(self, items: list[Item]) -> None:
         crashpoint("event_taken")
-        await self._on_core(lambda: _work(items, self._clock))
+        await self._on_core(lambda: jobs.work(items, self._clock))
         self.changes += 1
         crashpoint("events_handled")
         if any(runner.bytes for runner in self._runners()):
             self.first_byte.set()
         last = items[-1]
-        if isinstance(last, _Mark):
+        if isinstance(last, Mark):
             await self._finish(last)
 
-    async def _finish(self, mark: _Mark) -> None:
+    async def _finish(self, mark: Mark) -> None:
         """All events of a stopping stream were handled."""
         if self._ending:
-            await self._on_core(lambda: _end(mark.runner, mark.flush_after))
+            await self._on_core(lambda: jobs.end(mark.runner, mark.flush_after))
             self.changes += 1
         await self._commit([mark.runner])
         mark.reached.set_result(None)
@@ -279,7 +268,7 @@ class Pipeline:
             runner = member.runner
             if runner is not None and runner.is_quiet(now, member.is_caught_up()):
                 wall = self._clock.time()
-                await self._on_core(lambda runner=runner, wall=wall: _tick(runner, now, wall))  # type: ignore[misc]
+                await self._on_core(lambda runner=runner, wall=wall: jobs.tick(runner, now, wall))  # type: ignore[misc]
                 self.changes += 1
 
     async def _on_core(self, job: Callable[[], T]) -> T:
@@ -348,7 +337,7 @@ class Pipeline:
 
     async def _take(self, runner: Runner) -> tuple[Runner, Saved, Snapshot] | None:
         """None: it failed, or a collector let go of a source whose end is still in the queue; soon again."""
-        saved = await self._on_core(lambda: _save(runner, self.save_pauses))
+        saved = await self._on_core(lambda: jobs.save(runner, self.save_pauses))
         snapshot = runner.snapshot(saved) if saved is not None else None
         if saved is None or snapshot is None:
             runner.changed = True
@@ -379,35 +368,6 @@ class Pipeline:
 
     def _runners(self) -> list[Runner]:
         return [m.runner for m in self.members.values() if m.runner is not None and not m.runner.stopped]
-
-
-def _work(items: Sequence[_Item], clock: Clock) -> None:
-    """On the core's thread. A stream that fails is left as it is and costs the others nothing."""
-    now = clock.monotonic()
-    for item in items:
-        if isinstance(item, _Mark):
-            continue
-        runner, slot, event, given = item
-        if not runner.stopped:
-            guarded(runner, lambda runner=runner, slot=slot, event=event: runner.handle(slot, event, now))  # type: ignore[misc]
-        if isinstance(event, Data) and not runner.stopped:
-            runner.delays.add(clock.monotonic() - given)
-
-
-def _tick(runner: Runner, now: float, wall: float) -> None:
-    guarded(runner, lambda: runner.tick(now, wall))
-
-
-def _end(runner: Runner, flush_after: float) -> None:
-    guarded(runner, lambda: runner.end(flush_after))
-
-
-def _save(runner: Runner, pauses: Histogram) -> Saved | None:
-    saved: list[Saved] = []
-    began = time.perf_counter()
-    guarded(runner, lambda: saved.append(runner.save()))
-    pauses.add(time.perf_counter() - began)
-    return saved[0] if saved else None
 
 
 async def _until_stopped(member: Member) -> None:
