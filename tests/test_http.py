@@ -440,3 +440,67 @@ async def until(condition):
     async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - the server under test has no event for it
             await asyncio.sleep(0.01)
+
+
+# HTTP itself
+
+
+async def test_head_is_get_without_a_body(tmp_path):
+    async with serving(tmp_path) as (_, _, port):
+        reply = await raw(port, b"HEAD /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        head, _, body = reply.partition(b"\r\n\r\n")
+        assert (b"200 OK" in head, b"Content-Length: 17" in head, body) == (True, True, b"")
+
+
+async def test_who_has_said_all_is_still_answered(tmp_path):
+    async with serving(tmp_path) as (_, server, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        writer.write_eof()
+        async with asyncio.timeout(20):
+            assert (await reader.read()).endswith(b"alogd is healthy\n")
+        writer.close()
+        await gone(server)
+
+
+async def test_an_old_client_needs_no_host(tmp_path):
+    async with serving(tmp_path) as (_, _, port):
+        assert b"200 OK" in await raw(port, b"GET /-/healthy HTTP/1.0\r\n\r\n")
+
+
+async def test_a_body_is_not_taken_for_a_request(tmp_path):
+    async with serving(tmp_path) as (daemon, server, port):
+        inner = b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+        length = str(len(inner)).encode()
+        reply = await raw(
+            port, b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + length + b"\r\n\r\n" + inner
+        )
+        assert (reply.count(b"HTTP/1.1 "), b" 404 " in reply, daemon.reloads) == (1, True, 0)
+        await gone(server)
+
+
+async def test_a_fault_of_ours_is_an_answer(tmp_path):
+    async with serving(tmp_path) as (daemon, _, port):
+        daemon.now = None
+        assert (await ask(port, "/metrics"))[0] == 500
+        assert (await ask(port, "/-/healthy"))[0] == 200
+
+
+async def test_who_does_not_read_gets_no_second_answer(tmp_path):
+    """Answers wait for the one before them to be taken, so a peer cannot have them pile up."""
+    async with serving(tmp_path) as (daemon, server, port):
+        asked = 0
+
+        async def alerts(_wanted):
+            nonlocal asked
+            asked += 1
+            return [alert(n, title="x" * 4000) for n in range(1, 1001)]
+
+        daemon.alerts = alerts
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        writer.write(b"GET /api/v1/alerts HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
+        await until(lambda: asked > 0)
+        assert (await ask(port, "/-/healthy"))[0] == 200
+        assert asked <= 2
+        writer.transport.abort()
+        await gone(server)

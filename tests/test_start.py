@@ -9,8 +9,8 @@ import pytest
 from tests.daemon_process import ROOT, log_lines
 
 MODELS = {"torch", "onnxruntime", "pandas", "sklearn", "scipy", "matplotlib"}  # none without a detector that needs it
-NEVER = MODELS | {"drain3", "jsonpickle", "hypothesis", "rich", "numpy.random", "numpy.testing", "alogd.demo"}
-WEB = {"aiohttp", "prometheus_client", "alogd.web.server", "alogd.metrics"}
+NEVER = MODELS | {"aiohttp", "drain3", "jsonpickle", "hypothesis", "rich", "numpy.random", "numpy.testing", "alogd.demo"}
+WEB = {"h11", "prometheus_client", "alogd.web.server", "alogd.metrics"}
 
 
 def loaded(code):

@@ -1,4 +1,4 @@
-"""Stands between each connection and aiohttp: what aiohttp would wait for forever, this ends.
+"""Stands between each connection and its HTTP: what that would wait for forever, this ends.
 
 Invariant: a connection has `HEADER_SECONDS` from its first byte (or from connecting) until a whole request is
 there, holds a bounded number of bytes meanwhile, and there are never more connections than allowed.
@@ -36,7 +36,7 @@ class Gate:
 
 
 class Guard(asyncio.Protocol):
-    """One connection; passes everything on to aiohttp's protocol, which knows nothing of it."""
+    """One connection; passes everything on to the HTTP protocol."""
 
     def __init__(self, gate: Gate, make: Callable[[], asyncio.Protocol]) -> None:
         self._gate = gate

@@ -6,17 +6,15 @@ import asyncio
 from html import escape as html_escape
 from typing import Protocol
 
-from aiohttp import web
-
 from alogd import metrics
 from alogd.config import Http
 from alogd.view import View
-from alogd.web.access import Access, middleware
+from alogd.web.access import SAFE, Access, guarded
 from alogd.web.api import Api, Source
-from alogd.web.guard import HEADER_SECONDS, Gate, Guard
+from alogd.web.guard import Gate, Guard
+from alogd.web.http import Connection, Handler, Refused, Request, Response
 
-MAX_BODY = 64 * 1024  # bytes of a request
-MAX_LINE = 8190  # bytes of a request line or a header
+CLOSE_SECONDS = 1.0  # for answers under way, when it closes
 
 ENDPOINTS = (
     ("/metrics", "for Prometheus"),
@@ -43,33 +41,17 @@ class Server:
         self._options = options
         self._daemon = daemon
         self._process = metrics.process_registry()
-        self._runner: web.AppRunner | None = None
+        self._connections: set[Connection] = set()
+        self._gets: dict[str, Handler] = {**self._pages(), **Api(daemon).routes()}
         self._server: asyncio.Server | None = None
         self.gate = Gate(options.max_connections)
 
     async def start(self) -> str:
         """Listen; the address as a URL. Raises OSError when the port cannot be had."""
         host, port = split(self._options.listen)
-        app = web.Application(
-            middlewares=[middleware(Access(host, self._options.token_file))], client_max_size=MAX_BODY
-        )
-        app.add_routes(self._routes())
-        app.add_routes(Api(self._daemon).routes())
-        self._runner = web.AppRunner(
-            app,
-            handle_signals=False,
-            access_log=None,
-            keepalive_timeout=75.0,
-            lingering_time=HEADER_SECONDS,
-            max_line_size=MAX_LINE,
-            max_field_size=MAX_LINE,
-        )
-        await self._runner.setup()
-        make = self._runner.server
-        if make is None:
-            raise RuntimeError("the HTTP application did not start")
+        answer = guarded(Access(host, self._options.token_file), self._answer)
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Guard(self.gate, make), host or None, port, backlog=64
+            lambda: Guard(self.gate, lambda: Connection(answer, self._connections)), host or None, port, backlog=64
         )
         address = self._server.sockets[0].getsockname()
         return f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
@@ -78,49 +60,56 @@ class Server:
         """Stop listening; answers under way have a moment."""
         if self._server is not None:
             self._server.close()
-        if self._runner is not None:
-            try:
-                async with asyncio.timeout(1.0):
-                    await self._runner.shutdown()
-                    await self._runner.cleanup()
-            except TimeoutError:
-                pass
+        answering = [one.task for one in self._connections if one.task is not None]
+        if answering:
+            await asyncio.wait(answering, timeout=CLOSE_SECONDS)
         self.gate.close()
 
-    def _routes(self) -> list[web.RouteDef]:
-        return [
-            web.get("/", self._index),
-            web.get("/metrics", self._metrics),
-            web.get("/-/healthy", self._healthy),
-            web.get("/-/ready", self._ready),
-            web.post("/-/reload", self._reload),
-        ]
+    def _pages(self) -> dict[str, Handler]:
+        return {
+            "/": self._index,
+            "/metrics": self._metrics,
+            "/-/healthy": self._healthy,
+            "/-/ready": self._ready,
+        }
 
-    async def _index(self, _request: web.Request) -> web.Response:
+    async def _answer(self, request: Request) -> Response:
+        """Find who answers. Raises Refused."""
+        reloads = request.path == "/-/reload"
+        handler: Handler | None = self._reload if reloads else self._found(request.path)
+        allowed = frozenset({"POST"}) if reloads else SAFE
+        if handler is None:
+            raise Refused(404, "there is nothing here; / lists what there is\n")
+        if request.method not in allowed:
+            raise Refused(405, "this method does nothing here\n", Allow=", ".join(sorted(allowed)))
+        return await handler(request)
+
+    def _found(self, path: str) -> Handler | None:
+        under = (name for name in self._gets if len(name) > 1 and name.endswith("/") and path.startswith(name))
+        return self._gets.get(path) or self._gets.get(next(under, ""))
+
+    async def _index(self, _request: Request) -> Response:
         rows = "".join(f'<li><a href="{path}">{path}</a> {html_escape(what)}</li>' for path, what in ENDPOINTS)
         title = "<!doctype html><html lang=en><meta charset=utf-8><title>alogd</title><h1>alogd</h1>"
-        return web.Response(
-            text=f"{title}<ul>{rows}</ul><p>POST /-/reload reads the configuration again.</p></html>\n",
-            content_type="text/html",
-        )
+        page = f"{title}<ul>{rows}</ul><p>POST /-/reload reads the configuration again.</p></html>\n"
+        return Response(page.encode(), content_type="text/html; charset=utf-8")
 
-    async def _metrics(self, _request: web.Request) -> web.Response:
+    async def _metrics(self, _request: Request) -> Response:
         view = await self._daemon.view()
-        body = metrics.render(view, self._process)
-        return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
+        return Response(metrics.render(view, self._process), content_type=metrics.CONTENT_TYPE)
 
-    async def _healthy(self, _request: web.Request) -> web.Response:
-        return web.Response(text="alogd is healthy\n")
+    async def _healthy(self, _request: Request) -> Response:
+        return Response(b"alogd is healthy\n")
 
-    async def _ready(self, _request: web.Request) -> web.Response:
+    async def _ready(self, _request: Request) -> Response:
         view = await self._daemon.view()
-        return web.Response(text=ready_text(view), status=200 if view.ready else 503)
+        return Response(_bytes(ready_text(view)), 200 if view.ready else 503)
 
-    async def _reload(self, _request: web.Request) -> web.Response:
+    async def _reload(self, _request: Request) -> Response:
         problem = await self._daemon.reload()
         if problem is not None:
-            return web.Response(status=400, text=f"the old configuration stays: {problem}\n")
-        return web.Response(text="the configuration was read again\n")
+            return Response(_bytes(f"the old configuration stays: {problem}\n"), 400)
+        return Response(b"the configuration was read again\n")
 
 
 def ready_text(view: View) -> str:
@@ -134,3 +123,8 @@ def split(listen: str) -> tuple[str, int]:
     """Host and port of `HOST:PORT`, `[::1]:PORT` or `:PORT`."""
     host, _, port = listen.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def _bytes(text: str) -> bytes:
+    """Names of files may hold bytes that are not UTF-8."""
+    return text.encode("utf-8", "backslashreplace")
