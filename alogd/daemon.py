@@ -20,6 +20,7 @@ from alogd.clock import SystemClock
 from alogd.config import Config, Http
 from alogd.event import Alert, Template
 from alogd.logs import Output, configure, get_logger, is_console, stderr_is_terminal
+from alogd.memory import give_back
 from alogd.notify import Notifier
 from alogd.outlets import Outlets
 from alogd.pipeline import Pipeline
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 BAD_CONFIG = 78
 STOP_SECONDS = 30.0  # for collectors, core and the last commit
 LOOK_EVERY = 1.0  # seconds between looks at how things stand
+GIVE_BACK_EVERY = 60.0  # seconds between two times free memory goes back to the system
 STATUS_EVERY = 10.0  # seconds between two STATUS lines while nothing changes
 READY_AFTER = 20.0  # seconds after which a start counts as one though nothing can be read yet
 HTTP_AFTER = 2.0  # seconds reading has the machine for itself, unless it begins sooner, before the web is imported
@@ -275,6 +277,7 @@ class Daemon:
                 log.debug("reading has begun")
         except TimeoutError:
             pass
+        gc.collect()
         gc.freeze()  # what start-up made stays, and need not be looked through again and again
         gc.enable()
         while True:
@@ -309,7 +312,7 @@ class Daemon:
             once=self._once,
         )
         begun = self._clock.monotonic()
-        said_where = False
+        said_where, given_back = False, -GIVE_BACK_EVERY
         while True:
             view = await self.view()
             now = self._clock.monotonic()
@@ -321,6 +324,9 @@ class Daemon:
                 for line in (first, *(more if self._say is not None else ())):  # how to stop it, a person asks
                     self._tell(line)
             self._tell_manager(view, told.is_over, now - begun)
+            if told.is_over and now - given_back >= GIVE_BACK_EVERY:
+                given_back = now
+                give_back()
             if self._is_done(view):
                 self._pipeline.end_with_input()
                 self._over.set()

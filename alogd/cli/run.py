@@ -27,6 +27,7 @@ from msgspec.structs import replace
 from alogd.cli.failures import Usage
 from alogd.cli.settings import add_config, require_config, single_stream
 from alogd.config import Config
+from alogd.memory import keep_little
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +47,7 @@ def main(args: argparse.Namespace) -> int:
     if args.file and args.config:
         raise Usage("name files, or a configuration, not both")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # or numpy starts a thread a core, for products too small for it
+    keep_little()
     gc.disable()  # little of what start-up makes is garbage; the daemon turns it on when reading has begun
     try:
         return _run(args)
