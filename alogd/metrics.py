@@ -9,20 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
-from prometheus_client.registry import Collector
-
+from alogd import exposition
+from alogd.exposition import CONTENT_TYPE, Family
 from alogd.histogram import BOUNDS
 from alogd.view import StreamView, View
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+__all__ = ["CONTENT_TYPE", "render"]
 
 # Counters of the engine and of the windows: metric, help, (source in Stream.status(), value of the reason label).
 Row = tuple[str, str, str]  # part of the status, counter, reason
@@ -59,42 +51,25 @@ _COUNTERS = {
 }
 
 
-class _Families(Collector):
-    """All families of one view."""
-
-    def __init__(self, view: View) -> None:
-        self._view = view
-
-    def describe(self) -> Iterable[Metric]:
-        return ()
-
-    def collect(self) -> Iterator[Metric]:
-        view = self._view
-        yield InfoMetricFamily("alogd_build", "The running alogd.", {"version": view.version})
-        yield _gauge("alogd_ready", "Whether /-/ready says yes.", float(view.ready))
-        yield from _streams(view.streams)
-        yield from _detectors(view.streams)
-        yield from _components(view)
-        yield from _sinks(view)
-        yield from _state(view)
-        yield from _process(view)
+def render(view: View, *, process: bool = False) -> bytes:
+    """The exposition text; with `process`, the process_* metrics too."""
+    return exposition.render([*_families(view), *(exposition.process() if process else ())])
 
 
-def render(view: View, process: CollectorRegistry | None = None) -> bytes:
-    """The exposition text."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Families(view))
-    return generate_latest(registry) + (generate_latest(process) if process else b"")
+def _families(view: View) -> Iterator[Family]:
+    build = Family("alogd_build_info", "gauge", "The running alogd.")
+    build.add([("version", view.version)], 1.0)
+    yield build
+    yield _gauge("alogd_ready", "Whether /-/ready says yes.", float(view.ready))
+    yield from _streams(view.streams)
+    yield from _detectors(view.streams)
+    yield from _components(view)
+    yield from _sinks(view)
+    yield from _state(view)
+    yield from _process(view)
 
 
-def process_registry() -> CollectorRegistry:
-    """The process_* metrics every Prometheus client has: CPU seconds, memory, open files."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    return registry
-
-
-def _streams(streams: Iterable[StreamView]) -> Iterator[Metric]:
+def _streams(streams: Iterable[StreamView]) -> Iterator[Family]:
     streams = list(streams)
     for name, (text, key) in _COUNTERS.items():
         yield _counter(name, text, ["stream"], [((s.name,), s.count(key)) for s in streams])
@@ -125,21 +100,24 @@ def _streams(streams: Iterable[StreamView]) -> Iterator[Metric]:
     yield from _learning(streams)
 
 
-def _delays(streams: Iterable[StreamView]) -> Metric:
+def _delays(streams: Iterable[StreamView]) -> Family:
     text = "From reading a block of lines until the core has scored it; each block counts once."
-    family = HistogramMetricFamily("alogd_scored_delay_seconds", text, labels=["stream"])
+    family = Family("alogd_scored_delay_seconds", "histogram", text)
     for stream in streams:
-        family.add_metric([stream.name], _buckets(stream.delays), stream.delay_sum)
+        _observe(family, [("stream", stream.name)], stream.delays, stream.delay_sum)
     return family
 
 
-def _buckets(counts: Sequence[int]) -> list[tuple[str, float]]:
-    """Of alogd.histogram, in Prometheus' way: each counts those below it too."""
+def _observe(family: Family, labels: Sequence[tuple[str, str]], counts: Sequence[int], total: float) -> None:
+    """Counts of alogd.histogram, in Prometheus' way: each bucket counts those below it too."""
     limits = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
-    return list(zip(limits, map(float, accumulate(counts)), strict=True))
+    for limit, reached in zip(limits, accumulate(counts), strict=True):
+        family.add([*labels, ("le", limit)], reached, "_bucket")
+    family.add(labels, sum(counts), "_count")
+    family.add(labels, total, "_sum")
 
 
-def _learning(streams: list[StreamView]) -> Iterator[Metric]:
+def _learning(streams: list[StreamView]) -> Iterator[Family]:
     gauges = [
         ("alogd_templates", "Templates known.", "templates", 1.0),
         ("alogd_warmup_ratio", "How much of the warm-up is done; alerts are raised from 1 on.", "warmup", 1.0),
@@ -162,7 +140,7 @@ def _learning(streams: list[StreamView]) -> Iterator[Metric]:
     yield _counter("alogd_windows_scored", "Windows the detectors scored.", ["stream"], windows)
 
 
-def _detectors(streams: Iterable[StreamView]) -> Iterator[Metric]:
+def _detectors(streams: Iterable[StreamView]) -> Iterator[Family]:
     opened, errors, suppressed = [], [], []
     for stream in streams:
         for key, count in stream.opened.items():
@@ -179,7 +157,7 @@ def _detectors(streams: Iterable[StreamView]) -> Iterator[Metric]:
     yield _counter("alogd_anomalies_suppressed", text, ["stream", "reason"], suppressed)
 
 
-def _components(view: View) -> Iterator[Metric]:
+def _components(view: View) -> Iterator[Family]:
     up, restarts = [], []
     for stream in view.streams:
         up.append(((f"stream/{stream.name}",), float(stream.up)))
@@ -191,7 +169,7 @@ def _components(view: View) -> Iterator[Metric]:
     yield _counter("alogd_component_restarts", "Times a part failed and began again.", ["component"], restarts)
 
 
-def _sinks(view: View) -> Iterator[Metric]:
+def _sinks(view: View) -> Iterator[Family]:
     outcomes = [
         ((sink.name, outcome), sink.outcomes.get(outcome, 0))
         for sink in view.sinks
@@ -203,20 +181,20 @@ def _sinks(view: View) -> Iterator[Metric]:
     yield _gauge("alogd_notification_queue_length", "Moments of alerts that wait.", None, ["receiver"], lengths)
 
 
-def _state(view: View) -> Iterator[Metric]:
+def _state(view: View) -> Iterator[Family]:
     text = "When the state was last written, in seconds since 1970; 0 = not yet."
     yield _gauge("alogd_snapshot_last_success_timestamp_seconds", text, view.state_last_commit)
     yield _counter("alogd_snapshot_failures", "Writes of the state that failed.", [], [((), view.state_failed_commits)])
     text = "How long the core waited while a stream's state was taken for saving."
-    pauses = HistogramMetricFamily("alogd_snapshot_pause_seconds", text, labels=[])
-    pauses.add_metric([], _buckets(view.save_pauses), view.save_pause_sum)
+    pauses = Family("alogd_snapshot_pause_seconds", "histogram", text)
+    _observe(pauses, [], view.save_pauses, view.save_pause_sum)
     yield pauses
     recovered = {"damaged": 0, "unusable": 0, **view.state_recovered}
     samples = [((reason,), count) for reason, count in recovered.items()]
     yield _counter("alogd_state_recovered", "Times saved state could not be used.", ["reason"], samples)
 
 
-def _process(view: View) -> Iterator[Metric]:
+def _process(view: View) -> Iterator[Family]:
     yield _gauge("alogd_config_last_reload_successful", "Whether the last (re)load was good.", float(view.config_ok))
     text = "When the configuration in force was loaded, in seconds since 1970."
     yield _gauge("alogd_config_last_reload_success_timestamp_seconds", text, view.config_time)
@@ -232,17 +210,17 @@ def _process(view: View) -> Iterator[Metric]:
 Samples = Iterable[tuple[tuple[str, ...], float]]
 
 
-def _counter(name: str, text: str, labels: list[str], samples: Samples) -> Metric:
-    family = CounterMetricFamily(name, text, labels=labels)
-    for values, value in samples:
-        family.add_metric(values, value)
-    return family
+def _counter(name: str, text: str, labels: list[str], samples: Samples) -> Family:
+    return _labelled(Family(f"{name}_total", "counter", text), labels, samples)
 
 
-def _gauge(name: str, text: str, value: float | None, labels: list[str] | None = None, samples: Samples = ()) -> Metric:
+def _gauge(name: str, text: str, value: float | None, labels: list[str] | None = None, samples: Samples = ()) -> Family:
     if value is not None:
-        return GaugeMetricFamily(name, text, value=value)
-    family = GaugeMetricFamily(name, text, labels=labels)
-    for values, number in samples:
-        family.add_metric(values, number)
+        samples = [((), value)]
+    return _labelled(Family(name, "gauge", text), labels or [], samples)
+
+
+def _labelled(family: Family, labels: list[str], samples: Samples) -> Family:
+    for values, value in samples:
+        family.add(list(zip(labels, values, strict=True)), value)
     return family

@@ -145,6 +145,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> bool:
 def _configure(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA cache_size = -256")  # KiB; parts are written whole and read once
     connection.execute(f"PRAGMA journal_size_limit = {16 << 20}")
     connection.execute("PRAGMA cell_size_check = 1")
     connection.execute("PRAGMA trusted_schema = 0")

@@ -28,7 +28,7 @@ from alogd.collectors.recent import Recent
 from alogd.collectors.watch import Watch
 from alogd.registry import register
 
-RECENT = 4 * 1024 * 1024  # bytes of what was read last, kept for evidence
+RECENT = 1024 * 1024  # bytes of what was read last, kept for evidence
 KEPT = 64 * 1024  # bytes kept of each source, for the mark of a position within its unfinished last record
 KEPT_IDLE = 4096  # ... of each idle one
 MAX_TEXT = 1024 * 1024  # bytes: most of one text()

@@ -40,7 +40,6 @@ class Server:
     def __init__(self, options: Http, daemon: Daemon) -> None:
         self._options = options
         self._daemon = daemon
-        self._process = metrics.process_registry()
         self._connections: set[Connection] = set()
         self._gets: dict[str, Handler] = {**self._pages(), **Api(daemon).routes()}
         self._server: asyncio.Server | None = None
@@ -96,7 +95,7 @@ class Server:
 
     async def _metrics(self, _request: Request) -> Response:
         view = await self._daemon.view()
-        return Response(metrics.render(view, self._process), content_type=metrics.CONTENT_TYPE)
+        return Response(metrics.render(view, process=True), content_type=metrics.CONTENT_TYPE)
 
     async def _healthy(self, _request: Request) -> Response:
         return Response(b"alogd is healthy\n")
