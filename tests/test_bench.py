@@ -234,6 +234,7 @@ def test_source_files_have_a_stage(file: str, stage: str) -> None:
     assert profile.stage(file) == stage
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
 def test_the_c_program_prints_seconds(sshd: Corpus) -> None:
     done = subprocess.run([feed_program("feed-test"), sshd.path, "2"], capture_output=True, check=True)
