@@ -4,16 +4,23 @@
 
 #define QUICK_SHAPES 1
 
-static inline void quick_scan(const uint8_t *p, uint64_t *space, uint64_t *mark) {
-    uint64_t spaces[2], marks[2];
-    for (unsigned i = 0; i < 2; i++) {
-        const lanes bytes = lanes_load(p + 32 * i);
-        const lanes slashes = lanes_or(lanes_range(bytes, '/', 10), lanes_is(bytes, '\\'));
-        spaces[i] = lanes_bits(lanes_or(lanes_range(bytes, 0x09, 4), lanes_range(bytes, 0x1c, 4)));
-        marks[i] = lanes_bits(lanes_or(slashes, bytes)); /* of the bytes themselves the top bits */
-    }
-    *space = spaces[0] | spaces[1] << 32;
-    *mark = marks[0] | marks[1] << 32;
+/* A token by class: bit i is byte i; bits behind the token are 0. */
+typedef struct {
+    uint64_t digit, hex, letter; /* hex: a-f, A-F; letter: the others */
+    uint64_t under, joint;       /* joint: one of + , - . */
+    uint64_t dot, slash, colon;  /* slash: either one */
+    uint64_t zero, x, upper;     /* upper: not of the small letters */
+    uint64_t open, equals;       /* open: one of ( [ { */
+} quick_class;
+
+static inline uint64_t quick_scan(const uint8_t *p, uint64_t *space, uint64_t *mark) {
+    const lanes one = lanes_load(p), two = lanes_load(p + 32);
+    const lanes spaces = lanes_or(lanes_range(one, 0x09, 4), lanes_range(one, 0x1c, 4));
+    const lanes more = lanes_or(lanes_range(two, 0x09, 4), lanes_range(two, 0x1c, 4));
+    *space = lanes_bits(spaces) | lanes_bits(more) << 32;
+    *mark = lanes_bits(lanes_or(lanes_range(one, '/', 10), lanes_is(one, '\\'))) |
+            lanes_bits(lanes_or(lanes_range(two, '/', 10), lanes_is(two, '\\'))) << 32;
+    return lanes_bits(lanes_or(one, two));
 }
 
 static inline quick_pair quick_half(const uint8_t *p, unsigned len) {
@@ -39,6 +46,18 @@ static inline quick_class quick_shape(const uint8_t *p, uint64_t inside) {
     c.x = lanes_bits(lanes_is(lower, 'x')) & inside;
     c.open = lanes_bits(lanes_or(lanes_is(bytes, '('), lanes_is(lower, '{'))) & inside;
     c.equals = lanes_bits(lanes_is(bytes, '=')) & inside;
-    c.high = lanes_bits(bytes) & inside;
+    c.upper = lanes_bits(lanes_range(bytes, 'A', 'Z' - 'A')) & inside;
     return c;
+}
+
+/* Of 32 bytes, those that are not of a path's parts nor a slash, and the slashes. */
+static inline void quick_path(const uint8_t *p, uint64_t *others, uint64_t *slashes) {
+    const lanes bytes = lanes_load(p);
+    const lanes letter = lanes_range(lanes_or(bytes, lanes_all(0x20)), 'a', 'z' - 'a');
+    const lanes word = lanes_or(lanes_or(letter, lanes_range(bytes, '0', 9)), lanes_is(bytes, '_'));
+    const lanes joints = lanes_or(lanes_range(bytes, '*', 1), lanes_range(bytes, '-', 2)); /* * + - . / */
+    const lanes first = lanes_or(lanes_range(bytes, '#', 3), lanes_is(bytes, '!'));          /* # $ % & ! */
+    const lanes last = lanes_or(lanes_range(bytes, '?', 1), lanes_or(lanes_is(bytes, '='), lanes_is(bytes, '~')));
+    *others = ~lanes_bits(lanes_or(lanes_or(word, joints), lanes_or(first, last)));
+    *slashes = lanes_bits(lanes_is(bytes, '/'));
 }

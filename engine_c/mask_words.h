@@ -6,10 +6,11 @@
 
 #define QUICK_SHAPES 0 /* tokens with marks all go to mask_match.c */
 
-static inline void quick_scan(const uint8_t *p, uint64_t *space, uint64_t *mark) {
+static inline uint64_t quick_scan(const uint8_t *p, uint64_t *space, uint64_t *mark) {
     const alog_scan scan = alog_scan_words(p);
     *space = scan.space;
-    *mark = scan.mark | scan.high;
+    *mark = scan.mark;
+    return scan.high;
 }
 
 static inline quick_pair quick_half(const uint8_t *p, unsigned len) {
