@@ -21,6 +21,13 @@ static inline uint64_t alog_load64(const uint8_t *p) {
     return v;
 }
 
+static inline void alog_store64(uint8_t *p, uint64_t v) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    v = __builtin_bswap64(v);
+#endif
+    memcpy(p, &v, 8);
+}
+
 static inline uint32_t alog_load32(const uint8_t *p) {
     uint32_t v;
     memcpy(&v, p, 4);

@@ -15,22 +15,23 @@ static inline int more_than_three(uint64_t bits) { return more_than_two(bits & (
 static inline int after_open(const uint8_t *p) { return p[-2] == '[' || p[-2] == '(' || p[-2] == '{'; }
 
 /* p[0, begin) + a mask's name + p[end, len). */
-static inline void put_replaced(quick *q, const uint8_t *p, unsigned begin, unsigned end, unsigned len, uint32_t mask) {
+static inline void put_replaced(quick *q, size_t i, const uint8_t *p, unsigned begin, unsigned end, unsigned len,
+                                uint32_t mask) {
     if (begin == 0 && end == len) {
-        put_shown(q, mask);
+        put_shown(q, i, mask);
         return;
     }
     const alog_span shown = alog_mask_shown(mask);
     quick_copy(q->to, p);
     memcpy(q->to + begin, shown.ptr, 8);
     quick_copy(q->to + begin + shown.len, p + end);
-    put_hashed(q, q->to, begin + shown.len + (len - end));
+    put_written(q, i, begin + shown.len + (len - end));
 }
 
 /* ---- addresses and hexadecimal ---------------------------------------------------------------------------- */
 
 /* One IPv4 address with or without a port, and no other digits: 1.2.3.4, /1.2.3.4:80, rhost=1.2.3.4, (1.2.3.4), */
-static inline int put_address(quick *q, const uint8_t *p, unsigned len, const quick_class *c) {
+static inline int put_address(quick *q, size_t i, const uint8_t *p, unsigned len, const quick_class *c) {
     const unsigned first = first_bit(c->digit);
     const uint64_t word = c->digit | c->hex | c->letter | c->under;
     uint64_t slash = c->slash;
@@ -53,24 +54,26 @@ static inline int put_address(quick *q, const uint8_t *p, unsigned len, const qu
     }
     if (word >> at & 1 || c->digit >> at) return 0;
     if (c->joint >> at & 1 && p[at] == ',') return 0;
-    put_replaced(q, p, start, at, len, ALOG_MASK_IP);
+    put_replaced(q, i, p, start, at, len, ALOG_MASK_IP);
     return 1;
 }
 
 /* Whether there may be hexadecimal: six hex digits in a row, among them a digit and a letter; 0x...; or eight digits in
  * a row that begin with 0. */
-static inline int like_hex(const quick_class *c) {
-    const uint64_t hex = c->digit | c->hex;
+static inline int like_hex(const uint8_t *p, const quick_class *c) {
+    const uint64_t hex = c->digit | c->hex, two = hex & hex >> 1;
     const uint64_t mixed = (c->digit & c->hex << 1) | (c->hex & c->digit << 1);
-    const uint64_t two = hex & hex >> 1;
-    if (mixed && two & two >> 2 & two >> 4) return 1;
-    if (c->zero & c->x >> 1) return 1;
     const uint64_t pair = c->digit & c->digit >> 1, four = pair & pair >> 2;
-    return (c->zero & ~(c->digit << 1) & four & four >> 4) != 0;
+    if (mixed && two & two >> 2 & two >> 4) return 1;
+    for (uint64_t x = c->letter & c->digit << 1; x; x &= x - 1)
+        if ((p[first_bit(x)] | 0x20) == 'x') return 1;
+    for (uint64_t begins = c->digit & ~(c->digit << 1) & four & four >> 4; begins; begins &= begins - 1)
+        if (p[first_bit(begins)] == '0') return 1;
+    return 0;
 }
 
 /* One hexadecimal number and no other digits: 0x1f, deadbe1f: */
-static inline int put_hex(quick *q, const uint8_t *p, unsigned len, const quick_class *c) {
+static inline int put_hex(quick *q, size_t i, const uint8_t *p, unsigned len, const quick_class *c) {
     const uint64_t hex = c->digit | c->hex, alnum = hex | c->letter;
     const unsigned first = first_bit(c->digit);
     const uint64_t others = ~alnum & low_bits(first);
@@ -78,21 +81,21 @@ static inline int put_hex(quick *q, const uint8_t *p, unsigned len, const quick_
     const unsigned end = begin + first_bit(~(alnum >> begin)), size = end - begin;
     const uint64_t run = low_bits(end) & ~low_bits(begin);
     if (c->digit >> end || (begin && c->joint >> (begin - 1) & 1)) return 0;
-    if (p[begin] == '0' && c->x >> (begin + 1) & 1) {
+    if (p[begin] == '0' && (p[begin + 1] | 0x20) == 'x') {
         if (size < 3 || c->letter & run & ~(UINT64_C(2) << begin)) return 0;
     } else {
-        const uint64_t letters = c->hex & run, upper = letters & c->upper;
+        const uint64_t letters = c->hex & run, upper = letters & quick_upper(p);
         if (c->letter & run || size < 6 || (upper && upper != letters)) return 0;
         if (!letters && (p[begin] != '0' || size < 8)) return 0;
     }
-    put_replaced(q, p, begin, end, len, ALOG_MASK_HEX);
+    put_replaced(q, i, p, begin, end, len, ALOG_MASK_HEX);
     return 1;
 }
 
 /* ---- paths -------------------------------------------------------------------------------------------------- */
 
 /* A token that is a path of two parts or more from end to end; only an address and /dev/... come before that. */
-static inline int put_path(quick *q, const uint8_t *p, size_t len) {
+static inline int put_path(quick *q, size_t i, const uint8_t *p, size_t len) {
     if (p[1] == '/' || (uint8_t)(p[1] - '0') < 10 || (p[1] == 'd' && p[2] == 'e' && p[3] == 'v')) return 0;
     uint64_t slashes = 0;
     for (size_t at = 0; at < len; at += 32) {
@@ -103,7 +106,7 @@ static inline int put_path(quick *q, const uint8_t *p, size_t len) {
         slashes |= at ? found & inside : found & inside & ~UINT64_C(1);
     }
     if (!slashes) return 0;
-    put_shown(q, ALOG_MASK_PATH);
+    put_shown(q, i, ALOG_MASK_PATH);
     return 1;
 }
 
@@ -148,23 +151,34 @@ static inline int like_device(const uint8_t *p, const quick_class *c) {
     return 0;
 }
 
-/* Whether a process id may stand behind '=' or ':', as in pid=1 and "pid":1. */
-static inline int like_pid(const uint8_t *p, const quick_class *c) {
-    for (uint64_t ends = (c->equals | c->colon) & c->digit >> 1; ends; ends &= ends - 1) {
-        const uint8_t *end = p + first_bit(ends);
-        if (end[-1] == '"') return 1;
-        if ((end[-1] | 0x20) == 'd' && (end[-2] | 0x20) == 'i' && (end[-3] | 0x20) == 'p') return 1;
-    }
-    return 0;
+/* Whether a list or a process id may stand behind a bracket: (1, 2), x[1]; neither does in (1) and [1]: */
+static inline int like_list(const uint8_t *p, unsigned len, const quick_class *c, unsigned digit) {
+    const unsigned end = digit + first_bit(~(c->digit >> digit));
+    return (digit > 1 && p[digit - 1] == '[') || end == len || c->joint >> end & 1;
 }
 
-/* Whether a list or a process id may stand behind a bracket: (1, 2), x[1]; neither does in (1) and [1]: */
-static inline int like_list(const uint8_t *p, unsigned len, const quick_class *c) {
-    if (c->open & c->joint >> 1) return 1;
-    for (uint64_t opens = c->open & c->digit >> 1; opens; opens &= opens - 1) {
-        const unsigned open = first_bit(opens), end = open + 1 + first_bit(~(c->digit >> open >> 1));
-        if (open && p[open] == '[') return 1;
-        if (end == len || c->joint >> end & 1) return 1;
+/* Whether a number with a meaning of its own may stand somewhere: pid=1, "pid":1, (1, 2), x[1]. */
+static inline int like_kept(const uint8_t *p, unsigned len, const quick_class *c) {
+    for (uint64_t begins = c->digit & ~(c->digit << 1); begins; begins &= begins - 1) {
+        const unsigned i = first_bit(begins);
+        const uint8_t *prior = p + i - 1;
+        switch (*prior) {
+        case '=':
+        case ':':
+            if (prior[-1] == '"') return 1;
+            if ((prior[-1] | 0x20) == 'd' && (prior[-2] | 0x20) == 'i' && (prior[-3] | 0x20) == 'p') return 1;
+            break;
+        case '(':
+        case '[':
+        case '{':
+            if (like_list(p, len, c, i)) return 1;
+            break;
+        case '+':
+        case '-':
+            if (prior[-1] == '(' || prior[-1] == '[' || prior[-1] == '{') return 1;
+            break;
+        default: break;
+        }
     }
     return 0;
 }
@@ -201,12 +215,12 @@ static inline unsigned number_begin(const uint8_t *p, unsigned i, const quick_cl
 }
 
 /* A token in which numbers are all that can be masked. */
-static inline void put_numbers(quick *q, const uint8_t *p, unsigned len, const quick_class *c) {
+static inline void put_numbers(quick *q, size_t i, const uint8_t *p, unsigned len, const quick_class *c) {
     unsigned first = first_bit(c->digit);
     unsigned begin = number_begin(p, first, c), end = number_end(p, first, c);
     uint64_t rest = c->digit >> end;
     if (!rest) {
-        put_replaced(q, p, begin, end, len, ALOG_MASK_NUM);
+        put_replaced(q, i, p, begin, end, len, ALOG_MASK_NUM);
         return;
     }
     uint8_t *to = q->to;
@@ -224,36 +238,36 @@ static inline void put_numbers(quick *q, const uint8_t *p, unsigned len, const q
         rest = c->digit >> end;
     }
     quick_copy(to, p + copied);
-    put_hashed(q, q->to, (size_t)(to - q->to) + (len - copied));
+    put_written(q, i, (size_t)(to - q->to) + (len - copied));
 }
 
 /* ---- tokens ----------------------------------------------------------------------------------------------- */
 
 /* A token of at most SHAPE_MAX bytes; 0 when its shape does not tell. */
-static inline int put_shaped(quick *q, const uint8_t *p, unsigned len) {
+static inline int put_shaped(quick *q, size_t i, const uint8_t *p, unsigned len) {
     const uint64_t inside = low_bits(len);
     const quick_class c = quick_shape(p, inside);
     if (c.digit == inside) {
         if ((p[0] == '0' && len >= 8) || after_open(p)) return 0;
-        put_shown(q, ALOG_MASK_NUM);
+        put_shown(q, i, ALOG_MASK_NUM);
         return 1;
     }
     /* a UUID has four dashes, a MAC five of them or of the colons, an IPv6 address seven colons or two in a row */
     const uint64_t dots = c.dot & c.digit << 1 & c.digit >> 1, dashes = c.joint & ~c.dot;
     if (more_than_three(dashes) || more_than_three(c.colon) || c.colon & c.colon >> 1) return 0;
-    if (more_than_two(dots)) return put_address(q, p, len, &c);
-    if (c.slash) return p[0] == '/' && put_path(q, p, len);
+    if (more_than_two(dots)) return put_address(q, i, p, len, &c);
+    if (c.slash) return p[0] == '/' && put_path(q, i, p, len);
     if (!c.digit) {
-        put_plain(q, p, len);
+        put_hashed(q, i, p, len);
         return 1;
     }
-    if (after_open(p) || like_pid(p, &c) || like_list(p, len, &c) || like_place(&c) || like_device(p, &c)) return 0;
-    if (like_hex(&c)) return put_hex(q, p, len, &c);
-    put_numbers(q, p, len, &c);
+    if (after_open(p) || like_kept(p, len, &c) || like_place(&c) || like_device(p, &c)) return 0;
+    if (like_hex(p, &c)) return put_hex(q, i, p, len, &c);
+    put_numbers(q, i, p, len, &c);
     return 1;
 }
 
-static inline int put_long(quick *q, size_t begin, size_t end) {
+static inline int put_long(quick *q, size_t i, size_t begin, size_t end) {
     const uint8_t *p = q->text + begin;
-    return p[0] == '/' && put_path(q, p, end - begin);
+    return p[0] == '/' && put_path(q, i, p, end - begin);
 }
