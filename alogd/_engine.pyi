@@ -49,8 +49,10 @@ def count_sums(
     row: _Array,
     groups: int,
     width: int,
+    is_new: _Array,
     roots: _Array,
     counts: _Array,
+    created: _Array,
     /,
 ) -> None: ...
 def term_scores(

@@ -1,8 +1,8 @@
-"""Cutting, joining and packing window batches."""
+"""Cutting and packing window batches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -21,15 +21,6 @@ def part(batch: WindowBatch, begin: int, end: int) -> WindowBatch:
     columns: dict[str, npt.NDArray[Any]] = {name: getattr(batch, name)[first:last] for name in PER_RECORD}
     columns |= {name: getattr(batch, name)[begin:end] for name in PER_WINDOW}
     return WindowBatch(start=batch.start[begin : end + 1] - first, **columns)
-
-
-def join(batches: Sequence[WindowBatch]) -> WindowBatch:
-    """One batch of all windows, in order. Raises ValueError when there is none."""
-    if len(batches) == 1:
-        return batches[0]
-    sizes = np.concatenate([np.diff(batch.start) for batch in batches])
-    columns = {name: np.concatenate([getattr(b, name) for b in batches]) for name in (*PER_RECORD, *PER_WINDOW)}
-    return WindowBatch(start=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), **columns)
 
 
 def to_arrays(batch: WindowBatch) -> dict[str, npt.NDArray[Any]]:
