@@ -58,6 +58,12 @@ def test_child_counts_what_a_program_uses() -> None:
         timing.child(sys.executable, "-c", "raise SystemExit(3)")
 
 
+def test_undisturbed_time_goes_on_while_a_thread_waits_by_its_own_doing() -> None:
+    begun = timing.undisturbed()
+    subprocess.run(["sleep", "0.05"], check=True)
+    assert timing.undisturbed() > begun
+
+
 # -- the table
 
 ROWS = (Row("a / b", "a", "b", target=4.0), Row("a, 1000 lines/s", "a", form="{:.0f}"), Row("c / a", "c", "a"))
