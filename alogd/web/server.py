@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from html import escape as html_escape
 from typing import Protocol
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from alogd import metrics
 from alogd.config import Http
@@ -59,6 +61,7 @@ class Server:
             app,
             handle_signals=False,
             access_log=None,
+            logger=_logger(self.gate),
             keepalive_timeout=75.0,
             lingering_time=HEADER_SECONDS,
             max_line_size=MAX_LINE,
@@ -121,6 +124,26 @@ class Server:
         if problem is not None:
             return web.Response(status=400, text=f"the old configuration stays: {problem}\n")
         return web.Response(text="the configuration was read again\n")
+
+
+class _Malformed(logging.Filter):
+    """Counts what is no HTTP instead of logging it: who sends it would write our log, with whatever it holds."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__()
+        self._gate = gate
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        malformed = record.exc_info is not None and isinstance(record.exc_info[1], HttpProcessingError)
+        self._gate.refused["malformed"] += malformed
+        return not malformed
+
+
+def _logger(gate: Gate) -> logging.Logger:
+    logger = logging.Logger("aiohttp.server")  # one of its own: another server counts for itself
+    logger.parent = logging.getLogger("aiohttp")
+    logger.addFilter(_Malformed(gate))
+    return logger
 
 
 def ready_text(view: View) -> str:
