@@ -17,6 +17,8 @@ PER_RECORD = ("slot", "severity", "is_new", "source", "offset", "length", "times
 
 def part(batch: WindowBatch, begin: int, end: int) -> WindowBatch:
     """Windows begin to end (exclusive) of a batch, as views."""
+    if begin == 0 and end == len(batch):
+        return batch
     first, last = int(batch.start[begin]), int(batch.start[end])
     columns: dict[str, npt.NDArray[Any]] = {name: getattr(batch, name)[first:last] for name in PER_RECORD}
     columns |= {name: getattr(batch, name)[begin:end] for name in PER_WINDOW}
