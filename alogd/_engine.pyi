@@ -7,6 +7,7 @@ from typing_extensions import Buffer
 
 _Array = NDArray[Any]
 
+def cpu() -> str: ...
 def fingerprint(text: Buffer, /) -> int: ...
 def snapshot_seal(payload: Buffer, /) -> bytes: ...
 def snapshot_meta(data: Buffer, /) -> bytes: ...
@@ -48,8 +49,10 @@ def count_sums(
     row: _Array,
     groups: int,
     width: int,
+    is_new: _Array,
     roots: _Array,
     counts: _Array,
+    created: _Array,
     /,
 ) -> None: ...
 def term_scores(

@@ -16,6 +16,7 @@ from alogd.event import Alert
 
 MAX_OPEN = 64
 MAX_CAUSES = 32  # template fingerprints an incident remembers
+WELL_KNOWN = 64  # windows after which one more, no worse than those before, is counted and not looked into
 DAY_NS = 86_400 * 10**9
 BURST = 2.0  # at most this many times the budget in one day, whatever the calibration says
 
@@ -80,6 +81,24 @@ class Incidents:
             found = self.open
         return max(found, key=lambda incident: incident.last_ns) if found else None
 
+    def routine(self, group: int, risk: float, now_ns: int) -> Incident | None:
+        """The open incident to which one more window, not critical itself, adds nothing but numbers.
+
+        Evidence costs a thousand times what a window does; a flood of odd windows must not be slowed by it.
+        """
+        near_ns = round(self.options.join_within * 1e9)
+        known = [i for i in self.open if i.alert.windows >= WELL_KNOWN and risk <= i.alert.risk]
+        found = [i for i in known if (i.group == group and group != 0) or now_ns - i.last_ns <= near_ns]
+        return max(found, key=lambda incident: incident.last_ns) if found else None
+
+    def count(self, incident: Incident, updated_ns: int, lines: int) -> list[Alert]:
+        """Add a window by its numbers alone; tells when the windows doubled."""
+        old = incident.alert
+        updated_ns = max(old.updated_ns, updated_ns)
+        incident.alert = replace(old, updated_ns=updated_ns, windows=old.windows + 1, lines_seen=old.lines_seen + lines)
+        incident.last_ns = max(incident.last_ns, updated_ns)
+        return self._told(incident, incident.alert.windows >= 2 * incident.told)
+
     def adopted(self, incident: Incident, now_ns: int) -> bool:
         """Whether it has gone on so long that it is to be learned as the new normal."""
         return now_ns - incident.alert.opened_ns >= round(self.options.adopt_after * 1e9)
@@ -115,7 +134,10 @@ class Incidents:
         )
         incident.last_ns = max(incident.last_ns, new.updated_ns)
         incident.causes += [cause for cause in _causes(finding) if cause not in known][: MAX_CAUSES - len(known)]
-        if worst.level == old.level and not alarmed and incident.alert.windows < 2 * incident.told:
+        return self._told(incident, worst.level != old.level or alarmed or incident.alert.windows >= 2 * incident.told)
+
+    def _told(self, incident: Incident, news: bool) -> list[Alert]:
+        if not news:
             return []
         incident.told = incident.alert.windows
         return [incident.alert]

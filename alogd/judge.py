@@ -20,6 +20,7 @@ from alogd.calibration import Calibrator
 from alogd.config import Alerts, Risk
 from alogd.coverage import Coverage
 from alogd.detectors.base import Detector
+from alogd.epoch import FLAGS, Epoch
 from alogd.event import F64, Bool, WindowBatch
 from alogd.risk import POINTS_PER_DECADE, rarity, risk, window_severity
 from alogd.verdict import Verdict
@@ -62,10 +63,7 @@ class Judge:
         self.seen = 0
         self.gain = 0.0  # natural log of the factor on the budget that holds the number of alerts to it
         self.coverage = Coverage()
-        self._epoch: list[Verdict] = []
-        self._learnable: list[Bool] = []
-        self._countable: list[Bool] = []
-        self._in_epoch = 0
+        self._epoch = Epoch(detectors, MOST_WINDOWS)
         self._derive()
 
     # -- judging
@@ -73,7 +71,7 @@ class Judge:
     @property
     def room(self) -> int:
         """Windows that may be judged before the next learn()."""
-        return self._epoch_windows - self._in_epoch
+        return self._epoch_windows - len(self._epoch)
 
     @property
     def windows_per_day(self) -> float:
@@ -180,31 +178,28 @@ class Judge:
         learnable, shape (n,): windows the detectors may learn from. countable: windows whose scores are part of what
         this stream is like (the first odd window of an incident is, those that follow are the same incident).
         """
-        self._epoch.append(verdict)
-        self._learnable.append(learnable)
-        self._countable.append(countable)
-        self._in_epoch += len(verdict.windows)
+        self._epoch.add(verdict, learnable, countable)
         if self.room == 0:
             self._learn()
 
     def _learn(self) -> None:
-        windows = rows.join([verdict.windows for verdict in self._epoch])
-        keep, count = np.concatenate(self._learnable), np.concatenate(self._countable)
+        epoch = self._epoch
+        windows, keep, count = epoch.windows, epoch.flag("learnable"), epoch.flag("countable")
         for name in self.detectors:
-            score = np.concatenate([verdict.scores[name] for verdict in self._epoch])
+            score = epoch.score(name)
             self.calibrators[name].add(score[count & np.isfinite(score)])
             self._teach(name, windows, keep)
-        severity = np.concatenate([verdict.severity for verdict in self._epoch])
-        self.decision.add(np.concatenate([verdict.ranking for verdict in self._epoch])[count])
-        self.fusion.add(np.concatenate([verdict.fused for verdict in self._epoch])[count])
+        severity = epoch.number("severity")
+        self.decision.add(epoch.number("ranking")[count])
+        self.fusion.add(epoch.number("fused")[count])
         fade = min(1.0, MEMORY / (self.levels.sum() + len(severity)))
         self.levels = (self.levels + np.bincount(severity.astype(np.int64), minlength=101)) * fade
         days = self.coverage.add(windows)
         if self.seen >= self.warmup:
-            opened = sum(int((v.odd & c).sum()) for v, c in zip(self._epoch, self._countable, strict=True))
+            opened = int((epoch.flag("odd") & count).sum())
             self._steer(self.budget_per_day * days - opened)
         self.seen += len(windows)
-        self._epoch, self._learnable, self._countable, self._in_epoch = [], [], [], 0
+        epoch.clear()
         self._derive()
 
     def _steer(self, missing: float) -> None:
@@ -232,19 +227,15 @@ class Judge:
         arrays |= {f"fusion.{key}": value for key, value in self.fusion.state().items()}
         arrays |= {f"decision.{key}": value for key, value in self.decision.state().items()}
         arrays |= {f"coverage.{key}": value for key, value in self.coverage.state().items()}
-        if self._epoch:
+        if len(self._epoch):
             arrays |= self._epoch_arrays()
         return arrays
 
     def _epoch_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        windows = rows.join([verdict.windows for verdict in self._epoch])
-        arrays = {f"epoch.windows.{key}": value for key, value in rows.to_arrays(windows).items()}
-        arrays["epoch.learnable"] = np.concatenate(self._learnable)
-        arrays["epoch.countable"] = np.concatenate(self._countable)
-        arrays["epoch.odd"] = np.concatenate([verdict.odd for verdict in self._epoch])
-        for name in self.detectors:
-            arrays[f"epoch.score.{name}"] = np.concatenate([v.scores[name] for v in self._epoch])
-        return arrays
+        windows = rows.to_arrays(self._epoch.windows)
+        arrays = {f"epoch.windows.{key}": value.copy() for key, value in windows.items()}
+        arrays |= {f"epoch.{name}": self._epoch.flag(name).copy() for name in FLAGS}
+        return arrays | {f"epoch.score.{name}": self._epoch.score(name).copy() for name in self.detectors}
 
     def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Raises ValueError when the arrays are damaged or of other detectors; this judge is then not to be used."""
@@ -273,13 +264,13 @@ class Judge:
             return
         windows = rows.from_arrays(_under(arrays, "epoch.windows."))
         scores = {name: arrays.get(f"epoch.score.{name}", np.empty(0)) for name in self.detectors}
-        learnable, countable, odd = (
-            arrays.get(f"epoch.{name}", np.empty(0, bool)) for name in ("learnable", "countable", "odd")
-        )
+        learnable, countable, odd = (arrays.get(f"epoch.{name}", np.empty(0, bool)) for name in FLAGS)
         if any(len(column) != len(windows) for column in (learnable, countable, odd, *scores.values())):
             raise ValueError("saved state: the open epoch's columns differ in length")
         if len(windows) >= self._epoch_windows:
             raise ValueError("saved state: the open epoch is longer than an epoch")
+        if not len(windows) or (np.diff(windows.start) < 1).any() or windows.severity.max() > 100:
+            raise ValueError("saved state: the open epoch has windows that cannot be")
         decades = {name: self._decades(name, score) for name, score in scores.items()}
         fused, severity = _fused(decades), window_severity(windows.severity, windows.start)
         level = severity.astype(np.intp)
@@ -288,8 +279,7 @@ class Judge:
         ranking = self._ranking(rare, self._unusual[level])
         told = (severity, odd, odd, self._bearable, self.weights)  # the alarms among them have been told
         verdict = Verdict(windows, scores, decades, fused, severe, rare, ranking, *told)
-        self._epoch, self._learnable, self._countable = [verdict], [learnable], [countable]
-        self._in_epoch = len(windows)
+        self._epoch.add(verdict, learnable, countable)
 
 
 def _fused(decades: Mapping[str, F64]) -> F64:

@@ -1,8 +1,8 @@
-"""Cutting, joining and packing window batches."""
+"""Cutting and packing window batches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -17,19 +17,12 @@ PER_RECORD = ("slot", "severity", "is_new", "source", "offset", "length", "times
 
 def part(batch: WindowBatch, begin: int, end: int) -> WindowBatch:
     """Windows begin to end (exclusive) of a batch, as views."""
+    if begin == 0 and end == len(batch):
+        return batch
     first, last = int(batch.start[begin]), int(batch.start[end])
     columns: dict[str, npt.NDArray[Any]] = {name: getattr(batch, name)[first:last] for name in PER_RECORD}
     columns |= {name: getattr(batch, name)[begin:end] for name in PER_WINDOW}
     return WindowBatch(start=batch.start[begin : end + 1] - first, **columns)
-
-
-def join(batches: Sequence[WindowBatch]) -> WindowBatch:
-    """One batch of all windows, in order. Raises ValueError when there is none."""
-    if len(batches) == 1:
-        return batches[0]
-    sizes = np.concatenate([np.diff(batch.start) for batch in batches])
-    columns = {name: np.concatenate([getattr(b, name) for b in batches]) for name in (*PER_RECORD, *PER_WINDOW)}
-    return WindowBatch(start=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), **columns)
 
 
 def to_arrays(batch: WindowBatch) -> dict[str, npt.NDArray[Any]]:

@@ -20,7 +20,7 @@ from alogd.detectors.base import Contribution, Detector
 from alogd.engine_config import EngineConfig, available_engine, token_difference
 from alogd.event import NO_TIME, Alert, Batch, Template, WindowBatch
 from alogd.evidence import Reader, gather
-from alogd.incidents import Finding, Incidents
+from alogd.incidents import Finding, Incident, Incidents
 from alogd.judge import Judge, detector_names
 from alogd.pack import pack, unpack
 from alogd.redact import Redactor
@@ -119,6 +119,10 @@ class Stream:
         for index in np.flatnonzero(verdict.odd).tolist():
             _, now_ns = _span(verdict.windows, index)
             alerts += self.incidents.expire(now_ns)
+            if routine := self._routine(verdict, index, now_ns):
+                learnable[index] = countable[index] = self.incidents.adopted(routine, now_ns)
+                alerts += self.incidents.count(routine, now_ns, _records(verdict.windows, index))
+                continue
             finding = self._finding(verdict, index)
             incident = self.incidents.match(finding, now_ns)
             if incident is None:
@@ -132,6 +136,11 @@ class Stream:
             alerts += self.incidents.expire(max(0, int(verdict.windows.closed_ns[-1])))
         self.judge.add(verdict, learnable, countable)
         return alerts
+
+    def _routine(self, verdict: Verdict, index: int, now_ns: int) -> Incident | None:
+        if verdict.alarm[index]:
+            return None
+        return self.incidents.routine(int(verdict.windows.group[index]), round(float(verdict.risk[index]), 1), now_ns)
 
     # -- evidence
 
@@ -273,6 +282,10 @@ def _span(windows: WindowBatch, index: int) -> tuple[int, int]:
     stamps = stamps[stamps != NO_TIME]  # not in order where several processes write one log
     closed = max(0, int(windows.closed_ns[index]))
     return (min(closed, int(stamps.min())), min(closed, int(stamps.max()))) if len(stamps) else (closed, closed)
+
+
+def _records(windows: WindowBatch, index: int) -> int:
+    return int(windows.start[index + 1] - windows.start[index])
 
 
 def _worst(windows: WindowBatch, index: int, share: float) -> Contribution:

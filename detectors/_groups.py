@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from alogd.event import I64, U64
+from alogd.event import I64, U64, Bool
 
 MAX_GROUPS = 64
 
@@ -33,6 +33,14 @@ class Groups:
             return np.zeros(len(groups), np.int64)
         at = np.minimum(np.searchsorted(self._sorted, groups), len(self.keys) - 1)
         return np.where(self._sorted[at] == groups, self._order[at] + 1, 0)
+
+    def adopt(self, groups: U64, keep: Bool) -> I64:
+        """Row of each group, shape (n,), -1 where not keep; those not seen before get one, while there is room."""
+        rows = self.rows(groups)
+        if ((rows == 0) & keep).any():
+            self.add(groups[keep])
+            rows = self.rows(groups)
+        return np.where(keep, rows, -1)
 
     def add(self, groups: U64) -> None:
         """Give rows to groups not seen before, in order of first appearance, while there is room."""

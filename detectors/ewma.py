@@ -120,21 +120,25 @@ class Ewma:
         """Move the baselines of the kept windows' groups towards their counts."""
         if not keep.any():
             return
-        self.groups.add(windows.group[keep])
+        row = self.groups.adopt(windows.group, keep)
         self._grow(len(self.groups), int(windows.slot.max(initial=0)) + 1)
-        born = windows.slot[windows.is_new].astype(np.int64)
-        self.sums[:, born] = 0.0  # a slot may have been another template's before
-        self.squares[:, born] = 0.0
-        touched = self._learn_counts(windows, np.where(keep, self.groups.rows(windows.group), -1))
-        until = np.concatenate([[0], np.cumsum(windows.is_new)])[windows.start]
-        self._learn_novelty(np.diff(until)[keep].astype(np.float64))
-        self._derive(touched if not len(born) else np.arange(len(self.groups)))
+        born = bool(windows.is_new.any())
+        if born:  # a slot may have been another template's before
+            self.sums[:, windows.slot[windows.is_new]] = 0.0
+            self.squares[:, windows.slot[windows.is_new]] = 0.0
+        created = np.empty(len(windows))
+        touched = self._learn_counts(windows, row, created)
+        self._learn_novelty(created[keep])
+        self._derive(np.arange(len(self.groups)) if born else touched)
 
     def _gain(self, windows: I64, step: int) -> F64:
         return np.asarray(1 - (1 - self.options.alpha) ** (windows / step))
 
-    def _learn_counts(self, windows: WindowBatch, row: I64) -> I64:
-        """Move groups by as many windows as each has (row: of each window, -1 where not kept); gives those moved."""
+    def _learn_counts(self, windows: WindowBatch, row: I64, created: F64) -> I64:
+        """Move groups by as many windows as each has (row: of each, -1 where not kept); gives those moved.
+
+        created, shape (n,), takes the number of templates created in each window.
+        """
         height = len(self.groups)
         n = np.bincount(row[row >= 0], minlength=height)
         touched = np.flatnonzero(n)
@@ -142,7 +146,7 @@ class Ewma:
         place[touched] = np.arange(len(touched))
         shape = (len(touched), self.sums.shape[1])
         roots, squares = np.zeros(shape), np.zeros(shape)
-        features.count_sums(windows.start, windows.slot, place[row], *shape, roots, squares)
+        features.count_sums(windows.start, windows.slot, place[row], *shape, windows.is_new, roots, squares, created)
         gain, each = self._gain(n[touched], self.options.step)[:, None], n[touched, None]
         self.sums[touched] += gain * (roots / each - self.sums[touched])
         self.squares[touched] += gain * (squares / each - self.squares[touched])

@@ -131,21 +131,26 @@ class LogAnomaly:
         """Move means and variances of the kept windows' groups; refresh the vocabulary at 64, 256, 1024 ... chunks."""
         if not keep.any():
             return
-        self.groups.add(windows.group[keep])
+        start, slot, row = windows.start, windows.slot, self.groups.adopt(windows.group, keep)
         self._grow(len(self.groups))
-        start, slot, row, height, width = self._rows(windows)
-        row = np.where(keep, row, -1)
         chunks = -(-np.diff(start) // self.options.lines)[keep]
         self._remember(start, slot, row, int(chunks.sum()))
-        sums, squares = np.zeros((height, width)), np.zeros((height, width))
-        vocabulary = (self.terms, self.idf, self.options.lines)
-        features.term_sums(start, slot, row, height, width, *vocabulary, sums, squares)
-        n = np.bincount(row[keep], chunks, height)[:, None]
-        gain, each = self._gain(n), np.maximum(n, 1)
-        self.sums += gain * (sums / each - self.sums)
-        self.squares += gain * (squares / each - self.squares)
+        gain, mean, square = self._moments(start, slot, row, np.bincount(row[keep], chunks, len(self.groups)))
+        self.sums += gain * (mean - self.sums)
+        self.squares += gain * (square - self.squares)
         self.weight += gain * (1 - self.weight)
         self._derive()
+
+    def _moments(self, start: I64, slot: U32, row: I64, chunks: F64 | I64) -> tuple[F64, F64, F64]:
+        """Gain of each group, by its number of chunks, and the means of its features and of their squares."""
+        height, width = self.sums.shape
+        sums, squares = np.zeros((height, width)), np.zeros((height, width))
+        features.term_sums(
+            start, slot, row, height, width, self.terms, self.idf, self.options.lines, sums, squares
+        )
+        gain = 1 - (1 - self.options.alpha) ** (chunks / self.options.step)
+        each = np.maximum(chunks, 1)[:, None]
+        return gain[:, None], sums / each, squares / each
 
     def _grow(self, rows: int) -> None:
         more = rows - len(self.sums)
@@ -194,19 +199,11 @@ class LogAnomaly:
 
     def _learn_columns(self, start: I64, slot: U32, columns: I64) -> None:
         """Take the statistics of some features from the sample's chunks: nothing older knows them."""
-        for table in (self.weight, self.sums, self.squares):
-            table[:, columns] = 0.0
-        vectors = vectors_of(start, slot, self.terms, self.idf, self.options.lines)[1][:, columns]
-        group = self.sample_group[: len(vectors)]
-        for row in np.flatnonzero(np.bincount(group)):
-            members = vectors[group == row]
-            gain = self._gain(np.array(len(members)))
-            self.weight[row, columns] = gain
-            self.sums[row, columns] = gain * members.mean(axis=0)
-            self.squares[row, columns] = gain * (members * members).mean(axis=0)
-
-    def _gain(self, chunks: F64 | I64) -> F64:
-        return np.asarray(1 - (1 - self.options.alpha) ** (chunks / self.options.step))
+        group = self.sample_group[: len(start) - 1]
+        gain, mean, square = self._moments(start, slot, group, np.bincount(group, minlength=len(self.groups)))
+        self.weight[:, columns] = gain
+        self.sums[:, columns] = (gain * mean)[:, columns]
+        self.squares[:, columns] = (gain * square)[:, columns]
 
     # -- state
 
@@ -254,8 +251,8 @@ def _next_refresh(learned: int) -> int:
 
 
 def _frequencies(term: I64, chunk: I64) -> tuple[I64, I64, I64]:
-    """Every term once, ascending; how often it occurs, and in how many chunks."""
-    order = np.lexsort((chunk, term))
+    """Every term once, ascending; how often it occurs, and in how many chunks, whose numbers ascend for each term."""
+    order = np.argsort(term, kind="stable")
     term, chunk = term[order], chunk[order]
     first = np.diff(term, prepend=-1) != 0
     opens = first | (np.diff(chunk, prepend=-1) != 0)

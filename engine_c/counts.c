@@ -98,11 +98,18 @@ alog_status alog_count_power(const alog_rows *rows, const alog_baseline *baselin
     return ALOG_OK;
 }
 
-alog_status alog_count_sums(const alog_rows *rows, double *roots, double *counts) {
+static double created_in(const alog_rows *rows, size_t i) {
+    uint32_t created = 0;
+    for (size_t r = (size_t)rows->start[i]; r < (size_t)rows->start[i + 1]; r++) created += rows->is_new[r] != 0;
+    return created;
+}
+
+alog_status alog_count_sums(const alog_rows *rows, double *roots, double *counts, double *created) {
     counters of = {0};
     alog_status status = make_counters(&of, rows);
     if (status == ALOG_OK && of.slots > rows->width && rows->records > 0) status = ALOG_INVALID;
     for (size_t i = 0; status == ALOG_OK && i < rows->n; i++) {
+        created[i] = created_in(rows, i);
         if (rows->row[i] < 0) continue;
         const size_t at = (size_t)rows->row[i] * rows->width, n = count_window(&of, rows, i);
         for (size_t k = 0; k < n; k++) {

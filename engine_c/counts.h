@@ -22,7 +22,8 @@ typedef struct {
 alog_status alog_count_power(const alog_rows *rows, const alog_baseline *baseline, double *out);
 
 /* Adds the root of each count, and the count, of the windows whose row is not negative to roots and counts,
- * (groups, width) both. Slots have to be below width. Errors as above; then nothing is changed. */
-alog_status alog_count_sums(const alog_rows *rows, double *roots, double *counts);
+ * (groups, width) both; created, (rows->n,): templates created in each window. Slots have to be below width. Errors as
+ * above; then nothing is changed. */
+alog_status alog_count_sums(const alog_rows *rows, double *roots, double *counts, double *created);
 
 #endif

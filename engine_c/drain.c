@@ -42,10 +42,11 @@ alog_drain *alog_drain_new(const alog_drain_config *config, alog_status *status)
     drain->roots = calloc(lengths, sizeof(alog_node *));
     drain->needed = calloc(lengths, sizeof *drain->needed);
     drain->chains = malloc(lengths * sizeof *drain->chains);
+    drain->marks = malloc(lengths + 16);
     drain->remembered = calloc(ALOG_DRAIN_CACHE, sizeof *drain->remembered);
     drain->slots = 1; /* slot 0 is the overflow template's */
     drain->stamp = drain->tree_stamp = 1;
-    if (!drain->roots || !drain->needed || !drain->chains || !drain->remembered) {
+    if (!drain->roots || !drain->needed || !drain->chains || !drain->marks || !drain->remembered) {
         alog_drain_free(drain);
         *status = ALOG_NOMEM;
         return NULL;
@@ -64,6 +65,7 @@ void alog_drain_free(alog_drain *drain) {
     free(drain->roots);
     free(drain->needed);
     free(drain->chains);
+    free(drain->marks);
     free(drain->remembered);
     free(drain);
 }

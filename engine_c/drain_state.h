@@ -46,6 +46,7 @@ struct alog_drain {
     alog_node **roots; /* by token count, max_tokens + 1 */
     uint32_t *needed;  /* 1 + equal tokens that reach sim_th, by token count; 0 = not asked for yet */
     uint64_t *chains;  /* scratch of a search, max_tokens */
+    uint8_t *marks;    /* the same, rounded up to whole lanes */
     alog_cluster **by_slot;
     uint32_t *newer, *older; /* order of use, by slot; only with max_clusters */
     uint32_t *free_slots;

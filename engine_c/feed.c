@@ -25,7 +25,7 @@ static uint8_t severity_of_match(alog_engine *engine, const alog_match *match, a
 static alog_status emit(alog_engine *engine, const alog_pending *record, alog_batch *out) {
     if (out->n >= out->cap) return ALOG_INVALID;
     alog_match match;
-    alog_mask_tokens(engine->masker, record->message.ptr, record->message.len, engine->tokens);
+    alog_mask_line(engine->masker, record->message.ptr, record->message.len, engine->tokens);
     alog_drain_add(engine->drain, engine->tokens, &match); /* when full: the overflow template, counted there */
     engine->records++;
     engine->tokens_cut += engine->tokens->truncated;

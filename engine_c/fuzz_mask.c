@@ -2,12 +2,13 @@
  *
  * Besides what the sanitizers see: tokens stand in the text, in order, without white space and with their hash and
  * digit flag; a bound cuts what the unbounded run gives; masking by pieces (a users' mask that finds nothing more than
- * the empty delimiter list does) and masking token by token are the same. */
+ * the empty delimiter list does) and masking token by token are the same; so are all code paths (mask_path.h). */
 #include "mask.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "mask_path.h"
 #include "unicode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -65,6 +66,21 @@ static size_t write_table(uint8_t *table, uint8_t byte, uint8_t loops) {
     next[2 * 3] = 2;
     next[2 * 5] = loops & 1 ? 2 : 0;
     return (size_t)(next + 3 * 4 - table);
+}
+
+/* Every code path, where it takes the message, gives what `want` has; whatever room its tokens have. */
+static void check_paths(const alog_masker *masker, const uint8_t *message, size_t len, const alog_tokens *want,
+                        alog_tokens *out) {
+    alog_mask_path paths[8];
+    for (size_t k = alog_mask_paths(paths, 8); k-- > 0;) {
+        if (!paths[k].mask(masker, message, len, out)) continue;
+        check(!out->truncated && out->count == want->count);
+        for (uint32_t i = 0; i < out->count; i++) {
+            check(out->hash[i] == want->hash[i] && out->flags[i] == want->flags[i]);
+            check(out->length[i] == want->length[i]);
+            check(memcmp(out->text + out->offset[i], want->text + want->offset[i], out->length[i]) == 0);
+        }
+    }
 }
 
 typedef struct {
@@ -144,6 +160,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (uint32_t i = 0; i < wide->count; i++)
             check(wide->hash[i] == other->hash[i] && wide->flags[i] == other->flags[i]);
     }
+    plain = (alog_mask_config){.builtin = ALOG_MASK_ALL, .seed = data[7]};
+    masker = masker_of(&plain);
+    check(masker != NULL);
+    alog_mask_tokens(masker, message, len, wide);
+    check_paths(masker, message, len, wide, other);
+    check_paths(masker, message, len, wide, narrow);
+    alog_masker_free(masker);
     alog_tokens_free(wide);
     alog_tokens_free(other);
     alog_tokens_free(narrow);

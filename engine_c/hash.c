@@ -75,8 +75,8 @@ alog_tokens *alog_tokens_new(uint32_t max_tokens, size_t max_message) {
     tokens->hash = calloc(max_tokens ? max_tokens : 1, sizeof *tokens->hash);
     tokens->offset = calloc(max_tokens ? max_tokens : 1, sizeof *tokens->offset);
     tokens->length = calloc(max_tokens ? max_tokens : 1, sizeof *tokens->length);
-    tokens->flags = calloc(max_tokens ? max_tokens : 1, sizeof *tokens->flags);
-    tokens->text = tokens->text_cap ? malloc(tokens->text_cap) : NULL;
+    tokens->flags = calloc((size_t)max_tokens + ALOG_TOKENS_SLACK, sizeof *tokens->flags);
+    tokens->text = tokens->text_cap ? malloc(tokens->text_cap + ALOG_TOKENS_EXTRA) : NULL;
     if (tokens->hash && tokens->offset && tokens->length && tokens->flags && tokens->text) return tokens;
     alog_tokens_free(tokens);
     return NULL;

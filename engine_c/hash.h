@@ -21,6 +21,13 @@ static inline uint64_t alog_load64(const uint8_t *p) {
     return v;
 }
 
+static inline void alog_store64(uint8_t *p, uint64_t v) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    v = __builtin_bswap64(v);
+#endif
+    memcpy(p, &v, 8);
+}
+
 static inline uint32_t alog_load32(const uint8_t *p) {
     uint32_t v;
     memcpy(&v, p, 4);
@@ -37,27 +44,32 @@ static inline uint64_t alog_mix(uint64_t a, uint64_t b) {
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* The first `len` <= 8 bytes of p as a number, the lowest first. */
+static inline uint64_t alog_load_upto8(const uint8_t *p, size_t len) {
+    if (len == 8) return alog_load64(p);
+    if (len >= 4) return alog_load32(p) | (uint64_t)alog_load32(p + len - 4) << (8 * (len - 4));
+    if (len == 0) return 0;
+    return p[0] | (uint64_t)p[len >> 1] << (8 * (len >> 1)) | (uint64_t)p[len - 1] << (8 * (len - 1));
+}
+
 /* Two secrets are drawn from the seed: with one of them known, a text that makes a factor zero would
  * erase the rest of the token from its hash. */
+static inline uint64_t alog_hash_end(uint64_t a, uint64_t b, uint64_t state, size_t len, uint64_t seed) {
+    const uint64_t other = ((seed << 32) | (seed >> 32)) ^ UINT64_C(0x9e3779b97f4a7c15);
+    const uint64_t h = alog_mix(alog_mix(a ^ other, b ^ state) ^ seed, len ^ other);
+    return h | (h == 0);
+}
+
+/* Up to 16 bytes are two numbers, filled up with zeros, so that a vector with a mask over it can give them. */
 static inline uint64_t alog_hash_inline(const uint8_t *p, size_t len, uint64_t seed) {
     const uint64_t other = ((seed << 32) | (seed >> 32)) ^ UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t a, b, state = seed;
-    if (len >= 8) {
-        size_t at = 0;
-        for (; len - at > 16; at += 16) state = alog_mix(alog_load64(p + at) ^ other, alog_load64(p + at + 8) ^ state);
-        a = len > 16 ? alog_load64(p + len - 16) : alog_load64(p);
-        b = alog_load64(p + len - 8);
-    } else if (len >= 4) {
-        a = alog_load32(p);
-        b = alog_load32(p + len - 4);
-    } else if (len > 0) {
-        a = (uint64_t)p[0] << 16 | (uint64_t)p[len >> 1] << 8 | p[len - 1];
-        b = 0;
-    } else {
-        a = b = 0;
-    }
-    uint64_t h = alog_mix(alog_mix(a ^ other, b ^ state) ^ seed, len ^ other);
-    return h | (h == 0);
+    if (len <= 8) return alog_hash_end(alog_load_upto8(p, len), 0, seed, len, seed);
+    const uint64_t last = alog_load64(p + len - 8);
+    if (len <= 16) return alog_hash_end(alog_load64(p), last >> (8 * (16 - len)), seed, len, seed);
+    uint64_t state = seed;
+    for (size_t at = 0; len - at > 16; at += 16)
+        state = alog_mix(alog_load64(p + at) ^ other, alog_load64(p + at + 8) ^ state);
+    return alog_hash_end(alog_load64(p + len - 16), last, state, len, seed);
 }
 
 /* Same text, same value, on every host and in every version. */

@@ -215,7 +215,7 @@ void alog_pairs_take(alog_pairs *pairs, const alog_reader *r, const alog_pair *p
 
 int alog_pairs_taken(const alog_pairs *pairs, const alog_pair *pair) {
     for (int role = ALOG_ROLE_TIME; role <= ALOG_ROLE_PID; role++)
-        if (pairs->rank[role] && pairs->value[role].ptr == pair->value.ptr) return 1;
+        if (pairs->value[role].ptr == pair->value.ptr) return 1; /* NULL where there is none */
     return 0;
 }
 

@@ -44,9 +44,16 @@ static size_t skip_nested(const uint8_t *p, size_t n, size_t at) {
     return 0;
 }
 
+#define FIVE(c) [c] = 1, [(c) + 1] = 1, [(c) + 2] = 1, [(c) + 3] = 1, [(c) + 4] = 1
+
+/* Letters, digits and -+. */
+static const uint8_t is_scalar_byte[256] = {
+    FIVE('0'), FIVE('5'), FIVE('A'), FIVE('F'), FIVE('K'), FIVE('P'), FIVE('U'), FIVE('a'), FIVE('f'),
+    FIVE('k'), FIVE('p'), FIVE('u'), ['Z'] = 1, ['z'] = 1, ['-'] = 1, ['+'] = 1, ['.'] = 1,
+};
+
 static size_t scalar_end(const uint8_t *p, size_t n, size_t at) {
-    while (at < n && (alog_is_alpha(p[at]) || alog_is_digit(p[at]) || p[at] == '-' || p[at] == '+' || p[at] == '.'))
-        at++;
+    while (at < n && is_scalar_byte[p[at]]) at++;
     return at;
 }
 
@@ -55,7 +62,7 @@ static size_t scalar_end(const uint8_t *p, size_t n, size_t at) {
 static void put(json_walk *walk, alog_span s) {
     if (s.len > walk->r->len - walk->len)
         s.len = walk->r->len - walk->len; /* cannot be: JSON is longer than its rendering */
-    if (s.len) memcpy(walk->to + walk->len, s.ptr, s.len);
+    alog_copy(walk->to + walk->len, s.ptr, s.len);
     walk->len += s.len;
 }
 
@@ -94,25 +101,38 @@ static alog_pair_memo *memo_of(const json_walk *walk) {
     return walk->r->config->memo ? &walk->r->config->memo->json : NULL;
 }
 
-/* The pair whose comma stands at `at` (the first one's brace), if its key was seen in this place before: what stands before
- * its value is then known byte for byte. Returns the value's end, 0 when the pair has to be walked. */
+/* Goes over what stands before a known pair: the end of an inner object, the beginning of one. */
+static void cross(json_walk *walk, alog_pair *pair, const alog_memo_pair *known, const uint8_t *text) {
+    if (known->closes) {
+        if (walk->to) put_byte(walk, '}');
+        pair->parent = (alog_span){0};
+    }
+    if (!known->parent_len) return;
+    pair->parent = alog_span_of(text + known->parent_at, known->parent_len);
+    if (walk->to) put_key(walk, pair->parent), put_byte(walk, '{');
+}
+
+/* The pair after the value that ends at `at` (the first: whose brace stands there), if its key was seen in this place
+ * before: what stands before its value is then known byte for byte. Returns the value's end, 0 when the pair has to be
+ * walked. */
 static size_t known_pair(json_walk *walk, alog_pair *pair, size_t at) {
     const uint8_t *p = walk->r->text;
     const size_t n = walk->r->len;
     uint8_t last = walk->last;
     if (at && at < n && p[at] == '{') return 0; /* only the first pair has a brace there */
     const alog_memo_pair *known = alog_pair_recall(memo_of(walk), &last, p, n, at);
-    if (!known) return 0;
+    if (!known || known->inside != (pair->parent.ptr != NULL)) return 0;
     const size_t from = at + known->len;
     uint8_t has_escapes = 0;
     const size_t end = known->is_string ? string_end(p, n, from, &has_escapes) : scalar_end(p, n, from);
     if (known->is_string ? end >= n : end == from) return 0;
+    walk->last = last;
+    cross(walk, pair, known, p + at);
     pair->key = alog_span_of(p + at + known->key_at, known->key_len);
     pair->value = alog_span_of(p + from, end - from);
     pair->is_string = known->is_string;
     pair->has_escapes = has_escapes;
-    walk->last = last;
-    if (walk->to) {
+    if (walk->to || pair->parent.ptr) {
         on_scalar(walk, pair);
     } else {
         walk->count++;
@@ -121,14 +141,27 @@ static size_t known_pair(json_walk *walk, alog_pair *pair, size_t at) {
     return end + known->is_string;
 }
 
-/* Keeps a pair at the top that has been walked; its comma stands at `at`. */
-static void keep_pair(json_walk *walk, const alog_pair *pair, size_t at) {
-    const uint8_t *begin = walk->r->text + at;
-    if (!pair->value.ptr || pair->key.ptr < begin || (size_t)(pair->key.ptr - begin) > ALOG_MEMO_PAIR_BYTES) return;
-    if (pair->key.len > ALOG_MEMO_PAIR_BYTES) return;
-    alog_memo_pair found = {
-        .key_at = (uint8_t)(pair->key.ptr - begin), .key_len = (uint8_t)pair->key.len, .is_string = pair->is_string};
-    alog_pairs_meaning(pair->key, &found.role, &found.rank);
+/* What was crossed on the way from one value to the next. */
+typedef struct {
+    size_t begin; /* behind the last value */
+    unsigned inside, closes, opens;
+} json_crossing;
+
+/* Keeps a pair that has been walked. */
+static void keep_pair(json_walk *walk, const alog_pair *pair, const json_crossing *way) {
+    const uint8_t *begin = walk->r->text + way->begin;
+    if (!pair->value.ptr || (size_t)(pair->value.ptr - begin) > ALOG_MEMO_PAIR_BYTES) return;
+    if (way->closes > way->inside || way->opens > 1) return; /* an empty object, or one after another */
+    alog_memo_pair found = {.key_at = (uint8_t)(pair->key.ptr - begin),
+                            .key_len = (uint8_t)pair->key.len,
+                            .is_string = pair->is_string,
+                            .inside = (uint8_t)way->inside,
+                            .closes = (uint8_t)way->closes};
+    if (way->opens) {
+        found.parent_at = (uint8_t)(pair->parent.ptr - begin);
+        found.parent_len = (uint8_t)pair->parent.len;
+    }
+    if (!pair->parent.ptr) alog_pairs_meaning(pair->key, &found.role, &found.rank);
     alog_pair_remember(memo_of(walk), &walk->last, alog_span_of(begin, (size_t)(pair->value.ptr - begin)), &found);
 }
 
@@ -174,27 +207,32 @@ static size_t walk_key(const json_walk *walk, size_t at, alog_span *key) {
 
 /* Walks the object that opens at `at`; objects in it are walked too, what stands in those is skipped. Returns the end,
  * 0 when the text is malformed or cut: the pairs before that have been given. */
-static size_t walk_object(json_walk *walk, size_t begin) {
+static size_t walk_object(json_walk *walk, size_t at) {
     const uint8_t *p = walk->r->text;
     const size_t n = walk->r->len;
     alog_pair pair = {0};
-    for (int first = 1;;) { /* `begin` is behind a value or, for the first pair of an object, on its brace */
-        const size_t known = pair.parent.ptr ? 0 : known_pair(walk, &pair, begin);
-        if (known) {
-            begin = known;
-            first = 0;
-            continue;
+    json_crossing way = {.begin = at};
+    for (int first = 1;;) { /* `at` is behind a value or an object or, for an object's first pair, on its brace */
+        if (at == way.begin) {
+            const size_t known = known_pair(walk, &pair, at);
+            if (known) {
+                way.begin = at = known;
+                way.inside = pair.parent.ptr != NULL;
+                first = 0;
+                continue;
+            }
         }
-        size_t at = first ? begin + 1 : skip_space(p, n, begin);
+        at = first ? at + 1 : skip_space(p, n, at);
         const int comma = !first && at < n && p[at] == ',';
         if (!first && !comma && (at >= n || p[at] != '}')) return 0;
         first = 0;
         at = skip_space(p, n, at + (size_t)comma);
         if (at < n && p[at] == '}' && !comma) {
-            if (!pair.parent.ptr) return at + 1;
+            at++;
+            if (!pair.parent.ptr) return at;
             if (walk->to) put_byte(walk, '}');
             pair.parent = (alog_span){0};
-            begin = at + 1;
+            way.closes++;
             continue;
         }
         at = walk_key(walk, at, &pair.key);
@@ -202,14 +240,14 @@ static size_t walk_object(json_walk *walk, size_t begin) {
         if (at < n && p[at] == '{' && !pair.parent.ptr && pair.key.len) {
             pair.parent = pair.key;
             if (walk->to) put_key(walk, pair.key), put_byte(walk, '{');
-            begin = at;
+            way.opens++;
             first = 1;
             continue;
         }
         at = walk_value(walk, &pair, at);
         if (!at) return 0;
-        if (!pair.parent.ptr) keep_pair(walk, &pair, begin);
-        begin = at;
+        keep_pair(walk, &pair, &way);
+        way = (json_crossing){.begin = at, .inside = pair.parent.ptr != NULL};
     }
 }
 

@@ -36,7 +36,7 @@ typedef struct {
     uint8_t known;
 } logfmt_walk;
 
-/* The next word, blanks before it: a pair (*is_pair), or a bare word. Returns its end, or `len` with *begin there. */
+/* The next word, blanks before it: a pair (*is_pair; `pair` is zeroed at first), or a bare word. Returns its end, or `len` with *begin there. */
 static size_t next_word(logfmt_walk *walk, size_t at, alog_pair *pair, int *is_pair, size_t *begin) {
     const uint8_t *p = walk->text;
     const size_t n = walk->len, before = at;
@@ -50,14 +50,14 @@ static size_t next_word(logfmt_walk *walk, size_t at, alog_pair *pair, int *is_p
         walk->role = known->role;
         walk->rank = known->rank;
         *begin = at + known->key_at;
-        *pair = (alog_pair){.key = alog_span_of(p + *begin, known->key_len)};
+        pair->key = alog_span_of(p + *begin, known->key_len);
         return read_value(p, n, value, known->is_string, pair);
     }
     *begin = at = alog_skip_blank(p, n, at);
     while (at < n && is_key_byte[p[at]]) at++;
     if (at == *begin || at >= n || p[at] != '=') return alog_skip_word(p, n, at);
     *is_pair = 1;
-    *pair = (alog_pair){.key = alog_span_of(p + *begin, at - *begin)};
+    pair->key = alog_span_of(p + *begin, at - *begin);
     const int quoted = ++at < n && p[at] == '"';
     at += (size_t)quoted;
     if (at - before <= ALOG_MEMO_PAIR_BYTES) {
@@ -82,15 +82,15 @@ static void render(alog_reader *r, const alog_pairs *pairs) {
         return;
     }
     logfmt_walk walk = walk_of(r);
+    alog_pair pair = {0};
     while (at < r->len) {
-        alog_pair pair;
         int is_pair;
         size_t begin;
         at = next_word(&walk, at, &pair, &is_pair, &begin);
         if (begin == r->len) break;
         if (is_pair && alog_pairs_taken(pairs, &pair)) continue;
         if (len) to[len++] = ' ';
-        memcpy(to + len, r->text + begin, at - begin);
+        alog_copy(to + len, r->text + begin, at - begin);
         len += at - begin;
     }
     r->out->message = alog_span_of(to, len);
@@ -101,9 +101,9 @@ uint8_t alog_read_logfmt(alog_reader *r) {
     if (first >= r->len || r->text[first] != '=') return 0; /* the first word is no pair */
     alog_pairs pairs = {0};
     logfmt_walk walk = walk_of(r);
+    alog_pair pair = {0};
     size_t at = 0, count = 0;
     while (at < r->len) {
-        alog_pair pair;
         int is_pair;
         size_t begin;
         at = next_word(&walk, at, &pair, &is_pair, &begin);

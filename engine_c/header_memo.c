@@ -20,8 +20,10 @@ const alog_memo_pair *alog_pair_recall(alog_pair_memo *memo, uint8_t *last, cons
     for (unsigned i = 0; i < 2; i++) {
         const uint8_t place = before->next[i];
         if (!stands_at(&memo->pairs[place], p, n, at)) continue;
-        before->next[i] = before->next[0];
-        before->next[0] = place;
+        if (i) {
+            before->next[1] = before->next[0];
+            before->next[0] = place;
+        }
         *last = place;
         return &memo->pairs[place];
     }

@@ -21,9 +21,12 @@ typedef struct {
     uint8_t text[ALOG_MEMO_PAIR_BYTES];
     uint8_t len; /* 0: an empty place */
     uint8_t key_at, key_len;
-    uint8_t is_string;  /* the text ends in an opening quote */
-    uint8_t role, rank; /* of the key, see header_fields.h */
-    uint8_t next[2];    /* what was found to follow, the last first; 0 = nothing yet */
+    uint8_t is_string;             /* the text ends in an opening quote */
+    uint8_t role, rank;            /* of the key at the top, see header_fields.h */
+    uint8_t inside;                /* JSON: the text begins in an inner object, */
+    uint8_t closes;                /* which it closes; */
+    uint8_t parent_at, parent_len; /* the key of the one it opens */
+    uint8_t next[2];               /* what was found to follow, the last first; 0 = nothing yet */
 } alog_memo_pair;
 
 typedef struct {

@@ -105,6 +105,24 @@ static inline int alog_is_equal(const uint8_t *a, const uint8_t *b, size_t n) {
     return alog_load64(a + n - 8) == alog_load64(b + n - 8);
 }
 
+/* memcpy for what is mostly a word. */
+static inline void alog_copy(uint8_t *to, const uint8_t *from, size_t n) {
+    if (n >= 8 && n <= 16) {
+        uint64_t head, tail;
+        memcpy(&head, from, 8);
+        memcpy(&tail, from + n - 8, 8);
+        memcpy(to, &head, 8);
+        memcpy(to + n - 8, &tail, 8);
+    } else if (n >= 4 && n < 8) {
+        uint32_t head, tail;
+        memcpy(&head, from, 4);
+        memcpy(&tail, from + n - 4, 4);
+        memcpy(to, &head, 4);
+        memcpy(to + n - 4, &tail, 4);
+    } else if (n)
+        memcpy(to, from, n);
+}
+
 /* Eight bytes at a time where the machine's byte order lets the first one be found. */
 static inline size_t alog_skip_digits(const uint8_t *p, size_t n, size_t at) {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

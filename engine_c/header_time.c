@@ -157,11 +157,44 @@ static void base_of(const civil *c, alog_stamp *out) {
     out->base_ns = out->day_ns + (c->hour * 3600 + c->minute * 60 + c->second) * NS_PER_S;
 }
 
+/* Seconds of the day of a clock in fixed width, "hh:mm:ss" or "hhmmss"; -1 when it is none (or 24:00, or a leap second).
+ * All digits are looked at at once. */
+static int clock_seconds(const uint8_t *p, size_t width) {
+    const uint64_t text = width == 8 ? alog_load64(p) : alog_load32(p) | (uint64_t)alog_load32(p + 2) << 16;
+    const uint64_t zeros = width == 8 ? UINT64_C(0x30303a30303a3030) : UINT64_C(0x303030303030);
+    const uint64_t more = width == 8 ? UINT64_C(0x76767f76767f7676) : UINT64_C(0x767676767676);
+    const uint64_t v = text ^ zeros; /* digits are their values now, colons 0 */
+    if (((v + more) | v) & ALOG_TOPS) return -1;
+    const uint64_t pairs = v * 10 + (v >> 8); /* each even byte with its neighbour: at most 99, no carry */
+    const unsigned step = width == 8 ? 24 : 16;
+    const unsigned h = pairs & 0xff, m = pairs >> step & 0xff, s = pairs >> (2 * step) & 0xff;
+    return h > 23 || m > 59 || s > 59 ? -1 : (int)(h * 3600 + m * 60 + s);
+}
+
+/* "2026-01-02T03:04:05" without anything odd, as nearly all are. Returns its length, 0 for what the layouts' reader has
+ * to look at. */
+static size_t parse_iso(const uint8_t *p, size_t n, civil *c) {
+    if (n < 19 || !part('T', p, n, 10, c)) return 0;
+    const uint64_t date = alog_load64(p) ^ UINT64_C(0x2d30302d30303030); /* YYYY-mm-: values of digits, 0 for marks */
+    const unsigned ten = p[8] - (unsigned)'0', one = p[9] - (unsigned)'0';
+    if (((date + UINT64_C(0x7f76767f76767676)) | date) & ALOG_TOPS || ten > 9 || one > 9) return 0;
+    const int seconds = clock_seconds(p + 11, 8);
+    if (seconds < 0) return 0;
+    const uint64_t pairs = date * 10 + (date >> 8);
+    c->year = (int)((pairs & 0xff) * 100 + (pairs >> 16 & 0xff));
+    c->month = (int)(pairs >> 40 & 0xff);
+    c->day = (int)(ten * 10 + one);
+    c->hour = seconds / 3600;
+    c->minute = seconds / 60 % 60;
+    c->second = seconds % 60;
+    return 19;
+}
+
 /* Matches the layout up to the seconds and gives its value. Returns the end, 0 when it does not fit. */
 static size_t parse(alog_stamp_layout layout, const alog_header_state *state, const uint8_t *p, size_t n, civil *c,
                     alog_stamp *out) {
-    size_t at = 0;
-    for (const char *code = layouts[layout].pattern; *code; code++) {
+    size_t at = layout == ALOG_STAMP_ISO ? parse_iso(p, n, c) : 0;
+    for (const char *code = at ? "" : layouts[layout].pattern; *code; code++) {
         if (*code == 'F') {
             at = part('F', p, n, at, c);
             continue;
@@ -191,20 +224,6 @@ static size_t parse(alog_stamp_layout layout, const alog_header_state *state, co
 }
 
 /* ---- the remembered stamp --------------------------------------------------------------------------- */
-
-/* Seconds of the day of a clock in fixed width, "hh:mm:ss" or "hhmmss"; -1 when it is none (or 24:00, or a leap second).
- * All digits are looked at at once. */
-static int clock_seconds(const uint8_t *p, size_t width) {
-    const uint64_t text = width == 8 ? alog_load64(p) : alog_load32(p) | (uint64_t)alog_load32(p + 2) << 16;
-    const uint64_t zeros = width == 8 ? UINT64_C(0x30303a30303a3030) : UINT64_C(0x303030303030);
-    const uint64_t more = width == 8 ? UINT64_C(0x76767f76767f7676) : UINT64_C(0x767676767676);
-    const uint64_t v = text ^ zeros; /* digits are their values now, colons 0 */
-    if (((v + more) | v) & ALOG_TOPS) return -1;
-    const uint64_t pairs = v * 10 + (v >> 8); /* each even byte with its neighbour: at most 99, no carry */
-    const unsigned step = width == 8 ? 24 : 16;
-    const unsigned h = pairs & 0xff, m = pairs >> step & 0xff, s = pairs >> (2 * step) & 0xff;
-    return h > 23 || m > 59 || s > 59 ? -1 : (int)(h * 3600 + m * 60 + s);
-}
 
 /* A stamp that is the last one but for its clock. Returns its end, 0 when it is not. */
 static size_t from_memo(alog_stamp_layout layout, const alog_header_state *state, const uint8_t *p, size_t n,

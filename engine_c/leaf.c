@@ -4,10 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lanes.h"
+
 enum {
     INDEX_FROM = 24, /* clusters from which on a scan costs more than a look at the postings */
     INDEX_UNTIL = 8, /* below which the postings go */
     AHEAD = 4,       /* clusters asked for before they are needed */
+    LANE = 16,
+    WALK_PART = 16, /* of a leaf's clusters may be come upon in chains: one there costs as much as many in a row */
     COUNT_MOST = UINT16_MAX,
 };
 
@@ -25,7 +29,9 @@ typedef struct {
 struct alog_postings {
     uint32_t buckets; /* for each place in the line; a power of two */
     uint32_t most;
+    uint32_t width;   /* bytes of a signature: tokens, rounded up to whole lanes */
     uint32_t *before; /* cluster by cluster, place by place: what was the bucket's head before */
+    uint8_t *marks;   /* cluster by cluster: its signature, a byte for each token it came with, the rest zero */
     bucket at[];      /* place by place */
 };
 
@@ -78,6 +84,10 @@ static bucket *bucket_of(alog_postings *postings, uint32_t place, uint64_t hash)
     return &postings->at[(size_t)place * postings->buckets + ((uint32_t)hash & (postings->buckets - 1))];
 }
 
+/* Two tokens with different bytes differ: a signature tells most clusters that share too little from the others without
+ * a look at them. */
+static uint8_t mark_of(uint64_t hash) { return (uint8_t)(hash >> 48); }
+
 static uint16_t seen_bit(uint64_t hash) { return (uint16_t)(1u << (hash >> 60)); }
 
 /* A cluster with so many wildcards that no line reaches the threshold is in no chain. */
@@ -88,7 +98,9 @@ static int can_match(alog_drain *drain, const alog_cluster *cluster) {
 static void link_cluster(alog_drain *drain, alog_postings *postings, const alog_cluster *cluster) {
     if (!can_match(drain, cluster)) return;
     uint32_t *before = postings->before + (size_t)cluster->place * cluster->tokens;
+    uint8_t *marks = postings->marks + (size_t)cluster->place * postings->width;
     for (uint32_t i = 0; i < cluster->tokens; i++) {
+        marks[i] = mark_of(cluster->hash[i]);
         if (cluster->hash[i] == ALOG_WILD) continue;
         bucket *b = bucket_of(postings, i, cluster->hash[i]);
         before[i] = b->head;
@@ -118,19 +130,22 @@ static alog_postings *cleared(alog_node *leaf, uint32_t tokens, uint32_t live) {
     while (buckets < live && buckets <= UINT32_MAX / 4) buckets *= 2;
     const uint32_t most = live <= UINT32_MAX / 4 ? 2 * live + 16 : UINT32_MAX;
     const size_t table = (size_t)tokens * buckets * sizeof(bucket);
+    const uint32_t width = (tokens + LANE - 1) / LANE * LANE;
     if (postings && postings->buckets == buckets && postings->most >= most && postings->most / 2 <= most) {
         memset(postings->at, 0, table);
         return postings;
     }
     free(postings);
     leaf->postings = NULL;
-    if (tokens > SIZE_MAX / 2 / sizeof(bucket) / buckets || tokens > SIZE_MAX / 2 / sizeof(uint32_t) / most)
-        return NULL;
-    postings = calloc(1, sizeof *postings + table + (size_t)tokens * most * sizeof(uint32_t));
+    const size_t row = tokens * sizeof(uint32_t) + width;
+    if (tokens > SIZE_MAX / 4 / sizeof(bucket) / buckets || row > SIZE_MAX / 4 / most) return NULL;
+    postings = calloc(1, sizeof *postings + table + row * most);
     if (!postings) return NULL;
     postings->buckets = buckets;
     postings->most = most;
+    postings->width = width;
     postings->before = (uint32_t *)(void *)((uint8_t *)postings->at + table);
+    postings->marks = (uint8_t *)(postings->before + (size_t)tokens * most);
     return leaf->postings = postings;
 }
 
@@ -201,15 +216,76 @@ static uint32_t chains_of(alog_postings *postings, const alog_tokens *tokens, ui
     return found;
 }
 
-/* Compares the clusters of one chain. */
-static void walk(const alog_drain *drain, const alog_node *leaf, uint32_t place, const alog_tokens *tokens,
-                 best *found) {
-    const alog_postings *postings = leaf->postings;
-    uint32_t at = bucket_of(leaf->postings, place, tokens->hash[place])->head;
-    for (; at; at = postings->before[(size_t)(at - 1) * tokens->count + place]) {
-        const uint32_t slot = leaf->slots[at - 1];
-        alog_cluster *cluster = slot ? drain->by_slot[slot] : NULL;
-        if (cluster && cluster->hash[place] == tokens->hash[place]) consider(found, cluster, tokens);
+/* Bytes that are the same in two signatures: tokens besides, no fewer than two token lists share. */
+static uint32_t marks_shared(const uint8_t *a, const uint8_t *b, uint32_t width) {
+    uint32_t same = 0;
+#if ALOG_LANES
+    const __m128i none = _mm_setzero_si128();
+    for (uint32_t i = 0; i < width; i += LANE) {
+        const __m128i equal = _mm_cmpeq_epi8(alog_lane_load(a + i), alog_lane_load(b + i));
+        const __m128i sums = _mm_sad_epu8(_mm_sub_epi8(none, equal), none);
+        same += (uint32_t)_mm_cvtsi128_si32(sums) + (uint32_t)_mm_extract_epi16(sums, 4);
+    }
+#else
+    for (uint32_t i = 0; i < width; i++) same += a[i] == b[i];
+#endif
+    return same;
+}
+
+/* One search: the best cluster so far, and what others must share not to be passed over. */
+typedef struct {
+    const alog_drain *drain;
+    const alog_node *leaf;
+    const alog_tokens *tokens;
+    const uint8_t *marks; /* the line's */
+    int64_t least;
+    best found;
+} search;
+
+static void look_at(search *s, uint32_t place) {
+    const alog_postings *postings = s->leaf->postings;
+    const uint32_t spare = postings->width - s->tokens->count;
+    const int64_t wanted = s->found.cluster ? s->found.equal : s->least;
+    const uint8_t *marks = postings->marks + (size_t)place * postings->width;
+    if ((int64_t)marks_shared(marks, s->marks, postings->width) - spare < wanted) return;
+    const uint32_t slot = s->leaf->slots[place];
+    if (slot) consider(&s->found, s->drain->by_slot[slot], s->tokens);
+}
+
+static void walk_chain(search *s, uint32_t place) {
+    const alog_postings *postings = s->leaf->postings;
+    uint32_t at = bucket_of(s->leaf->postings, place, s->tokens->hash[place])->head;
+    while (at) {
+        const uint32_t next = postings->before[(size_t)(at - 1) * s->tokens->count + place];
+        look_at(s, at - 1);
+        at = next;
+    }
+}
+
+static void walk_all(search *s) {
+    for (uint32_t i = 0; i < s->leaf->slot_count; i++) look_at(s, i);
+}
+
+static const uint8_t *marks_of_line(alog_drain *drain, const alog_tokens *tokens, uint32_t width) {
+    for (uint32_t i = 0; i < tokens->count; i++) drain->marks[i] = mark_of(tokens->hash[i]);
+    memset(drain->marks + tokens->count, 0, width - tokens->count);
+    return drain->marks;
+}
+
+/* Chain by chain, the shortest first. A cluster in none of the chains so far shares at most `left` tokens. */
+static void walk_chains(search *s, uint64_t *chains, uint32_t left) {
+    uint32_t steps = alog_node_live(s->leaf) / WALK_PART;
+    for (uint32_t i = left / 2; i-- > 0;) sift(chains, left, i);
+    while ((int64_t)left >= (s->found.cluster ? s->found.equal : s->least)) {
+        const uint32_t count = (uint32_t)(chains[0] >> 32);
+        if (count > steps) {
+            walk_all(s);
+            return;
+        }
+        steps -= count;
+        walk_chain(s, (uint32_t)chains[0]);
+        chains[0] = chains[--left];
+        if (left) sift(chains, left, 0);
     }
 }
 
@@ -217,22 +293,12 @@ alog_cluster *alog_leaf_match(alog_drain *drain, alog_node *leaf, const alog_tok
                               int64_t *equal) {
     if (!leaf->postings && alog_node_live(leaf) >= INDEX_FROM) index_leaf(drain, leaf, tokens->count);
     if (!leaf->postings || least <= 0) return alog_leaf_scan(drain, leaf, tokens, least, equal);
-    uint64_t *chains = drain->chains;
-    uint32_t left = chains_of(leaf->postings, tokens, chains);
-    best found = {NULL, least - 1};
+    const uint32_t left = chains_of(leaf->postings, tokens, drain->chains);
     *equal = 0;
     if ((int64_t)left < least) return NULL;
-    for (uint32_t i = left / 2; i-- > 0;) sift(chains, left, i);
-    uint32_t steps = alog_node_live(leaf) / 8;
-    /* a cluster in none of the chains so far shares at most `left` tokens */
-    while ((int64_t)left >= (found.cluster ? found.equal : least)) {
-        const uint32_t place = (uint32_t)chains[0], count = (uint32_t)(chains[0] >> 32);
-        if (count > steps) return alog_leaf_scan(drain, leaf, tokens, least, equal);
-        steps -= count;
-        walk(drain, leaf, place, tokens, &found);
-        chains[0] = chains[--left];
-        if (left) sift(chains, left, 0);
-    }
-    *equal = found.equal;
-    return found.cluster;
+    search s = {.drain = drain, .leaf = leaf, .tokens = tokens, .least = least, .found = {NULL, least - 1}};
+    s.marks = marks_of_line(drain, tokens, leaf->postings->width);
+    walk_chains(&s, drain->chains, left);
+    *equal = s.found.equal;
+    return s.found.cluster;
 }

@@ -341,6 +341,9 @@ static size_t blank(uint8_t *text, size_t len, alog_span delimiter) {
 
 static void mask_whole(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out) {
     writer to = {masker, message, out, 0};
+    out->count = 0;
+    out->text_len = 0;
+    out->truncated = 0;
     write_masked(&to, 0, 0, len);
     if (masker->delimiter_count) out->text_len = strip(out->text, out->text_len);
     for (size_t i = 0; i < masker->delimiter_count; i++)
@@ -355,14 +358,28 @@ static void mask_whole(const alog_masker *masker, const uint8_t *message, size_t
     out->truncated = 1;
 }
 
-void alog_mask_tokens(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out) {
+static int is_whole(const alog_masker *masker, const uint8_t *message, size_t len) {
+    return masker->delimiter_count || (masker->user_count && any_user_mask(masker, message, len));
+}
+
+static void mask_message(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out) {
     out->count = 0;
     out->text_len = 0;
     out->truncated = 0;
-    if (masker->delimiter_count || (masker->user_count && any_user_mask(masker, message, len))) {
-        mask_whole(masker, message, len, out);
-        return;
-    }
     cutter cut = {message, len, 0, 0, masker->builtin, masker, out};
     cut_tokens(&cut);
+}
+
+void alog_mask_tokens(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out) {
+    if (is_whole(masker, message, len))
+        mask_whole(masker, message, len, out);
+    else
+        mask_message(masker, message, len, out);
+}
+
+void alog_mask_line(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out) {
+    if (is_whole(masker, message, len))
+        mask_whole(masker, message, len, out);
+    else if (masker->builtin != ALOG_MASK_ALL || !masker->path.mask(masker, message, len, out))
+        mask_message(masker, message, len, out);
 }

@@ -44,4 +44,7 @@ void alog_masker_free(alog_masker *masker);
  * Many threads may use one masker, each with tokens of its own. */
 void alog_mask_tokens(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out);
 
+/* The same tokens, much faster for most messages; where in the text they stand means nothing. */
+void alog_mask_line(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out);
+
 #endif

@@ -51,6 +51,7 @@ alog_masker *alog_masker_new(const alog_mask_config *config, alog_status *status
     if (!masker) return *status = ALOG_NOMEM, NULL;
     masker->builtin = config->builtin;
     masker->seed = config->seed;
+    masker->path = alog_mask_path_chosen();
     for (unsigned i = 0; i < 8; i++) {
         const alog_span shown = alog_mask_shown(1u << i);
         masker->shown_hash[i] = alog_hash(shown.ptr, shown.len, config->seed);

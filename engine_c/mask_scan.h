@@ -1,7 +1,6 @@
 /* mask_scan.h: the class scan of the masker: 64 bytes of text to bit masks, lowest bit first.
  *
- * One function, two ways to do it: SSE2 where the compiler targets it, else 64-bit words. A wider variant
- * (AVX2, AVX-512) is another definition of alog_scan_block with the same result. */
+ * One function, two ways to do it: SSE2 where the compiler targets it, else 64-bit words. */
 #ifndef ALOG_MASK_SCAN_H
 #define ALOG_MASK_SCAN_H
 
@@ -17,6 +16,38 @@ typedef struct {
     uint64_t dash;
     uint64_t high; /* 0x80-0xff: part of a character beyond ASCII */
 } alog_scan;
+
+#define ALOG_SCAN_LOW UINT64_C(0x0101010101010101)
+#define ALOG_SCAN_TOP UINT64_C(0x8080808080808080)
+
+/* Top bit of each byte where low <= byte < high; bytes must be below 0x80, and so must low and high. */
+static inline uint64_t alog_scan_range(uint64_t bytes, uint64_t low, uint64_t high) {
+    return ((bytes + ALOG_SCAN_LOW * (0x80 - low)) & ~(bytes + ALOG_SCAN_LOW * (0x80 - high))) & ALOG_SCAN_TOP;
+}
+
+/* The top bits of 8 bytes as 8 bits. */
+static inline uint64_t alog_scan_tops(uint64_t tops) { return ((tops >> 7) * UINT64_C(0x0102040810204080)) >> 56; }
+
+/* Reads 64 bytes. */
+static inline alog_scan alog_scan_words(const uint8_t *p) {
+    alog_scan scan = {0, 0, 0, 0, 0};
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t bytes;
+        memcpy(&bytes, p + 8 * i, 8);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        bytes = __builtin_bswap64(bytes);
+#endif
+        const uint64_t high = bytes & ALOG_SCAN_TOP, low = bytes & ~ALOG_SCAN_TOP;
+        const uint64_t space = alog_scan_range(low, 0x09, 0x0e) | alog_scan_range(low, 0x1c, 0x21);
+        const uint64_t mark = alog_scan_range(low, '/', ':') | alog_scan_range(low, '\\', ']');
+        scan.space |= alog_scan_tops(space & ~high) << (8 * i);
+        scan.mark |= alog_scan_tops(mark & ~high) << (8 * i);
+        scan.colon |= alog_scan_tops(alog_scan_range(low, ':', ';') & ~high) << (8 * i);
+        scan.dash |= alog_scan_tops(alog_scan_range(low, '-', '.') & ~high) << (8 * i);
+        scan.high |= alog_scan_tops(high) << (8 * i);
+    }
+    return scan;
+}
 
 #if ALOG_LANES
 
@@ -70,37 +101,7 @@ static inline alog_scan alog_scan_last(const uint8_t *p, size_t len, size_t befo
 
 #else
 
-#define ALOG_SCAN_LOW UINT64_C(0x0101010101010101)
-#define ALOG_SCAN_TOP UINT64_C(0x8080808080808080)
-
-/* Top bit of each byte where low <= byte < high; bytes must be below 0x80, and so must low and high. */
-static inline uint64_t alog_scan_range(uint64_t bytes, uint64_t low, uint64_t high) {
-    return ((bytes + ALOG_SCAN_LOW * (0x80 - low)) & ~(bytes + ALOG_SCAN_LOW * (0x80 - high))) & ALOG_SCAN_TOP;
-}
-
-/* The top bits of 8 bytes as 8 bits. */
-static inline uint64_t alog_scan_bits(uint64_t tops) { return ((tops >> 7) * UINT64_C(0x0102040810204080)) >> 56; }
-
-/* Reads 64 bytes. */
-static inline alog_scan alog_scan_block(const uint8_t *p) {
-    alog_scan scan = {0, 0, 0, 0, 0};
-    for (unsigned i = 0; i < 8; i++) {
-        uint64_t bytes;
-        memcpy(&bytes, p + 8 * i, 8);
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        bytes = __builtin_bswap64(bytes);
-#endif
-        const uint64_t high = bytes & ALOG_SCAN_TOP, low = bytes & ~ALOG_SCAN_TOP;
-        const uint64_t space = alog_scan_range(low, 0x09, 0x0e) | alog_scan_range(low, 0x1c, 0x21);
-        const uint64_t mark = alog_scan_range(low, '/', ':') | alog_scan_range(low, '\\', ']');
-        scan.space |= alog_scan_bits(space & ~high) << (8 * i);
-        scan.mark |= alog_scan_bits(mark & ~high) << (8 * i);
-        scan.colon |= alog_scan_bits(alog_scan_range(low, ':', ';') & ~high) << (8 * i);
-        scan.dash |= alog_scan_bits(alog_scan_range(low, '-', '.') & ~high) << (8 * i);
-        scan.high |= alog_scan_bits(high) << (8 * i);
-    }
-    return scan;
-}
+static inline alog_scan alog_scan_block(const uint8_t *p) { return alog_scan_words(p); }
 
 static inline alog_scan alog_scan_last(const uint8_t *p, size_t len, size_t before) {
     (void)before;

@@ -3,9 +3,11 @@
 #define ALOG_MASK_STATE_H
 
 #include "mask.h"
+#include "mask_path.h"
 
 struct alog_masker {
     uint32_t builtin;
+    alog_mask_path path;
     uint64_t seed;
     uint64_t shown_hash[8]; /* of <PATH> and so on, by the number of their bit */
     size_t user_count, delimiter_count;

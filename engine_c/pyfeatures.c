@@ -79,23 +79,28 @@ static PyObject *count_power(PyObject *module, PyObject *args) {
     return answer(&held, status);
 }
 
-PyDoc_STRVAR(count_sums_doc, "count_sums(start, slot, row, groups, width, roots, counts)\n\nSee engine_c/counts.h.");
+PyDoc_STRVAR(count_sums_doc, "count_sums(start, slot, row, groups, width, is_new, roots, counts, created)\n\n"
+                             "See engine_c/counts.h.");
 
 static PyObject *count_sums(PyObject *module, PyObject *args) {
     (void)module;
     windows of;
-    PyObject *to_roots, *to_counts;
-    if (!PyArg_ParseTuple(args, "OOOnnOO", &of.start, &of.slot, &of.row, &of.groups, &of.width, &to_roots, &to_counts))
+    PyObject *is_new, *to_roots, *to_counts, *to_created;
+    if (!PyArg_ParseTuple(args, "OOOnnOOOO", &of.start, &of.slot, &of.row, &of.groups, &of.width, &is_new, &to_roots,
+                          &to_counts, &to_created))
         return NULL;
     columns held = {.count = 0};
     alog_rows rows;
-    double *roots, *counts;
-    if (!read_rows(&held, &of, &rows) || (roots = table(&held, to_roots, &of, PyBUF_WRITABLE)) == NULL ||
-        (counts = table(&held, to_counts, &of, PyBUF_WRITABLE)) == NULL)
+    double *roots, *counts, *created;
+    if (!read_rows(&held, &of, &rows) ||
+        (rows.is_new = column(&held, is_new, (Py_ssize_t)rows.records, 1, PyBUF_SIMPLE)) == NULL ||
+        (roots = table(&held, to_roots, &of, PyBUF_WRITABLE)) == NULL ||
+        (counts = table(&held, to_counts, &of, PyBUF_WRITABLE)) == NULL ||
+        (created = column(&held, to_created, (Py_ssize_t)rows.n, 8, PyBUF_WRITABLE)) == NULL)
         return refuse(&held);
     alog_status status;
     Py_BEGIN_ALLOW_THREADS
-    status = alog_count_sums(&rows, roots, counts);
+    status = alog_count_sums(&rows, roots, counts, created);
     Py_END_ALLOW_THREADS
     return answer(&held, status);
 }

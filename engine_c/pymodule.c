@@ -6,6 +6,7 @@
 
 #include "engine.h"
 #include "hash.h"
+#include "mask_path.h"
 
 int alog_add_engine(PyObject *module);
 int alog_add_features(PyObject *module);
@@ -50,10 +51,17 @@ static PyObject *module_snapshot_seal(PyObject *module, PyObject *payload) {
     return result;
 }
 
+static PyObject *module_cpu(PyObject *module, PyObject *args) {
+    (void)module;
+    (void)args;
+    return PyUnicode_FromString(alog_mask_path_chosen().name);
+}
+
 static PyMethodDef functions[] = {
     {"fingerprint", module_fingerprint, METH_O, "Stable 64-bit name of a template's text (BLAKE2b, 8 bytes)."},
     {"snapshot_seal", module_snapshot_seal, METH_O, "A snapshot of this payload: header and checksum in front."},
     {"snapshot_meta", module_snapshot_meta, METH_O, "The meta bytes of a snapshot; ValueError when it is damaged."},
+    {"cpu", module_cpu, METH_NOARGS, "The code path that new engines take: avx2, sse2 or plain (see ALOGD_CPU)."},
     {"headers", alog_py_headers, METH_VARARGS, "What the header readers make of every line of a text, as one source."},
     {NULL, NULL, 0, NULL},
 };

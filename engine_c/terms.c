@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 4 }; /* maxima kept side by side: one alone waits for itself */
+enum {
+    LANES = 4,     /* maxima kept side by side: one alone waits for itself */
+    DIRECT = 1024, /* slots below this have their feature in an array, the others in the table */
+};
 
 typedef struct {
     int64_t term; /* negative: empty */
@@ -16,12 +19,17 @@ typedef struct {
     entry *table; /* open addressing, at most a quarter full */
     unsigned shift;
     size_t mask;
+    uint32_t *direct;  /* (DIRECT,) feature of the term of one template */
     double *value;     /* (features + 1,) of the chunk at hand */
-    uint32_t *present; /* features that occur in it, once each */
-    size_t count;
+    uint8_t *seen;     /* (features + 1,) */
+    uint32_t *present; /* (features + 2,) features that occur in it, once each */
+    size_t count, rest;
+    const double *idf;
 } bench;
 
 /* ---- the vocabulary's table ---- */
+
+static int64_t term_of(uint32_t before, uint32_t slot) { return (int64_t)((uint64_t)before << 32 | slot); }
 
 static size_t place_of(const bench *on, int64_t term) {
     size_t place = (size_t)(((uint64_t)term * UINT64_C(0x9E3779B97F4A7C15)) >> on->shift);
@@ -29,10 +37,29 @@ static size_t place_of(const bench *on, int64_t term) {
     return place;
 }
 
+static uint32_t feature_of(const bench *on, int64_t term) {
+    const entry *found = &on->table[place_of(on, term)];
+    return found->term == term ? found->feature : (uint32_t)on->rest;
+}
+
 static void clear_bench(bench *on) {
     free(on->table);
+    free(on->direct);
     free(on->value);
+    free(on->seen);
     free(on->present);
+}
+
+static void fill_table(bench *on, const alog_vocabulary *vocabulary) {
+    for (size_t i = 0; i <= on->mask; i++) on->table[i] = (entry){.term = -1};
+    for (size_t f = 0; f < vocabulary->features; f++)
+        if (vocabulary->terms[f] >= 0)
+            on->table[place_of(on, vocabulary->terms[f])] = (entry){vocabulary->terms[f], (uint32_t)f};
+    for (uint32_t slot = 0; slot < DIRECT; slot++) on->direct[slot] = (uint32_t)on->rest;
+    for (size_t f = 0; f < vocabulary->features; f++) {
+        const int64_t slot = vocabulary->terms[f] - term_of(ALOG_TERM_SINGLE, 0);
+        if (slot >= 0 && slot < DIRECT) on->direct[slot] = (uint32_t)f;
+    }
 }
 
 static alog_status make_bench(bench *on, const alog_rows *rows, const alog_vocabulary *vocabulary) {
@@ -45,50 +72,51 @@ static alog_status make_bench(bench *on, const alog_rows *rows, const alog_vocab
         .table = malloc(size * sizeof *on->table),
         .shift = 64 - bits,
         .mask = size - 1,
+        .direct = malloc(DIRECT * sizeof *on->direct),
         .value = calloc(rows->width, sizeof *on->value),
-        .present = malloc(rows->width * sizeof *on->present),
+        .seen = calloc(rows->width, sizeof *on->seen),
+        .present = malloc((rows->width + 1) * sizeof *on->present),
+        .rest = vocabulary->features,
+        .idf = vocabulary->idf,
     };
-    if (on->table == NULL || on->value == NULL || on->present == NULL) {
+    if (on->table == NULL || on->direct == NULL || on->value == NULL || on->seen == NULL || on->present == NULL) {
         clear_bench(on);
         return ALOG_NOMEM;
     }
-    for (size_t i = 0; i < size; i++) on->table[i] = (entry){.term = -1};
-    for (size_t f = 0; f < vocabulary->features; f++)
-        if (vocabulary->terms[f] >= 0)
-            on->table[place_of(on, vocabulary->terms[f])] = (entry){vocabulary->terms[f], (uint32_t)f};
+    fill_table(on, vocabulary);
     return ALOG_OK;
 }
 
 /* ---- one chunk ---- */
 
-static void count_term(bench *on, const alog_vocabulary *vocabulary, uint32_t before, uint32_t slot) {
-    const int64_t term = (int64_t)((uint64_t)before << 32 | slot);
-    const entry *found = &on->table[place_of(on, term)];
-    const uint32_t feature = found->term == term ? found->feature : (uint32_t)vocabulary->features;
-    if (on->value[feature] == 0.0) on->present[on->count++] = feature;
-    on->value[feature] += 1.0;
+static inline void add_feature(bench *on, uint32_t feature, double share) {
+    on->present[on->count] = feature; /* written even when it stands there: no branch to guess */
+    on->count += !on->seen[feature];
+    on->seen[feature] = 1;
+    on->value[feature] += share * on->idf[feature];
+}
+
+static inline void add_single(bench *on, uint32_t slot, double share) {
+    const uint32_t feature = slot < DIRECT ? on->direct[slot] : feature_of(on, term_of(ALOG_TERM_SINGLE, slot));
+    add_feature(on, feature, share);
 }
 
 /* The chunk's values, until `wipe`. */
-static void read_chunk(bench *on, const alog_vocabulary *vocabulary, const uint32_t *slot, size_t records) {
-    on->count = 0;
-    count_term(on, vocabulary, ALOG_TERM_SINGLE, slot[0]);
-    for (size_t r = 1; r < records; r++) {
-        count_term(on, vocabulary, ALOG_TERM_SINGLE, slot[r]);
-        count_term(on, vocabulary, slot[r - 1], slot[r]);
-    }
+static void read_chunk(bench *on, const uint32_t *slot, size_t records) {
     const double share = 1.0 / (double)records;
-    for (size_t i = 0; i < on->count; i++) {
-        double *value = &on->value[on->present[i]];
-        const double each = share * vocabulary->idf[on->present[i]];
-        double sum = 0.0; /* added up as the twin does it: a product would be rounded otherwise */
-        for (double left = *value; left > 0; left--) sum += each;
-        *value = sum;
+    on->count = 0;
+    add_single(on, slot[0], share);
+    for (size_t r = 1; r < records; r++) {
+        add_single(on, slot[r], share);
+        add_feature(on, feature_of(on, term_of(slot[r - 1], slot[r])), share);
     }
 }
 
 static void wipe(bench *on) {
-    for (size_t i = 0; i < on->count; i++) on->value[on->present[i]] = 0.0;
+    for (size_t i = 0; i < on->count; i++) {
+        on->value[on->present[i]] = 0.0;
+        on->seen[on->present[i]] = 0;
+    }
 }
 
 static double largest_z(const double *value, const double *mean, const double *scale, size_t width) {
@@ -122,7 +150,7 @@ alog_status alog_term_scores(const alog_rows *rows, const alog_vocabulary *vocab
         const size_t end = (size_t)rows->start[i + 1], table = (size_t)rows->row[i] * rows->width;
         for (size_t at = (size_t)rows->start[i], size; at < end; at += size) {
             size = chunk_size(at, end, vocabulary->lines);
-            read_chunk(&on, vocabulary, rows->slot + at, size);
+            read_chunk(&on, rows->slot + at, size);
             const double z = largest_z(on.value, mean + table, scale + table, rows->width);
             if (z > out[i]) out[i] = z;
             wipe(&on);
@@ -141,7 +169,7 @@ alog_status alog_term_sums(const alog_rows *rows, const alog_vocabulary *vocabul
         const size_t end = (size_t)rows->start[i + 1], table = (size_t)rows->row[i] * rows->width;
         for (size_t at = (size_t)rows->start[i], size; at < end; at += size) {
             size = chunk_size(at, end, vocabulary->lines);
-            read_chunk(&on, vocabulary, rows->slot + at, size);
+            read_chunk(&on, rows->slot + at, size);
             for (size_t k = 0; k < on.count; k++) {
                 const double value = on.value[on.present[k]];
                 sums[table + on.present[k]] += value;

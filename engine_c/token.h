@@ -11,6 +11,11 @@ enum {
     ALOG_TOKEN_DIGIT = 1, /* holds a character for which Python's str.isdigit() is true */
 };
 
+enum {
+    ALOG_TOKENS_SLACK = 64,   /* flags that may be written behind the last */
+    ALOG_TOKENS_EXTRA = 4352, /* bytes of text beyond text_cap: a message of up to 4 KiB beside its masked text */
+};
+
 typedef struct {
     uint32_t count;
     uint32_t max_tokens;
@@ -18,7 +23,7 @@ typedef struct {
     uint32_t *offset; /* where the token begins in `text` */
     uint32_t *length;
     uint8_t *flags;
-    uint8_t *text; /* the masked message */
+    uint8_t *text; /* the masked message, or whatever holds its tokens */
     size_t text_len;
     size_t text_cap;
     uint8_t truncated;

@@ -65,18 +65,18 @@ static void free_ready(alog_ready *ready) {
 }
 
 static void put_rows(alog_ready *ready, const alog_held *held, uint32_t count) {
-    alog_window_columns *columns = &ready->columns;
-    size_t row = ready->rows;
-    for (uint32_t i = 0; i < count; i++, row++) {
-        columns->slot[row] = held[i].slot;
-        columns->severity[row] = held[i].severity;
-        columns->is_new[row] = held[i].is_new;
-        columns->source[row] = held[i].source;
-        columns->offset[row] = held[i].offset;
-        columns->length[row] = held[i].length;
-        columns->timestamp_ns[row] = held[i].timestamp_ns;
+    const alog_window_columns to = ready->columns; /* a copy: bytes written could change the pointers otherwise */
+    const size_t row = ready->rows;
+    for (uint32_t i = 0; i < count; i++) {
+        to.slot[row + i] = held[i].slot;
+        to.severity[row + i] = held[i].severity;
+        to.is_new[row + i] = held[i].is_new;
+        to.source[row + i] = held[i].source;
+        to.offset[row + i] = held[i].offset;
+        to.length[row + i] = held[i].length;
+        to.timestamp_ns[row + i] = held[i].timestamp_ns;
     }
-    ready->rows = row;
+    ready->rows = row + count;
 }
 
 static alog_status emit(alog_windows *windows, const alog_open *open, alog_close_reason reason) {
@@ -178,10 +178,16 @@ static void arm_again(alog_windows *windows) {
         windows->keys[i].armed_ns = windows->keys[i].used_ns = windows->time.ns;
 }
 
+/* Nothing is due at a time at which all that was due was closed: every deadline set since lies after it,
+ * unless time is at its very end. */
 static alog_status time_moved(alog_windows *windows, int again) {
     if (windows->time.ns == ALOG_NO_TIME) return ALOG_OK;
+    if (windows->time.ns == windows->closed_until_ns && !again) return ALOG_OK;
     if (again) arm_again(windows);
-    return close_due(windows);
+    windows->closed_until_ns = ALOG_NO_TIME;
+    if (close_due(windows) != ALOG_OK) return ALOG_NOMEM;
+    if (windows->time.ns < INT64_MAX) windows->closed_until_ns = windows->time.ns;
+    return ALOG_OK;
 }
 
 /* ---- records ---- */
@@ -300,6 +306,7 @@ alog_windows *alog_windows_new(const alog_window_config *config, alog_status *st
     if (windows == NULL) return NULL;
     windows->config = *config;
     alog_watermark_init(&windows->time);
+    windows->closed_until_ns = ALOG_NO_TIME;
     if (alog_windows_make_table(windows) != ALOG_OK) {
         free(windows);
         return NULL;

@@ -42,7 +42,8 @@ typedef struct {
 struct alog_windows {
     alog_window_config config;
     alog_watermark time;
-    alog_open *keys; /* grows to max_keys; unused ones are chained through used.next from `spare` */
+    int64_t closed_until_ns; /* nothing is due at this time any more; ALOG_NO_TIME: not known */
+    alog_open *keys;         /* grows to max_keys; unused ones are chained through used.next from `spare` */
     uint32_t keys_cap, keys_made, spare;
     uint32_t *table; /* open addressing over keys, ALOG_NONE where empty */
     uint32_t table_mask;

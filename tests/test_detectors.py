@@ -12,7 +12,7 @@ from alogd.detectors.base import Detector
 from alogd.detectors.ewma import FLOOR, Ewma, EwmaOptions
 from alogd.detectors.loganomaly import DEVIATION_FLOOR, LogAnomaly, LogAnomalyOptions
 from alogd.event import WindowBatch
-from alogd.reference.batches import window_batch
+from alogd.reference.batches import join, window_batch
 from alogd.reference.features import vectors_of
 
 
@@ -77,7 +77,7 @@ class TestContract:
         same_state(detector, trained(name))
 
     def test_a_window_scores_the_same_in_any_batch(self, name: str) -> None:
-        detector, windows = trained(name), rows.join([quiet(20, seed=5), odd(20)])
+        detector, windows = trained(name), join([quiet(20, seed=5), odd(20)])
         alone = [float(detector.score(rows.part(windows, i, i + 1))[0]) for i in range(40)]
         np.testing.assert_array_equal(detector.score(windows), alone)
 
@@ -112,7 +112,7 @@ class TestContract:
 
     def test_tells_odd_from_quiet(self, name: str) -> None:
         detector = trained(name)
-        score = detector.score(rows.join([quiet(100, seed=77), odd(100)]))
+        score = detector.score(join([quiet(100, seed=77), odd(100)]))
         assert roc_auc_score([0] * 100 + [1] * 100, score) > 0.95
 
     def test_explains_the_template_that_is_odd(self, name: str) -> None:
@@ -139,7 +139,7 @@ def test_ewma_mean_is_the_adjusted_exponential_mean_of_pandas() -> None:
     detector = Ewma(EwmaOptions(alpha=0.3, step=10))
     steps = [quiet(10, seed=i) for i in range(30)]
     for step in steps:
-        detector.learn(rows.join([window_batch(_slots(step), group=1)]), np.ones(10, bool))
+        detector.learn(join([window_batch(_slots(step), group=1)]), np.ones(10, bool))
     roots = [np.sqrt([np.bincount(row, minlength=12) for row in _slots(step)]).mean(axis=0) for step in steps]
     means = pd.DataFrame(roots)
     expected = means.ewm(alpha=0.3, adjust=True).mean().iloc[-1].to_numpy()

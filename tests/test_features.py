@@ -62,9 +62,10 @@ def test_power_of_counts(windows: list[list[int]], seed: int, groups: int, width
 @given(windows_of, seeds, st.integers(1, 4))
 @settings(max_examples=100, deadline=None)
 def test_sums_of_counts(windows: list[list[int]], seed: int, groups: int) -> None:
+    random = np.random.default_rng(seed)
     start, slot = columns(windows)
-    row = rows_for(np.random.default_rng(seed), len(windows), groups)
-    both("count_sums", lambda: [np.ones((groups, 13)), np.ones((groups, 13))], start, slot, row, groups, 13)
+    of = (start, slot, rows_for(random, len(windows), groups), groups, 13, random.random(len(slot)) < 0.1)
+    both("count_sums", lambda: [np.ones((groups, 13)), np.ones((groups, 13)), np.ones(len(windows))], *of)
 
 
 @given(windows_of, seeds, st.integers(1, 3), st.integers(0, 40), st.integers(1, 9))
@@ -122,7 +123,7 @@ def test_rows_that_do_not_fit_are_refused(twin: Any, start: list[int], row: list
     slot, tables = np.ones(4, np.uint32), [np.zeros((2, 3)), np.zeros((2, 3))]
     of = (np.array(start), slot, np.array(row), 2, 3)
     with pytest.raises(ValueError, match="do not fit"):
-        twin.count_sums(*of, *tables)
+        twin.count_sums(*of, slot > 1, *tables, np.zeros(3))
     with pytest.raises(ValueError, match="do not fit"):
         twin.term_sums(*of, np.array([-1, -1]), np.ones(3), LINES, *tables)
     with pytest.raises(ValueError, match="do not fit"):
@@ -131,12 +132,14 @@ def test_rows_that_do_not_fit_are_refused(twin: Any, start: list[int], row: list
 
 
 def test_tables_of_another_size_are_refused() -> None:
-    start, slot, row = np.array([0, 4]), np.arange(4, dtype=np.uint32), np.array([0])
+    start, slot, row, new = np.array([0, 4]), np.arange(4, dtype=np.uint32), np.array([0]), np.zeros(4, bool)
     with pytest.raises(ValueError, match="bytes"):
-        _engine.count_sums(start, slot, row, 2, 4, np.zeros((2, 3)), np.zeros((2, 4)))
+        _engine.count_sums(start, slot, row, 2, 4, new, np.zeros((2, 3)), np.zeros((2, 4)), np.zeros(1))
     with pytest.raises(ValueError, match="out of range"):
-        _engine.count_sums(start, slot, row, 2**61, 4, np.zeros((2, 4)), np.zeros((2, 4)))
+        _engine.count_sums(start, slot, row, 2**61, 4, new, np.zeros((2, 4)), np.zeros((2, 4)), np.zeros(1))
     with pytest.raises(ValueError, match="do not fit"):
-        _engine.count_sums(start, slot, row, 2, 3, np.zeros((2, 3)), np.zeros((2, 3)))  # slot 3 is beyond
+        _engine.count_sums(
+            start, slot, row, 2, 3, new, np.zeros((2, 3)), np.zeros((2, 3)), np.zeros(1)
+        )  # slot 3 is beyond
     with pytest.raises(ValueError, match="bytes"):
         _engine.digest_merge(np.zeros(2), np.zeros(1), 1.0, np.zeros(3), 256.0, 5.0, np.zeros(5), np.zeros(5))

@@ -5,7 +5,7 @@ from alogd.histogram import BOUNDS, Histogram
 
 def test_each_duration_is_counted_once_at_the_first_bound_that_holds_it():
     histogram = Histogram()
-    for seconds in (0.0, 0.001, 0.0011, 10.0, 10.1):
+    for seconds in (0.0, 0.002, 0.0021, 5.0, 5.1):
         histogram.add(seconds)
     assert histogram.counts == [2, 1, *[0] * (len(BOUNDS) - 3), 1, 1]
-    assert histogram.sum == sum((0.0, 0.001, 0.0011, 10.0, 10.1))
+    assert histogram.sum == sum((0.0, 0.002, 0.0021, 5.0, 5.1))

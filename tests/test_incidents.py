@@ -6,7 +6,7 @@ import pytest
 
 from alogd.config import Alerts
 from alogd.event import Alert
-from alogd.incidents import MAX_OPEN, Finding, Incidents
+from alogd.incidents import MAX_OPEN, WELL_KNOWN, Finding, Incidents
 
 SECOND = 10**9
 
@@ -110,6 +110,21 @@ def test_what_calls_itself_critical_is_told_whatever_the_budget(incidents: Incid
         offer(incidents, finding(second))
     assert len(incidents.opened) == 10
     assert offer(incidents, finding(30_000, causes=("b",), alarm="panic"))[-1].status == "firing"
+
+
+def test_a_well_known_incident_is_counted_and_not_looked_into(incidents: Incidents) -> None:
+    for second in range(WELL_KNOWN - 1):
+        offer(incidents, finding(second, risk=70.0))
+    assert incidents.routine(1, 70.0, 70 * SECOND) is None
+    offer(incidents, finding(70, risk=70.0))
+    (known,) = incidents.open
+    assert incidents.routine(1, 70.0, 500 * SECOND) is known  # its own group
+    assert incidents.routine(9, 70.0, 71 * SECOND) is known  # another, close in time
+    assert incidents.routine(9, 70.0, 500 * SECOND) is None
+    assert incidents.routine(1, 70.1, 71 * SECOND) is None  # worse: to be looked into
+    told = [incidents.count(known, (71 + n) * SECOND, 5) for n in range(64)]
+    assert [alert.windows for alerts in told for alert in alerts] == [128]
+    assert (known.alert.lines_seen, known.last_ns) == (64 * 10 + 64 * 5, 134 * SECOND)
 
 
 def test_a_shared_template_joins_across_groups(incidents: Incidents) -> None:

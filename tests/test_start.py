@@ -11,16 +11,6 @@ from tests.daemon_process import ROOT, log_lines
 MODELS = {"torch", "onnxruntime", "pandas", "sklearn", "scipy", "matplotlib"}  # none without a detector that needs it
 SPARED = {"aiohttp", "drain3", "jsonpickle", "hypothesis", "prometheus_client", "rich"}
 NEVER = MODELS | SPARED | {"numpy.random", "numpy.testing", "alogd.demo"}
-    "aiohttp",
-    "prometheus_client",
-    "drain3",
-    "jsonpickle",
-    "hypothesis",
-    "rich",
-    "numpy.random",
-    "numpy.testing",
-    "alogd.demo",
-}
 WEB = {"h11", "alogd.web.server", "alogd.metrics"}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from alogd.event import FULL, WindowBatch
+from alogd.rows import PER_RECORD, PER_WINDOW
 
 
 def window_batch(
@@ -39,3 +40,12 @@ def window_batch(
         reason=np.full(n, FULL, np.uint8),
         closed_ns=np.array([stamps[min(end, total) - 1] if total else 0 for end in start[1:]], np.int64),
     )
+
+
+def join(batches: Sequence[WindowBatch]) -> WindowBatch:
+    """One batch of all windows, in order. Raises ValueError when there is none."""
+    if len(batches) == 1:
+        return batches[0]
+    sizes = np.concatenate([np.diff(batch.start) for batch in batches])
+    columns = {name: np.concatenate([getattr(b, name) for b in batches]) for name in (*PER_RECORD, *PER_WINDOW)}
+    return WindowBatch(start=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), **columns)

@@ -24,6 +24,11 @@ def _pairs(start: I64, slot: U32) -> tuple[I64, I64, I64, I64]:
     return pairs >> 32, pairs & 0xFFFFFFFF, count, which
 
 
+def _created(start: I64, is_new: Bool) -> I64:
+    """Templates created in each window."""
+    return np.diff(np.concatenate([[0], np.cumsum(is_new)])[start])
+
+
 def count_power(
     start: I64,
     slot: U32,
@@ -50,14 +55,23 @@ def count_power(
     root = np.sqrt(count)
     jump = np.where(known & ~new, (root - mean[group, within]) * scale[group, within], root * blank[group])
     absent = np.where(known, usual[group, within], 0.0)
-    created = np.diff(np.concatenate([[0], np.cumsum(is_new)])[start])
-    novelty = np.maximum((np.sqrt(created) - novelty_mean) * novelty_scale, 0.0)
+    novelty = np.maximum((np.sqrt(_created(start, is_new)) - novelty_mean) * novelty_scale, 0.0)
     power = np.bincount(window, jump**4 - absent, len(row)) + base[row] + novelty**4
     out[:] = np.where(row >= 0, power, 0.0)
 
 
-def count_sums(start: I64, slot: U32, row: I64, groups: int, width: int, roots: F64, counts: F64) -> None:
-    """Adds the root of each count, and the count, of the windows whose row is not negative."""
+def count_sums(
+    start: I64,
+    slot: U32,
+    row: I64,
+    groups: int,
+    width: int,
+    is_new: Bool,
+    roots: F64,
+    counts: F64,
+    created: F64,
+) -> None:
+    """Adds the root of each count, and the count, of the windows whose row is not negative; counts what was created."""
     _check(start, slot, row, groups)
     if (slot >= width).any():
         raise ValueError("features: the windows' rows and tables do not fit together")
@@ -66,6 +80,7 @@ def count_sums(start: I64, slot: U32, row: I64, groups: int, width: int, roots: 
     cell = (row[window] * width + slots)[kept]
     roots += np.bincount(cell, np.sqrt(count[kept]), groups * width).reshape(groups, width)
     counts += np.bincount(cell, count[kept], groups * width).reshape(groups, width)
+    created[:] = _created(start, is_new)
 
 
 def chunks_of(start: I64, lines: int) -> tuple[I64, I64, I64]:

@@ -7,6 +7,7 @@ request, the connection ends. Who keeps bytes, connections and time in bounds is
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -18,10 +19,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import h11
 
 from alogd.logs import get_logger
+from alogd.web import guard as bounds
 from alogd.web.guard import MAX_HELD, Guard
 
-LINGER = 5.0  # seconds a peer has to read an answer after which the connection ends
 MAX_PARAMETERS = 32
+FOLD = re.compile(rb"\n[ \t]")  # a header goes on in the next line
 
 log = get_logger("http")
 
@@ -32,6 +34,7 @@ class Request:
 
     method: str
     path: str  # decoded
+    raw_path: str  # as it came: a %2F is no slash of it
     query: Mapping[str, str]
     headers: Mapping[str, str]  # names in lower case
     version: str  # "1.1"
@@ -68,15 +71,17 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Connection(asyncio.Protocol):
     """One connection; the guard stands between it and the transport."""
 
-    def __init__(self, answer: Handler, held: set[Connection]) -> None:
-        """`held` has every connection that is open."""
+    def __init__(self, answer: Handler, held: set[Connection], malformed: Callable[[], None]) -> None:
+        """`held` has every connection that is open; `malformed` is called for what is no HTTP."""
         self._answer = answer
         self._held = held
+        self._malformed = malformed
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HELD)
         self._transport: asyncio.Transport | None = None
         self._writable = asyncio.Event()
         self._writable.set()
         self._ending: asyncio.TimerHandle | None = None
+        self._last = b""  # the last byte that came
         self.task: asyncio.Task[None] | None = None  # answers a request
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -98,7 +103,13 @@ class Connection(asyncio.Protocol):
         self._writable.set()
 
     def data_received(self, data: bytes) -> None:
-        if self._ending is None:
+        if self._ending is not None:
+            return
+        folded = FOLD.search(self._last + data) is not None and self.task is None
+        self._last = data[-1:]
+        if folded:  # h11 would unfold it, as RFC 9112 allows; others read it otherwise
+            self._refuse(400)
+        else:
             with suppress(RuntimeError):  # it said before that nothing more would come
                 self._http.receive_data(data)
             self._advance()
@@ -147,6 +158,10 @@ class Connection(asyncio.Protocol):
 
     def _request(self, event: h11.Request) -> Request:
         peer = self._transport.get_extra_info("peername") if self._transport is not None else None
+        names = {name for name, _ in event.headers}
+        if {b"content-length", b"transfer-encoding"} <= names:  # two opinions of where it ends
+            self._malformed()
+            raise Refused(400, "give a length or chunks, not both\n")
         try:
             target = urlsplit(event.target.decode("ascii"))
             query = dict(parse_qsl(target.query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS))
@@ -155,6 +170,7 @@ class Connection(asyncio.Protocol):
         return Request(
             method=event.method.decode("ascii"),
             path=unquote(target.path),
+            raw_path=target.path,
             query=query,
             headers={name.decode("ascii"): value.decode("utf-8", "surrogateescape") for name, value in event.headers},
             version=event.http_version.decode("ascii"),
@@ -197,9 +213,11 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: int) -> None:
         """What came is no HTTP: say so, and end."""
+        self._malformed()
         if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             self._send_error(status)
-        self._end()
+        if self._transport is not None:
+            self._transport.close()
 
     def _send_error(self, status: int) -> None:
         headers = [("Content-Length", "0"), ("Connection", "close")]
@@ -215,6 +233,6 @@ class Connection(asyncio.Protocol):
         if self._http.their_state in {h11.DONE, h11.MUST_CLOSE, h11.CLOSED}:
             self._transport.close()
             return
-        self._ending = asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
+        self._ending = asyncio.get_running_loop().call_later(bounds.HEADER_SECONDS, self._transport.abort)
         with suppress(OSError):
             self._transport.write_eof()

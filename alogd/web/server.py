@@ -49,8 +49,15 @@ class Server:
         """Listen; the address as a URL. Raises OSError when the port cannot be had."""
         host, port = split(self._options.listen)
         answer = guarded(Access(host, self._options.token_file), self._answer)
+
+        def connection() -> Connection:
+            return Connection(answer, self._connections, self._malformed)
+
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Guard(self.gate, lambda: Connection(answer, self._connections)), host or None, port, backlog=64
+            lambda: Guard(self.gate, connection),
+            host or None,
+            port,
+            backlog=64,
         )
         address = self._server.sockets[0].getsockname()
         return f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
@@ -64,6 +71,10 @@ class Server:
             await asyncio.wait(answering, timeout=CLOSE_SECONDS)
         self.gate.close()
 
+    def _malformed(self) -> None:
+        """Counted and not logged: who sends what is no HTTP would write our log."""
+        self.gate.refused["malformed"] += 1
+
     def _pages(self) -> dict[str, Handler]:
         return {
             "/": self._index,
@@ -75,7 +86,7 @@ class Server:
     async def _answer(self, request: Request) -> Response:
         """Find who answers. Raises Refused."""
         reloads = request.path == "/-/reload"
-        handler: Handler | None = self._reload if reloads else self._found(request.path)
+        handler: Handler | None = self._reload if reloads else self._found(request)
         allowed = frozenset({"POST"}) if reloads else SAFE
         if handler is None:
             raise Refused(404, "there is nothing here; / lists what there is\n")
@@ -83,9 +94,10 @@ class Server:
             raise Refused(405, "this method does nothing here\n", Allow=", ".join(sorted(allowed)))
         return await handler(request)
 
-    def _found(self, path: str) -> Handler | None:
-        under = (name for name in self._gets if len(name) > 1 and name.endswith("/") and path.startswith(name))
-        return self._gets.get(path) or self._gets.get(next(under, ""))
+    def _found(self, request: Request) -> Handler | None:
+        folder, _, name = request.raw_path.rpartition("/")
+        under = self._gets.get(f"{folder}/") if folder and name else None  # /api/v1/alerts/ID
+        return self._gets.get(request.path) or under
 
     async def _index(self, _request: Request) -> Response:
         rows = "".join(f'<li><a href="{path}">{path}</a> {html_escape(what)}</li>' for path, what in ENDPOINTS)

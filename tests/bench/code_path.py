@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from alogd import _engine
+from tests.bench.corpus import ROOT
 
 VARIABLE = "ALOGD_CPU"
-FLAGS = {"plain": "", "sse2": "sse2", "avx2": "avx2", "avx512": "avx512vbmi2"}  # of /proc/cpuinfo, by path
+PATHS = ("plain", "sse2", "avx2", "avx512")
 
 
 def known() -> bool:
-    """Whether the engine that is built has more than one path: then its binary knows the variable."""
-    return VARIABLE.encode() in Path(_engine.__file__).read_bytes()
-
-
-def supported(path: str) -> bool:
-    """Whether this processor can run a path."""
-    return FLAGS[path] in _processor().get("flags", "").split() if FLAGS[path] else True
+    """Whether the engine that is built has more than one path."""
+    return hasattr(_engine, "cpu")
 
 
 def chosen() -> str:
-    """The path taken when nothing else is asked for."""
+    """The path taken when nothing else is asked for; that of an engine with one path is its plain one."""
+    return str(_engine.cpu()) if known() else "plain"
+
+
+def asked_for(path: str) -> str:
+    """The path that an engine takes when it is asked for one: what it does not have it passes over."""
     if not known():
-        return "plain"
-    if asked := os.environ.get(VARIABLE):
-        return asked
-    return "avx2" if supported("avx2") else "plain"
+        return chosen()
+    command = [sys.executable, "-c", "from alogd import _engine; print(_engine.cpu())"]
+    return subprocess.check_output(command, env={**os.environ, VARIABLE: path}, cwd=ROOT, text=True).strip()
 
 
 def machine() -> str:

@@ -35,7 +35,7 @@ def scaling_tables(corpora: list[Corpus], rounds: int) -> str:
 
 def profile_table(corpora: list[Corpus], _rounds: int) -> str:
     """The table of `make bench-profile`."""
-    return "\n".join(profile.markdown(corpora))
+    return profile.markdown(corpora)
 
 
 PARTS: dict[str, Callable[[list[Corpus], int], str]] = {

@@ -7,6 +7,7 @@ functions count where they were written.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from tests.bench import code_path
 from tests.bench.contestants import feed_program
 from tests.bench.corpus import KEPT, Corpus
 from tests.bench.run import chosen_corpora, parser
@@ -65,51 +67,64 @@ def by_file(text: str) -> Counter[str]:
     return cost
 
 
-def instructions(program: Path, file: Path) -> Counter[str]:
-    """By stage, of a whole run. Raises Absent without valgrind."""
+def instructions(program: Path, file: Path, path: str) -> Counter[str]:
+    """By stage, of a whole run on a code path. Raises Absent without valgrind."""
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         raise Absent("valgrind is not installed; on Debian: apt install valgrind")
     out = KEPT / "callgrind.out"
     command = [valgrind, "--tool=callgrind", f"--callgrind-out-file={out}", str(program), str(file)]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, code_path.VARIABLE: path})
     found: Counter[str] = Counter()
     for name, cost in by_file(out.read_text(encoding="utf-8", errors="replace")).items():
         found[stage(name)] += cost
     return found
 
 
-def per_line(program: Path, corpus: Corpus) -> dict[str, float]:
+def per_line(program: Path, corpus: Corpus, path: str) -> dict[str, float]:
     """Instructions a line by stage, of the lines from SHORT to LONG."""
     runs = []
     for lines in (SHORT, LONG):
         head = corpus.path.with_suffix(f".{lines}")
         with corpus.path.open("rb") as file:
             head.write_bytes(b"".join(islice(file, lines)))
-        progress(f"{corpus.name}: callgrind on {lines:,} lines")
-        runs.append(instructions(program, head))
+        progress(f"{corpus.name}: callgrind on {lines:,} lines, {path}")
+        runs.append(instructions(program, head, path))
     return {name: (runs[1][name] - runs[0][name]) / (LONG - SHORT) for name in runs[1]}
 
 
-def table(corpora: Sequence[Corpus]) -> list[list[str]]:
-    """Cells: stage, each corpus."""
-    program = feed_program("feed-profile", "-g", "-flto=auto")
-    found = {corpus.name: per_line(program, corpus) for corpus in corpora}
+def table(program: Path, corpora: Sequence[Corpus], path: str) -> list[list[str]]:
+    """Cells of one code path's table: stage, each corpus."""
+    found = {corpus.name: per_line(program, corpus, path) for corpus in corpora}
     progress("")
     titles = [title for title, _ in STAGES] + [OTHER]
     rows = [[title, *(f"{costs.get(title, 0):.0f}" for costs in found.values())] for title in titles]
     sums = ["all", *(f"{sum(costs.values()):.0f}" for costs in found.values())]
-    return [["instructions a line", *found], *(row for row in rows if set(row[1:]) != {"0"}), sums]
+    return [[f"instructions a line, {path}", *found], *(row for row in rows if set(row[1:]) != {"0"}), sums]
 
 
-def markdown(corpora: Sequence[Corpus]) -> Iterator[str]:
-    return as_markdown(table(corpora))
+def paths() -> list[str]:
+    """The code paths that valgrind can run: it knows AVX2, and nothing wider."""
+    if not code_path.known():
+        return ["one code path"]
+    return [path for path in ("avx2", "sse2", "plain") if code_path.asked_for(path) == path]
+
+
+def tables(corpora: Sequence[Corpus]) -> Iterator[list[list[str]]]:
+    """A table for each code path. Raises Absent without valgrind or a compiler."""
+    program = feed_program("feed-profile", "-g", "-flto=auto")
+    return (table(program, corpora, path) for path in paths())
+
+
+def markdown(corpora: Sequence[Corpus]) -> str:
+    return "\n\n".join("\n".join(as_markdown(cells)) for cells in tables(corpora))
 
 
 def main() -> int:
     args = parser("make bench-profile", __doc__).parse_args()
     try:
-        print("\n".join(as_text(table(chosen_corpora(args.full)))))
+        for cells in tables(chosen_corpora(args.full)):
+            print("\n".join(as_text(cells)) + "\n")
     except Absent as error:
         print(error, file=sys.stderr)
         return 1

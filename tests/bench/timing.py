@@ -9,8 +9,10 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 Timed = Mapping[str, Sequence[float]]  # nanoseconds a line, by contestant; as many as there were rounds
@@ -46,6 +48,15 @@ def in_turn(contestants: Mapping[str, Contestant], rounds: int, say: Callable[[s
 def times(fast: Sequence[float], slow: Sequence[float]) -> float:
     """How many times as fast, as the median over the rounds: each round ran both within seconds of each other."""
     return median(b / a for a, b in zip(fast, slow, strict=True))
+
+
+def undisturbed() -> float:
+    """Seconds on the wall that this thread ran or waited by its own doing: not those in which others had its core."""
+    try:
+        waited = int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError):
+        waited = 0  # a kernel that does not count it
+    return time.perf_counter() - waited / 1e9
 
 
 def child(*command: str, stdin: int | None = None, env: Mapping[str, str] | None = None) -> float:
