@@ -17,6 +17,9 @@ alog_status alog_leaf_add(alog_drain *drain, alog_node *leaf, alog_cluster *clus
 /* Takes a cluster out of its leaf. */
 void alog_leaf_remove(alog_drain *drain, alog_cluster *cluster);
 
+/* Asks for the memory that a search of the leaf reads first, without waiting for it. */
+void alog_leaf_expect(const alog_node *leaf, const alog_tokens *tokens);
+
 /* The cluster with most equal tokens, at least `least` of them; among those the one with most wildcards; among those
  * the oldest. NULL when there is none; *equal gets the number. */
 alog_cluster *alog_leaf_match(alog_drain *drain, alog_node *leaf, const alog_tokens *tokens, int64_t least,
