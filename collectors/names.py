@@ -102,6 +102,7 @@ class Names:
         found = self._walk.run()
         followed = {inode for _, inode in self._table.files}
         saved = {inode for _, inode in self._admission.saved}
+        old = self._old | self._admission.copies
         missing: list[tuple[str, Followed | None]] = []
         fresh: list[Candidate] = []
         left_off = _left_off(found, saved) if self._first else {}
@@ -110,7 +111,7 @@ class Names:
             if seen and seen.inode == entry.inode and not entry.symlink and now < seen.again_at:
                 continue
             rotated = entry.rotated and not self._rotated
-            missed = rotated and not (entry.inode in followed or entry.inode in self._old or is_compressed(path))
+            missed = rotated and not (entry.inode in followed or entry.inode in old or is_compressed(path))
             missed = missed and (not self._first or _modified(path) > left_off.get(_home(path), math.inf))
             if rotated and not missed and entry.inode not in followed and entry.inode not in saved:
                 continue
@@ -122,6 +123,7 @@ class Names:
             missing += [(path, self._paths.pop(path).file) for path in [*self._paths] if path not in found]
         else:
             self._limit("entries", "too many directory entries to look at all; make the patterns narrower")
+        self._admission.copies.clear()
         self._old = {entry.inode for entry in found.values() if entry.rotated}
         self._since, self._scanned = self._scanned, wall
         self._queue(fresh)
@@ -129,9 +131,17 @@ class Names:
 
     def _queue(self, fresh: list[Candidate]) -> None:
         waiting = {candidate.found.path for candidate in self._candidates}
-        fresh = [one for one in fresh if one.found.path not in waiting and one.found.path not in self._denied]
+        fresh = [one for one in fresh if one.found.path not in waiting and not self._awaits(one)]
         self._candidates.extend(sorted(fresh, key=_age))
         self._first = False
+
+    def _awaits(self, candidate: Candidate) -> bool:
+        """Whether a path is denied already, and tried again from time to time; another file there is tried at once."""
+        denied = self._denied.get(candidate.found.path)
+        if denied is None or denied.candidate.found.inode == candidate.found.inode:
+            return denied is not None
+        denied.candidate = candidate
+        return False
 
     def _still_there(self, file: Followed) -> bool:
         """Looks once more, for a directory that could not be listed hides files that are well."""
@@ -204,6 +214,7 @@ class Names:
                 self._deny(candidate, error, now)
             else:
                 begun += [file] if file else []
+                self._denied.pop(candidate.found.path, None)
         return begun
 
     def _open(self, candidate: Candidate) -> Followed | None:
