@@ -116,6 +116,7 @@ class Admission:
         copy = find_copy(file.path, 0, self.open, saved.holds)
         if copy is not None:
             file.copy = copy
+            self.copies.add(os.fstat(copy).st_ino)
             file.look()
             text = f"{shown(file.path)} was truncated; its copy is read to the end, then it from its start"
             self._say(Note(saved.source, "truncated", text, 1))

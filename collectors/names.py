@@ -9,14 +9,14 @@ from __future__ import annotations
 import errno
 import math
 import os
-from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from alogd.collectors.admission import Admission, denial, shown
 from alogd.collectors.base import Event, Note, SourceStatus
-from alogd.collectors.followed import Followed, Refused
+from alogd.collectors.followed import Followed, Refused, Saved
 from alogd.collectors.globs import Found, Walk, is_compressed, unrotated
 from alogd.collectors.table import Table
 
@@ -105,7 +105,7 @@ class Names:
         old = self._old | self._admission.copies
         missing: list[tuple[str, Followed | None]] = []
         fresh: list[Candidate] = []
-        left_off = _left_off(found, saved) if self._first else {}
+        left_off = _left_off(found, self._admission.saved.values()) if self._first else {}
         for path, entry in found.items():
             seen = self._paths.get(path)
             if seen and seen.inode == entry.inode and not entry.symlink and now < seen.again_at:
@@ -323,11 +323,14 @@ def _home(path: str) -> str:
     return os.path.join(directory, unrotated(name) or name)
 
 
-def _left_off(found: Mapping[str, Found], saved: Collection[int]) -> dict[str, int]:
-    """When the file was last written that was being read as alogd stopped, by the name it had, where it was rotated
-    since: what was rotated after it was never seen."""
+def _left_off(found: Mapping[str, Found], saved: Iterable[Saved]) -> dict[str, int]:
+    """When the file was last written that had a log's name as alogd stopped, by that name, where it was rotated since:
+    what was rotated after it was never seen. Not so what was rotated before it: that was read, or has a position."""
+    names = {one.identity.inode: one.path for one in saved}
+    claims = Counter(names.values())  # two: one is of a file that was rotated earlier, and denied since
     times: dict[str, int] = {}
     for path, entry in found.items():
-        if entry.rotated and entry.inode in saved:
-            times[_home(path)] = max(times.get(_home(path), 0), _modified(path))
+        home = _home(path)
+        if entry.rotated and names.get(entry.inode) == shown(home) and claims[shown(home)] == 1:
+            times[home] = _modified(path)
     return times
