@@ -12,7 +12,7 @@ ENGINE_C     := $(filter-out engine_c/py% engine_c/fuzz_% engine_c/main% engine_
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$python; break; }; done)
 
-.PHONY: help dev run demo test lint types bench bench-docs bench-peers bench-profile bench-scaling detection fuzz faults clean
+.PHONY: help dev run demo test lint types bench bench-daemon bench-docs bench-peers bench-profile bench-scaling detection fuzz faults clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ bench-scaling: dev ## cost per line with 10 to 100,000 templates and with 1 to 1
 
 bench-profile: dev ## instructions per line of each stage, counted by valgrind
 	@$(BIN)/python -m tests.bench.profile $(BENCH)
+
+bench-daemon: dev ## memory, start and latency of a real daemon
+	@$(BIN)/python -m tests.bench.document --part daemon --show $(BENCH)
 
 bench-docs: dev ## measure all of this anew and write it into docs/performance.md
 	@$(BIN)/python -m tests.bench.document $(BENCH)

@@ -42,6 +42,7 @@ class Admission:
         self.saved = {(one.identity.device, one.identity.inode): one for one in saved}
         self._known_paths = {one.path for one in saved}
         self._say = say
+        self.copies: set[int] = set()  # inodes of copies that were read since the last walk: not logs of their own
         self.begun: dict[str, tuple[Followed, int, bytes]] = {}  # source: its file, epoch and mark when it was opened
 
     def open(self, path: str) -> int:
@@ -64,6 +65,7 @@ class Admission:
             if resumes:
                 return self._resume(file, saved)
             self._replaced(file, saved)
+            rotated = rotated and saved.identity != identity  # truncated, then rotated: nothing of it was read
         if rotated:
             return None
         self._look(file)
@@ -100,6 +102,7 @@ class Admission:
         self._say(Note(file.source, "truncated", f"{text}; {rest}", 1))
         if copy is not None:
             file.copy = copy
+            self.copies.add(os.fstat(copy).st_ino)
         elif (unread := file.known - file.offset) > 0:
             self._say(Note(file.source, "lost", f"{text}; {unread} bytes that were there then are lost", unread))
         return copy is not None
@@ -113,6 +116,7 @@ class Admission:
         copy = find_copy(file.path, 0, self.open, saved.holds)
         if copy is not None:
             file.copy = copy
+            self.copies.add(os.fstat(copy).st_ino)
             file.look()
             text = f"{shown(file.path)} was truncated; its copy is read to the end, then it from its start"
             self._say(Note(saved.source, "truncated", text, 1))

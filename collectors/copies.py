@@ -35,11 +35,12 @@ def find_copy(path: str, since_ns: int, open_path: Callable[[str], int], holds: 
 
 def _siblings(path: str, since_ns: int) -> Iterator[str]:
     directory, name = os.path.split(path)
+    home = unrotated(name) or name  # the log itself may have been rotated since
     young: list[tuple[int, str]] = []
     try:
         with os.scandir(directory) as entries:
             for entry in islice(entries, MAX_LOOKED_AT):
-                if unrotated(entry.name) == name and not is_compressed(entry.name):
+                if unrotated(entry.name) == home and entry.name != name and not is_compressed(entry.name):
                     changed = entry.stat(follow_symlinks=False).st_mtime_ns
                     young += [(changed, entry.path)] if changed >= since_ns else []
     except OSError:

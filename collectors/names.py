@@ -9,14 +9,14 @@ from __future__ import annotations
 import errno
 import math
 import os
-from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from alogd.collectors.admission import Admission, denial, shown
 from alogd.collectors.base import Event, Note, SourceStatus
-from alogd.collectors.followed import Followed, Refused
+from alogd.collectors.followed import Followed, Refused, Saved
 from alogd.collectors.globs import Found, Walk, is_compressed, unrotated
 from alogd.collectors.table import Table
 
@@ -102,15 +102,16 @@ class Names:
         found = self._walk.run()
         followed = {inode for _, inode in self._table.files}
         saved = {inode for _, inode in self._admission.saved}
+        old = self._old | self._admission.copies
         missing: list[tuple[str, Followed | None]] = []
         fresh: list[Candidate] = []
-        left_off = _left_off(found, saved) if self._first else {}
+        left_off = _left_off(found, self._admission.saved.values()) if self._first else {}
         for path, entry in found.items():
             seen = self._paths.get(path)
             if seen and seen.inode == entry.inode and not entry.symlink and now < seen.again_at:
                 continue
             rotated = entry.rotated and not self._rotated
-            missed = rotated and not (entry.inode in followed or entry.inode in self._old or is_compressed(path))
+            missed = rotated and not (entry.inode in followed or entry.inode in old or is_compressed(path))
             missed = missed and (not self._first or _modified(path) > left_off.get(_home(path), math.inf))
             if rotated and not missed and entry.inode not in followed and entry.inode not in saved:
                 continue
@@ -122,6 +123,7 @@ class Names:
             missing += [(path, self._paths.pop(path).file) for path in [*self._paths] if path not in found]
         else:
             self._limit("entries", "too many directory entries to look at all; make the patterns narrower")
+        self._admission.copies.clear()
         self._old = {entry.inode for entry in found.values() if entry.rotated}
         self._since, self._scanned = self._scanned, wall
         self._queue(fresh)
@@ -129,9 +131,17 @@ class Names:
 
     def _queue(self, fresh: list[Candidate]) -> None:
         waiting = {candidate.found.path for candidate in self._candidates}
-        fresh = [one for one in fresh if one.found.path not in waiting and one.found.path not in self._denied]
+        fresh = [one for one in fresh if one.found.path not in waiting and not self._awaits(one)]
         self._candidates.extend(sorted(fresh, key=_age))
         self._first = False
+
+    def _awaits(self, candidate: Candidate) -> bool:
+        """Whether a path is denied already, and tried again from time to time; another file there is tried at once."""
+        denied = self._denied.get(candidate.found.path)
+        if denied is None or denied.candidate.found.inode == candidate.found.inode:
+            return denied is not None
+        denied.candidate = candidate
+        return False
 
     def _still_there(self, file: Followed) -> bool:
         """Looks once more, for a directory that could not be listed hides files that are well."""
@@ -204,6 +214,7 @@ class Names:
                 self._deny(candidate, error, now)
             else:
                 begun += [file] if file else []
+                self._denied.pop(candidate.found.path, None)
         return begun
 
     def _open(self, candidate: Candidate) -> Followed | None:
@@ -317,11 +328,14 @@ def _home(path: str) -> str:
     return os.path.join(directory, unrotated(name) or name)
 
 
-def _left_off(found: Mapping[str, Found], saved: Collection[int]) -> dict[str, int]:
-    """When the file was last written that was being read as alogd stopped, by the name it had, where it was rotated
-    since: what was rotated after it was never seen."""
+def _left_off(found: Mapping[str, Found], saved: Iterable[Saved]) -> dict[str, int]:
+    """When the file was last written that had a log's name as alogd stopped, by that name, where it was rotated since:
+    what was rotated after it was never seen. Not so what was rotated before it: that was read, or has a position."""
+    names = {one.identity.inode: one.path for one in saved}
+    claims = Counter(names.values())  # two: one is of a file that was rotated earlier, and denied since
     times: dict[str, int] = {}
     for path, entry in found.items():
-        if entry.rotated and entry.inode in saved:
-            times[_home(path)] = max(times.get(_home(path), 0), _modified(path))
+        home = _home(path)
+        if entry.rotated and names.get(entry.inode) == shown(home) and claims[shown(home)] == 1:
+            times[home] = _modified(path)
     return times

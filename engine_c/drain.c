@@ -155,6 +155,23 @@ static alog_node *grow_leaf(alog_drain *drain, const alog_tokens *tokens) {
     return node;
 }
 
+/* Most tokens are short, and a call costs more than they do. */
+static void copy_token(uint8_t *to, const uint8_t *from, uint32_t len) {
+    if (len > 16) {
+        memcpy(to, from, len);
+    } else if (len >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + len - 8, from + len - 8, 8);
+    } else if (len >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + len - 4, from + len - 4, 4);
+    } else if (len) {
+        to[0] = from[0];
+        to[len / 2] = from[len / 2];
+        to[len - 1] = from[len - 1];
+    }
+}
+
 static alog_cluster *cluster_of(alog_drain *drain, const alog_tokens *tokens) {
     size_t text_len = 0;
     for (uint32_t i = 0; i < tokens->count; i++) text_len += tokens->length[i];
@@ -162,7 +179,7 @@ static alog_cluster *cluster_of(alog_drain *drain, const alog_tokens *tokens) {
     if (!cluster) return NULL;
     uint32_t end = 0;
     for (uint32_t i = 0; i < tokens->count; i++) {
-        memcpy(cluster->text + end, tokens->text + tokens->offset[i], tokens->length[i]);
+        copy_token(cluster->text + end, tokens->text + tokens->offset[i], tokens->length[i]);
         end += tokens->length[i];
         cluster->end[i] = end;
         cluster->hash[i] = tokens->hash[i] == drain->star ? ALOG_WILD : tokens->hash[i];
@@ -279,7 +296,12 @@ alog_status alog_drain_add(alog_drain *drain, const alog_tokens *tokens, alog_ma
     *out = (alog_match){0};
     const uint64_t line = line_hash(drain, tokens);
     alog_remembered *entry = &drain->remembered[line % ALOG_DRAIN_CACHE];
+    /* where one line had to be looked for the next will: what that reads is asked for while the memory of lines is */
+    const int unlikely = drain->searched;
+    alog_node *leaf = unlikely ? find_leaf(drain, tokens) : NULL;
+    if (leaf) alog_leaf_expect(leaf, tokens);
     alog_cluster *cluster = recall(drain, entry, line);
+    drain->searched = !cluster;
     if (cluster) {
         matched(drain, cluster, out);
         out->memo = &entry->memo;
@@ -287,7 +309,7 @@ alog_status alog_drain_add(alog_drain *drain, const alog_tokens *tokens, alog_ma
         return ALOG_OK;
     }
     int64_t equal = 0;
-    alog_node *leaf = find_leaf(drain, tokens);
+    if (!unlikely) leaf = find_leaf(drain, tokens);
     const uint32_t needed = alog_drain_needed(drain, tokens->count);
     cluster = leaf ? alog_leaf_match(drain, leaf, tokens, needed, &equal) : NULL;
     if (!cluster) return create(drain, tokens, out);

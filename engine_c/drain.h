@@ -5,6 +5,12 @@
  * reached, tree nodes without clusters are pruned, then (with max_clusters) the least recently used clusters go,
  * and when that does not help the line gets the overflow template: id 0, slot 0, ALOG_FULL.
  *
+ * Memory, as counted: a template of n tokens and b bytes of text takes 80 + 36 n + b bytes (12 n of them hashes and
+ * ends, 24 n its share of the postings of a large leaf, charged everywhere), 56 for its places in a leaf and among the
+ * slots, and each new tree node 168 and its token. A drain that has learned nothing takes 260 KB. Time does not grow with
+ * a leaf but where most tokens are frequent (leaf.h); an eviction takes the same however many templates there are, but
+ * for its share of making a leaf's postings anew.
+ *
  * A cluster has Drain3's id (1, 2, ... for ever) and a slot (1 ... most clusters at a time, reused after an
  * eviction) for arrays indexed by template. */
 #ifndef ALOG_DRAIN_H

@@ -58,6 +58,7 @@ struct alog_drain {
     uint64_t pruned_at; /* `evicted` at the last pruning */
     alog_drain_counters counters;
     alog_remembered *remembered;
+    uint8_t searched; /* the last line was not among them */
 };
 
 /* ---- drain.c ---- */

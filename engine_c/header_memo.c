@@ -30,11 +30,24 @@ const alog_memo_pair *alog_pair_recall(alog_pair_memo *memo, uint8_t *last, cons
     return NULL;
 }
 
+/* Where a text is, or where it may go: a few places beside each other are looked at. */
+static uint8_t place_for(const alog_pair_memo *memo, alog_span text) {
+    enum { PLACES = 8 };
+    const uint64_t hash = alog_hash_inline(text.ptr, text.len, 0);
+    const uint8_t home = (uint8_t)(1 + hash % (ALOG_MEMO_PAIRS - PLACES));
+    for (unsigned i = 0; i < PLACES; i++) {
+        const alog_memo_pair *pair = &memo->pairs[home + i];
+        if (!pair->len || (pair->len == text.len && alog_is_equal(pair->text, text.ptr, text.len)))
+            return (uint8_t)(home + i);
+    }
+    return (uint8_t)(home + (hash >> 32) % PLACES);
+}
+
 void alog_pair_remember(alog_pair_memo *memo, uint8_t *last, alog_span text, const alog_memo_pair *found) {
     if (!memo || !text.len || text.len > ALOG_MEMO_PAIR_BYTES) return;
-    const uint8_t place = (uint8_t)(1 + alog_hash_inline(text.ptr, text.len, 0) % (ALOG_MEMO_PAIRS - 1));
+    const uint8_t place = place_for(memo, text);
     alog_memo_pair *pair = &memo->pairs[place], *before = &memo->pairs[*last];
-    if (!stands_at(pair, text.ptr, text.len, 0) || pair->len != text.len) {
+    if (pair->len != text.len || pair->inside != found->inside || !alog_is_equal(pair->text, text.ptr, text.len)) {
         *pair = *found;
         memcpy(pair->text, text.ptr, text.len);
         pair->len = (uint8_t)text.len;

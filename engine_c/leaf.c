@@ -11,7 +11,8 @@ enum {
     INDEX_UNTIL = 8, /* below which the postings go */
     AHEAD = 4,       /* clusters asked for before they are needed */
     LANE = 16,
-    WALK_PART = 16, /* of a leaf's clusters may be come upon in chains: one there costs as much as many in a row */
+    EXPECT_MOST = 32, /* more than a processor asks memory for at once */
+    WALK_PART = 16,   /* of a leaf's clusters may be come upon in chains: one there costs as much as many in a row */
     COUNT_MOST = UINT16_MAX,
 };
 
@@ -270,6 +271,16 @@ static const uint8_t *marks_of_line(alog_drain *drain, const alog_tokens *tokens
     for (uint32_t i = 0; i < tokens->count; i++) drain->marks[i] = mark_of(tokens->hash[i]);
     memset(drain->marks + tokens->count, 0, width - tokens->count);
     return drain->marks;
+}
+
+void alog_leaf_expect(const alog_node *leaf, const alog_tokens *tokens) {
+#if defined(__GNUC__)
+    if (!leaf->postings) return;
+    const uint32_t most = tokens->count < EXPECT_MOST ? tokens->count : EXPECT_MOST;
+    for (uint32_t i = 0; i < most; i++) __builtin_prefetch(bucket_of(leaf->postings, i, tokens->hash[i]), 1);
+#else
+    (void)leaf, (void)tokens;
+#endif
 }
 
 /* Chain by chain, the shortest first. A cluster in none of the chains so far shares at most `left` tokens. */

@@ -17,14 +17,16 @@ alog_source *alog_source_find(const alog_engine *engine, uint32_t number) {
     return NULL;
 }
 
-static void build_index(alog_engine *engine) {
+static void index_source(alog_engine *engine, uint32_t i) {
     const uint32_t mask = engine->source_index_size - 1;
+    uint32_t at = spread(engine->sources[i]->number) & mask;
+    while (engine->source_index[at]) at = (at + 1) & mask;
+    engine->source_index[at] = i + 1;
+}
+
+static void build_index(alog_engine *engine) {
     memset(engine->source_index, 0, engine->source_index_size * sizeof *engine->source_index);
-    for (uint32_t i = 0; i < engine->source_count; i++) {
-        uint32_t at = spread(engine->sources[i]->number) & mask;
-        while (engine->source_index[at]) at = (at + 1) & mask;
-        engine->source_index[at] = i + 1;
-    }
+    for (uint32_t i = 0; i < engine->source_count; i++) index_source(engine, i);
 }
 
 static alog_status reserve(alog_engine *engine) {
@@ -39,6 +41,7 @@ static alog_status reserve(alog_engine *engine) {
     engine->source_index = index;
     engine->source_index_size = cap * 2;
     engine->source_cap = cap;
+    build_index(engine);
     return ALOG_OK;
 }
 
@@ -48,8 +51,8 @@ alog_status alog_source_add(alog_engine *engine, uint32_t number, alog_source **
     alog_source *source = calloc(1, sizeof *source);
     if (!source) return ALOG_NOMEM;
     source->number = number;
-    engine->sources[engine->source_count++] = source;
-    build_index(engine);
+    engine->sources[engine->source_count] = source;
+    index_source(engine, engine->source_count++);
     *out = source;
     return ALOG_OK;
 }

@@ -21,7 +21,7 @@ from tests.bench.corpus import ROOT, Corpus
 from tests.bench.peers import programs
 from tests.bench.peers.shapes import Shapes, shapes
 from tests.bench.scaling import Curve, tables
-from tests.bench.table import Measured, Row, as_markdown, as_text, notes, table
+from tests.bench.table import Measured, Row, as_markdown, as_text, notes, table, verdicts
 from tests.bench.timing import Absent, Contestant, in_turn, times
 
 
@@ -81,6 +81,15 @@ def test_table_has_each_corpus_mean_worst_and_whether_the_target_is_met() -> Non
     assert cells[2] == ["a, 1000 lines/s", "10000", "10000", "10000", "10000", "", ""]
     assert cells[3] == ["c / a", "not measured: c is not installed"]
     assert table(measured(), [Row("a / b", "a", "b", target=8.0)])[1][-1] == "50% of it"
+
+
+def test_verdicts_name_every_target() -> None:
+    aimed = [ROWS[0], Row("b / a", "b", "a", target=1.0), Row("c / a", "c", "a", target=1.0), ROWS[1]]
+    assert list(verdicts(measured(), aimed)) == [
+        "Target met: a / b.",
+        "Target not met: b / a (25% of it).",
+        "Not measured: c / a.",
+    ]
 
 
 def test_what_is_absent_is_said_once() -> None:

@@ -74,6 +74,20 @@ def _goal(row: Row, mean: float) -> tuple[str, str]:
     return row.form.format(row.target), "met" if share >= 1 else f"{share:.0%} of it"
 
 
+def verdicts(measured: Measured, rows: Sequence[Row]) -> Iterator[str]:
+    """Sentences: which targets are met, which are not and by how much, which could not be measured."""
+    aimed = [row for row in rows if row.target is not None]
+    shares = {
+        row: geometric_mean(values.values()) / (row.target or 1) for row in aimed if (values := measured.figures(row))
+    }
+    met = [row.title for row, share in shares.items() if share >= 1]
+    missed = [f"{row.title} ({share:.0%} of it)" for row, share in shares.items() if share < 1]
+    absent = [row.title for row in aimed if row not in shares]
+    for text, found in (("Target met", met), ("Target not met", missed), ("Not measured", absent)):
+        if found:
+            yield f"{text}: {'; '.join(found)}."
+
+
 def as_text(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Lines with aligned columns."""
     full = [row for row in rows if len(row) > 2]

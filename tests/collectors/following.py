@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from alogd.collectors.base import Closed
+from alogd.registry import find
 from tests.collectors.rig import Rig
 
 NOBODY = 65534  # user id
+find("collectors", "file")  # imported here: another user may not be able to read it later
 
 
 def follow(place: Path, positions: Any = (), **options: Any) -> Rig:
