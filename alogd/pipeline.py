@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -31,6 +30,7 @@ QUEUE_EVENTS = 8  # a block is at most 256 KiB
 TICK_EVERY = 15.0  # seconds between live ticks of a quiet stream
 SOONEST_COMMIT = 0.3  # seconds between commits, however many alerts there are
 COMMIT_SHARE = 50.0  # at most one part in fifty of the time goes into taking what is saved
+LONGEST_REST = 10.0  # seconds, after a save that took long: a busy machine must not put off the next for minutes
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before a failed stream begins again
 
 log = get_logger("pipeline")
@@ -311,7 +311,9 @@ class Pipeline:
         wait = self.checkpoint_interval
         if any(runner.alerts for runner in runners) and not self._store.problem:
             wait = min(wait, SOONEST_COMMIT)
-        return max(self._not_before, self._last_commit + max(wait, COMMIT_SHARE * self.last_save_seconds))
+        return max(
+            self._not_before, self._last_commit + max(wait, min(LONGEST_REST, COMMIT_SHARE * self.last_save_seconds))
+        )
 
     async def _commit_when_due(self) -> None:
         due = self._commit_due()
@@ -325,9 +327,9 @@ class Pipeline:
             raise RuntimeError("the pipeline does not run")
         await self._committing.acquire()
         try:
-            began = time.perf_counter()
+            before = self.save_pauses.sum
             taken = [one for runner in runners if (one := await self._take(runner)) is not None]
-            self.last_save_seconds = time.perf_counter() - began
+            self.last_save_seconds = self.save_pauses.sum - before
             if not taken:
                 self._not_before = self._clock.monotonic() + SOONEST_COMMIT / 10
         except BaseException:
