@@ -19,6 +19,7 @@ from alogd.collectors.base import NoteKind, SourceState
 
 MARK = 256  # bytes
 TELLING = 64  # bytes of a mark that hardly another log begins with; less, and it must hold a whole line
+HEAD = 4096  # bytes: more than the header with which some logs always begin
 _GETVERSION = 0x80087601  # FS_IOC_GETVERSION
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _KINDS = (
@@ -234,6 +235,12 @@ class Followed:
     def is_copy(self, fd: int) -> bool:
         """Whether another file holds what was read of this one, where it was read: copytruncate's copy."""
         return any(_ends(fd, end, mark) for end, mark in ((self.offset, self.mark), self.before))
+
+    def begins_as(self, fd: int) -> bool:
+        """Whether another file begins as this one does now: a copy that is still being made."""
+        head = os.pread(fd, HEAD, 0)
+        telling = len(head) >= TELLING or b"\n" in head
+        return telling and self.fd >= 0 and not self.fifo and os.pread(self.fd, len(head), 0) == head
 
     def is_rest(self, fd: int) -> bool:
         """Whether another file goes on where reading of this one stopped."""

@@ -230,7 +230,8 @@ class Names:
             status = os.fstat(fd)
             known = (status.st_dev, status.st_ino) in self._table.files  # it was swapped since _known looked
             resumes = (status.st_dev, status.st_ino) in self._admission.saved
-            known = known or (missed and not resumes and self._is_copy(found, fd, status.st_mtime))
+            if missed and not (known or resumes):
+                known = self._is_copy(found, fd, status.st_mtime) or self._is_empty(status)
             file = None if known else self._admission.begin(found.path, fd, at_start, rotated and not missed)
         except BaseException:
             os.close(fd)
@@ -249,7 +250,16 @@ class Names:
     def _is_copy(self, found: Found, fd: int, modified: float) -> bool:
         """Whether a rotated file that nobody knows is a copy of what was read, or an old one that was put back."""
         siblings = self._siblings(found)
-        return not siblings or modified < self._since - CLOCK_GRAIN or any(file.is_copy(fd) for file in siblings)
+        if not siblings or modified < self._since - CLOCK_GRAIN:
+            return True
+        return any(file.is_copy(fd) or file.begins_as(fd) for file in siblings)
+
+    def _is_empty(self, status: os.stat_result) -> bool:
+        """Whether a rotated file that nobody knows has nothing yet: perhaps a copy is about to be made. The next walk
+        looks again."""
+        if status.st_size == 0:
+            self._old.discard(status.st_ino)
+        return status.st_size == 0
 
     def _admitted(self, file: Followed, found: Found, rotated: bool) -> None:
         file.symlink = found.symlink

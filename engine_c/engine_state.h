@@ -55,7 +55,7 @@ struct alog_engine {
     uint8_t *scratch[2];  /* of the header reader: one may hold the pending message */
     uint8_t scratch_turn;
     alog_header_memo header_memo;
-    uint8_t colours; /* the bytes that are read may hold an ESC */
+    uint8_t colours;       /* the bytes that are read may hold an ESC */
     alog_source **sources; /* in order of opening */
     uint32_t source_count, source_cap;
     uint32_t *source_index; /* open addressing over `sources`, 1 + position */

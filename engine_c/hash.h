@@ -57,7 +57,7 @@ static inline uint64_t alog_load_upto8(const uint8_t *p, size_t len) {
 static inline uint64_t alog_hash_end(uint64_t a, uint64_t b, uint64_t state, size_t len, uint64_t seed) {
     const uint64_t other = ((seed << 32) | (seed >> 32)) ^ UINT64_C(0x9e3779b97f4a7c15);
     const uint64_t h = alog_mix(alog_mix(a ^ other, b ^ state) ^ seed, len ^ other);
-    return h | (h == 0);
+    return h + (h == 0);
 }
 
 /* Up to 16 bytes are two numbers, filled up with zeros, so that a vector with a mask over it can give them. */

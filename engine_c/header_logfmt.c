@@ -73,27 +73,51 @@ static logfmt_walk walk_of(const alog_reader *r) {
     return (logfmt_walk){.text = r->text, .len = r->len, .memo = r->config->memo ? &r->config->memo->logfmt : NULL};
 }
 
+enum { KEPT_WORDS = 32 };
+
+/* The line's first words, so that they need not be found again. */
+typedef struct {
+    size_t count;
+    struct {
+        size_t begin, end;
+        const uint8_t *value; /* NULL: no pair */
+    } words[KEPT_WORDS];
+} kept_words;
+
+typedef struct {
+    uint8_t *to;
+    size_t len;
+} rendering;
+
+static void put_word(rendering *out, const alog_reader *r, size_t begin, size_t end) {
+    if (out->len) out->to[out->len++] = ' ';
+    alog_copy(out->to + out->len, r->text + begin, end - begin);
+    out->len += end - begin;
+}
+
 /* A line without a message: its words in order, without those that are header. */
-static void render(alog_reader *r, const alog_pairs *pairs) {
-    uint8_t *to = r->room;
-    size_t at = 0, len = 0;
-    if (!to) {
+static void render(alog_reader *r, const alog_pairs *pairs, const kept_words *kept) {
+    rendering out = {.to = r->room};
+    if (!out.to) {
         alog_set_message(r, 0);
         return;
     }
     logfmt_walk walk = walk_of(r);
     alog_pair pair = {0};
+    size_t at = 0;
+    for (size_t i = 0; i < kept->count; i++) {
+        pair.value.ptr = kept->words[i].value;
+        at = kept->words[i].end;
+        if (!pair.value.ptr || !alog_pairs_taken(pairs, &pair)) put_word(&out, r, kept->words[i].begin, at);
+    }
     while (at < r->len) {
         int is_pair;
         size_t begin;
         at = next_word(&walk, at, &pair, &is_pair, &begin);
         if (begin == r->len) break;
-        if (is_pair && alog_pairs_taken(pairs, &pair)) continue;
-        if (len) to[len++] = ' ';
-        alog_copy(to + len, r->text + begin, at - begin);
-        len += at - begin;
+        if (!is_pair || !alog_pairs_taken(pairs, &pair)) put_word(&out, r, begin, at);
     }
-    r->out->message = alog_span_of(to, len);
+    r->out->message = alog_span_of(out.to, out.len);
 }
 
 uint8_t alog_read_logfmt(alog_reader *r) {
@@ -102,6 +126,8 @@ uint8_t alog_read_logfmt(alog_reader *r) {
     alog_pairs pairs = {0};
     logfmt_walk walk = walk_of(r);
     alog_pair pair = {0};
+    kept_words kept;
+    kept.count = 0;
     size_t at = 0, count = 0;
     while (at < r->len) {
         int is_pair;
@@ -114,6 +140,10 @@ uint8_t alog_read_logfmt(alog_reader *r) {
         else if (is_pair)
             alog_pairs_take(&pairs, r, &pair);
         count += (size_t)is_pair;
+        if (kept.count == KEPT_WORDS) continue;
+        kept.words[kept.count].begin = begin;
+        kept.words[kept.count].end = at;
+        kept.words[kept.count++].value = is_pair ? pair.value.ptr : NULL;
     }
     if (count < 2 || (!pairs.rank[ALOG_ROLE_TIME] && !pairs.rank[ALOG_ROLE_LEVEL])) return 0;
     if (r->stamped && !pairs.rank[ALOG_ROLE_TIME]) return 0;
@@ -121,6 +151,6 @@ uint8_t alog_read_logfmt(alog_reader *r) {
     if (pairs.rank[ALOG_ROLE_MESSAGE])
         alog_pairs_message(&pairs, r);
     else
-        render(r, &pairs);
+        render(r, &pairs, &kept);
     return ALOG_HEADER_LOGFMT;
 }

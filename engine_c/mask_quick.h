@@ -111,15 +111,10 @@ static int put_searched(quick *q, size_t i, size_t begin, size_t end) {
 #include "mask_shapes.h"
 #endif
 
-/* The token between two edges; 0 when the message must be masked by mask.c. */
-static inline int put_token(quick *q, size_t i, size_t begin, size_t end) {
-    const size_t len = end - begin;
-    const uint64_t marks = alog_load64(q->mark + begin / 8) >> (begin % 8);
-    if (len < LETTERED_MIN && !(marks & low_bits(len))) {
-        put_hashed(q, i, q->text + begin, len);
-        return 1;
-    }
+/* A token that is not plain; 0 when the message must be masked by mask.c. */
+static __attribute__((noinline)) int put_other(quick *q, size_t i, size_t begin, size_t end) {
 #if QUICK_SHAPES
+    const size_t len = end - begin;
     if (len <= SHAPE_MAX ? put_shaped(q, i, q->text + begin, (unsigned)len) : put_long(q, i, begin, end)) return 1;
 #endif
     return put_searched(q, i, begin, end);
@@ -163,6 +158,28 @@ static inline int32_t map_text(quick *q) {
     return high ? -1 : (int32_t)(edge - q->edge);
 }
 
+/* Puts the tokens between the edges; 0 when the message must be masked by mask.c. Plain ones are most, and what they need
+ * stays at hand. */
+static inline int put_tokens(quick *q, uint32_t count) {
+    const alog_tokens out = *q->out;
+    const uint8_t *text = q->text;
+    const uint64_t seed = q->masker->seed;
+    const uint32_t before = (uint32_t)(text - out.text);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t begin = q->edge[2 * i], end = q->edge[2 * i + 1], len = end - begin;
+        const uint64_t marks = alog_load64(q->mark + begin / 8) >> (begin % 8);
+        if (len >= LETTERED_MIN || marks & low_bits(len)) {
+            if (!put_other(q, i, begin, end)) return 0;
+            continue;
+        }
+        const quick_pair pair = quick_half(text + begin, len);
+        out.hash[i] = alog_hash_end(pair.a, pair.b, seed, len, seed);
+        out.offset[i] = before + begin;
+        out.length[i] = len;
+    }
+    return 1;
+}
+
 int QUICK_NAME(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out) {
     quick q;
     if (len > QUICK_MAX || 3 * len + QUICK_SLACK > out->text_cap) return 0;
@@ -174,8 +191,7 @@ int QUICK_NAME(const alog_masker *masker, const uint8_t *message, size_t len, al
     const uint32_t count = (uint32_t)edges / 2;
     if (edges < 0 || count > out->max_tokens) return 0;
     for (uint32_t i = 0; i < count; i += 32) memset(out->flags + i, 0, 32);
-    for (uint32_t i = 0; i < count; i++)
-        if (!put_token(&q, i, q.edge[2 * i], q.edge[2 * i + 1])) return 0;
+    if (!put_tokens(&q, count)) return 0;
     out->count = count;
     out->text_len = (size_t)(q.to - out->text);
     out->truncated = 0;

@@ -241,6 +241,36 @@ static inline void put_numbers(quick *q, size_t i, const uint8_t *p, unsigned le
     put_written(q, i, (size_t)(to - q->to) + (len - copied));
 }
 
+/* The same for one run of digits, which ends at `end`: what is beside it tells. 0 when it does not. */
+static inline int put_number(quick *q, size_t i, const uint8_t *p, unsigned len, const quick_class *c, unsigned first,
+                             unsigned end) {
+    const uint8_t *digits = p + first;
+    unsigned begin = first;
+    if ((c->hex | c->letter) & (c->digit << 1 | c->digit >> 1)) {
+        if (like_device(p, c) || like_hex(p, c)) return 0;
+    } else if (end - first >= 8 && *digits == '0') {
+        return 0;
+    }
+    if (first < 2 && after_open(p)) return 0;
+    switch (digits[-1]) {
+    case '=':
+    case ':':
+    case '(':
+    case '[':
+    case '{':
+        if (like_kept(p, len, c) || like_place(c)) return 0;
+        break;
+    case '+':
+    case '-':
+        if (like_kept(p, len, c) || digits[-2] == 'm') return 0;
+        begin = number_begin(p, first, c);
+        break;
+    default: break;
+    }
+    put_replaced(q, i, p, begin, end, len, ALOG_MASK_NUM);
+    return 1;
+}
+
 /* ---- tokens ----------------------------------------------------------------------------------------------- */
 
 /* A token of at most SHAPE_MAX bytes; 0 when its shape does not tell. */
@@ -261,6 +291,8 @@ static inline int put_shaped(quick *q, size_t i, const uint8_t *p, unsigned len)
         put_hashed(q, i, p, len);
         return 1;
     }
+    const unsigned first = first_bit(c.digit), end = first + first_bit(~(c.digit >> first));
+    if (!(c.digit >> end) && put_number(q, i, p, len, &c, first, end)) return 1;
     if (after_open(p) || like_kept(p, len, &c) || like_place(&c) || like_device(p, &c)) return 0;
     if (like_hex(p, &c)) return put_hex(q, i, p, len, &c);
     put_numbers(q, i, p, len, &c);

@@ -19,11 +19,9 @@ typedef struct {
     entry *table; /* open addressing, at most a quarter full */
     unsigned shift;
     size_t mask;
-    uint32_t *direct;  /* (DIRECT,) feature of the term of one template */
-    double *value;     /* (features + 1,) of the chunk at hand */
-    uint8_t *seen;     /* (features + 1,) */
-    uint32_t *present; /* (features + 2,) features that occur in it, once each */
-    size_t count, rest;
+    uint32_t *direct; /* (DIRECT,) feature of the term of one template */
+    double *value;    /* (features + 1,) of the chunk at hand */
+    size_t rest;
     const double *idf;
 } bench;
 
@@ -46,8 +44,6 @@ static void clear_bench(bench *on) {
     free(on->table);
     free(on->direct);
     free(on->value);
-    free(on->seen);
-    free(on->present);
 }
 
 static void fill_table(bench *on, const alog_vocabulary *vocabulary) {
@@ -73,13 +69,11 @@ static alog_status make_bench(bench *on, const alog_rows *rows, const alog_vocab
         .shift = 64 - bits,
         .mask = size - 1,
         .direct = malloc(DIRECT * sizeof *on->direct),
-        .value = calloc(rows->width, sizeof *on->value),
-        .seen = calloc(rows->width, sizeof *on->seen),
-        .present = malloc((rows->width + 1) * sizeof *on->present),
+        .value = malloc(rows->width * sizeof *on->value),
         .rest = vocabulary->features,
         .idf = vocabulary->idf,
     };
-    if (on->table == NULL || on->direct == NULL || on->value == NULL || on->seen == NULL || on->present == NULL) {
+    if (on->table == NULL || on->direct == NULL || on->value == NULL) {
         clear_bench(on);
         return ALOG_NOMEM;
     }
@@ -89,33 +83,29 @@ static alog_status make_bench(bench *on, const alog_rows *rows, const alog_vocab
 
 /* ---- one chunk ---- */
 
-static inline void add_feature(bench *on, uint32_t feature, double share) {
-    on->present[on->count] = feature; /* written even when it stands there: no branch to guess */
-    on->count += !on->seen[feature];
-    on->seen[feature] = 1;
-    on->value[feature] += share * on->idf[feature];
+static uint32_t single_of(const bench *on, uint32_t slot) {
+    return slot < DIRECT ? on->direct[slot] : feature_of(on, term_of(ALOG_TERM_SINGLE, slot));
 }
 
-static inline void add_single(bench *on, uint32_t slot, double share) {
-    const uint32_t feature = slot < DIRECT ? on->direct[slot] : feature_of(on, term_of(ALOG_TERM_SINGLE, slot));
-    add_feature(on, feature, share);
-}
-
-/* The chunk's values, until `wipe`. */
-static void read_chunk(bench *on, const uint32_t *slot, size_t records) {
-    const double share = 1.0 / (double)records;
-    on->count = 0;
-    add_single(on, slot[0], share);
+static void read_chunk(const bench *on, const uint32_t *slot, size_t records) {
+    const double share = 1.0 / (double)records, *idf = on->idf;
+    double *value = on->value;
+    for (size_t f = 0; f <= on->rest; f++) value[f] = 0.0;
+    uint32_t feature = single_of(on, slot[0]);
+    value[feature] += share * idf[feature];
     for (size_t r = 1; r < records; r++) {
-        add_single(on, slot[r], share);
-        add_feature(on, feature_of(on, term_of(slot[r - 1], slot[r])), share);
+        feature = single_of(on, slot[r]);
+        value[feature] += share * idf[feature];
+        feature = feature_of(on, term_of(slot[r - 1], slot[r]));
+        value[feature] += share * idf[feature];
     }
 }
 
-static void wipe(bench *on) {
-    for (size_t i = 0; i < on->count; i++) {
-        on->value[on->present[i]] = 0.0;
-        on->seen[on->present[i]] = 0;
+/* restrict: the tables are the caller's, the chunk is ours. */
+static void add_chunk(const double *restrict value, double *restrict sums, double *restrict squares, size_t width) {
+    for (size_t f = 0; f < width; f++) {
+        sums[f] += value[f];
+        squares[f] += value[f] * value[f];
     }
 }
 
@@ -153,7 +143,6 @@ alog_status alog_term_scores(const alog_rows *rows, const alog_vocabulary *vocab
             read_chunk(&on, rows->slot + at, size);
             const double z = largest_z(on.value, mean + table, scale + table, rows->width);
             if (z > out[i]) out[i] = z;
-            wipe(&on);
         }
     }
     clear_bench(&on);
@@ -170,12 +159,7 @@ alog_status alog_term_sums(const alog_rows *rows, const alog_vocabulary *vocabul
         for (size_t at = (size_t)rows->start[i], size; at < end; at += size) {
             size = chunk_size(at, end, vocabulary->lines);
             read_chunk(&on, rows->slot + at, size);
-            for (size_t k = 0; k < on.count; k++) {
-                const double value = on.value[on.present[k]];
-                sums[table + on.present[k]] += value;
-                squares[table + on.present[k]] += value * value;
-            }
-            wipe(&on);
+            add_chunk(on.value, sums + table, squares + table, rows->width);
         }
     }
     clear_bench(&on);

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from drain3 import TemplateMiner
@@ -125,6 +126,7 @@ def _printed(*command: str, env: Mapping[str, str] | None = None) -> float:
     return float(done.stdout)
 
 
+@lru_cache(maxsize=4)
 def feed_program(name: str = "feed", *flags: str) -> Path:
     """feed.c with the engine's sources, compiled as setup.py does. Raises Absent where it cannot be."""
     KEPT.mkdir(parents=True, exist_ok=True)

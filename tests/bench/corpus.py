@@ -54,12 +54,17 @@ class Corpus:
         reader.feed(b"".join(line + b"\n" for line in self.head))
         return [reader.explain(line).message for line in self.head]
 
+    def first(self, lines: int) -> Corpus:
+        """The first lines only, in a file of their own."""
+        path = self.path.with_suffix(f".{lines}.log")
+        with self.path.open("rb") as file:
+            path.write_bytes(b"".join(islice(file, lines)))
+        return Corpus(self.name, path)
+
     @cached_property
     def head_path(self) -> Path:
         """`head` as a file."""
-        path = self.path.with_suffix(".head")
-        path.write_bytes(b"".join(line + b"\n" for line in self.head))
-        return path
+        return self.first(HEAD).path
 
 
 # What changes from line to line is written <kind>, or <kind N> with so many digits or values.

@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 from tests.bench import code_path
@@ -85,11 +84,8 @@ def per_line(program: Path, corpus: Corpus, path: str) -> dict[str, float]:
     """Instructions a line by stage, of the lines from SHORT to LONG."""
     runs = []
     for lines in (SHORT, LONG):
-        head = corpus.path.with_suffix(f".{lines}")
-        with corpus.path.open("rb") as file:
-            head.write_bytes(b"".join(islice(file, lines)))
         progress(f"{corpus.name}: callgrind on {lines:,} lines, {path}")
-        runs.append(instructions(program, head, path))
+        runs.append(instructions(program, corpus.first(lines).path, path))
     return {name: (runs[1][name] - runs[0][name]) / (LONG - SHORT) for name in runs[1]}
 
 

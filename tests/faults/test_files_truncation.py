@@ -249,3 +249,20 @@ async def test_f8_the_same_inode_while_down(
         async with follow(disk, positions, include=[str(path)], start="end") as rig:
             check(tally, rig.numbers(), range(100, 120 + turn))
             assert closed(rig) == ["replaced"]
+
+
+@pytest.mark.parametrize("part", [0, 100, 8000])
+async def test_f3_a_copy_that_is_still_being_made_is_no_log_of_its_own(disk: Path, tally: Tally, part: int) -> None:
+    """Found when it is empty, or half done: nothing of it is read twice."""
+    writer = LogWriter(disk / "a.log")
+    writer.write(1000)
+    async with follow(disk) as rig:
+        whole = (disk / "a.log").read_bytes()
+        (disk / "a.log.1").write_bytes(whole[:part])
+        await rig.advance(25)
+        (disk / "a.log.1").write_bytes(whole)
+        await rig.advance(25)
+        writer.truncate()
+        writer.write(10)
+        await rig.advance(25)
+        check(tally, rig.numbers(), range(1010))

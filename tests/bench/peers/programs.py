@@ -12,6 +12,7 @@ from tests.bench.peers.place import environment, program
 from tests.bench.peers.shapes import Shapes, shapes
 from tests.bench.timing import Contestant, beyond_start, child
 
+LOGNORM_LINES = 100_000
 MTAIL_PATTERNS = 10  # mtail tries every pattern on every line: with a hundred it would be ten times slower still
 
 
@@ -31,8 +32,9 @@ def lognormalizer(corpus: Corpus) -> Contestant:
             [binary, "-r", str(rules), "-e", "raw", "-p"], stdin=file, stdout=subprocess.PIPE, env=env, check=True
         )
     matched = done.stdout.count(b"\n") / len(corpus.head)
-    timed = beyond_start(lambda: run(corpus.path), lambda: run(Path("/dev/null")))
-    return Contestant(timed, corpus.lines, note=f"{len(found.messages)} rules, {matched:.0%} of the lines match")
+    part = corpus.first(LOGNORM_LINES)
+    timed = beyond_start(lambda: run(part.path), lambda: run(Path("/dev/null")))
+    return Contestant(timed, part.lines, note=f"{len(found.messages)} rules, {matched:.0%} of the lines match")
 
 
 def lognorm_rules(found: Shapes) -> Iterator[str]:

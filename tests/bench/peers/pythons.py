@@ -15,7 +15,7 @@ from tests.bench.peers.shapes import shapes
 from tests.bench.timing import Contestant
 
 HERE = Path(__file__).parent
-LOGPARSER_LINES = 5_000  # its Drain goes through a DataFrame line by line
+LOGPARSER_LINES = 3_000  # its Drain goes through a DataFrame line by line
 
 
 def aminer(corpus: Corpus) -> Contestant:

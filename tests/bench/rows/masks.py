@@ -15,10 +15,6 @@ FIVE = (
 
 MAKERS: dict[str, Maker] = {
     "engine, 5 user masks": lambda corpus: contestants.engine(corpus, user_masks=FIVE),
-    "engine, 1 user mask": lambda corpus: contestants.engine(corpus, user_masks=FIVE[:1]),
 }
 
-ROWS = (
-    Row("5 user masks / none", "engine, 5 user masks", "engine", target=0.4),
-    Row("1 user mask / none", "engine, 1 user mask", "engine"),
-)
+ROWS = (Row("5 user masks / none", "engine, 5 user masks", "engine", target=0.4),)
