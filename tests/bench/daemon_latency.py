@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench.daemon_process import Measured
+from tests.bench.measured import Measured
 from tests.daemon_process import ROOT
 
 STAMP = re.compile(rb" at=(\d+)\n")
