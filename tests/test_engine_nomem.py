@@ -20,7 +20,9 @@ def test_every_allocation_may_fail(tmp_path: Path) -> None:
     sources = [str(path) for path in (ROOT / "engine_c").glob("*.c") if not path.name.startswith(skipped)]
     program = tmp_path / "nomem"
     flags = ["-std=c11", "-O1", "-g", f"-I{ROOT / 'engine_c'}", f"-Wl,{WRAPPED}"]
-    subprocess.run([compiler, *flags, *sources, str(ROOT / "tests" / "c" / "nomem.c"), "-lm", "-o", program], check=True)
+    subprocess.run(
+        [compiler, *flags, *sources, str(ROOT / "tests" / "c" / "nomem.c"), "-lm", "-o", program], check=True
+    )
     done = subprocess.run([program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 100
