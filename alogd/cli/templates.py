@@ -18,6 +18,7 @@ from alogd.cli.output import add_output, count, emit, table, use_color
 from alogd.cli.settings import add_state, open_state, require_stream
 from alogd.engine_config import EngineConfig, available_engine
 from alogd.event import Template
+from alogd.redact import hidden_template
 from alogd.stream import engine_config
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def learned(args: argparse.Namespace) -> Iterator[Row]:
         require_stream(reader, args.stream)
         for stream in [args.stream] if args.stream else reader.streams():
             if engine := reader.parts(stream).get("engine"):
-                yield from ((stream, template) for template in _load(engine).templates())
+                yield from ((stream, hidden_template(template)) for template in _load(engine).templates())
 
 
 def _load(snapshot: bytes) -> Engine:
