@@ -1,4 +1,4 @@
-"""The daemon as it stands: start, memory and idle CPU with ten sources and 10,000 templates, in one stream and in ten."""
+"""The daemon as it stands: start, memory, idle CPU with ten sources and 10,000 templates, in one stream and in ten."""
 
 from __future__ import annotations
 
