@@ -20,27 +20,27 @@ DOCUMENT = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "performance-scaling.svg"
 
 
-def main_table(corpora: list[Corpus], rounds: int) -> str:
+def main_table(corpora: list[Corpus], rounds: int, minutes: float) -> str:
     """The table of `make bench`, with what has to be known about it."""
-    measured = measure(corpora, rows.ROWS, rounds)
+    measured = measure(corpora, rows.ROWS, rounds, minutes)
     day = f"Measured {datetime.now(UTC):%Y-%m-%d}."
     facts = [day, *verdicts(measured, rows.ROWS), *circumstances(measured, corpora, rounds)]
     return "\n".join([*as_markdown(table(measured, rows.ROWS)), "", *(f"* {fact}" for fact in facts)])
 
 
-def scaling_tables(corpora: list[Corpus], rounds: int) -> str:
+def scaling_tables(corpora: list[Corpus], rounds: int, _minutes: float) -> str:
     """The tables of `make bench-scaling`; the picture is written beside the document, whatever else."""
     curves = scaling.measure(corpora[0], rounds)
     PICTURE.write_text(picture.draw(curves), encoding="utf-8")
     return scaling.markdown(curves)
 
 
-def profile_table(corpora: list[Corpus], _rounds: int) -> str:
+def profile_table(corpora: list[Corpus], _rounds: int, _minutes: float) -> str:
     """The table of `make bench-profile`."""
     return profile.markdown(corpora)
 
 
-def daemon_table(_corpora: list[Corpus], _rounds: int) -> str:
+def daemon_table(_corpora: list[Corpus], _rounds: int, _minutes: float) -> str:
     """What the programs tests/bench/daemon_*.py find out about a real daemon; each has `rows`. Raises Absent."""
     cells = [["of the daemon", "measured"]]
     for path in sorted(Path(__file__).parent.glob("daemon_*.py")):
@@ -52,7 +52,7 @@ def daemon_table(_corpora: list[Corpus], _rounds: int) -> str:
     return "\n".join(as_markdown(cells))
 
 
-PARTS: dict[str, Callable[[list[Corpus], int], str]] = {
+PARTS: dict[str, Callable[[list[Corpus], int, float], str]] = {
     "profile": profile_table,
     "scaling": scaling_tables,
     "table": main_table,
@@ -82,7 +82,7 @@ def main() -> int:
     for part in args.part or PARTS:
         os.sched_setaffinity(0, every if part == "daemon" else {args.core})
         try:
-            content = PARTS[part](corpora, args.rounds)
+            content = PARTS[part](corpora, args.rounds, args.minutes)
             if args.show:
                 print(content)
             else:

@@ -7,8 +7,10 @@ A ratio says how many times as fast the first is as the second, on lines of the 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 from subprocess import CalledProcessError
@@ -35,11 +37,18 @@ def contestants(corpus: Corpus, names: Iterable[str], measured: Measured) -> dic
     return found
 
 
-def measure(chosen_corpora: Iterable[Corpus], chosen_rows: Sequence[Row], rounds: int) -> Measured:
-    """Time all that the rows need, corpus by corpus."""
+def measure(
+    chosen_corpora: Iterable[Corpus], chosen_rows: Sequence[Row], rounds: int, minutes: float = math.inf
+) -> Measured:
+    """Time all that the rows need, corpus by corpus; none is begun once the minutes are over."""
+    ends = time.monotonic() + 60 * minutes
     names = dict.fromkeys(name for row in chosen_rows for name in row.needs)
     measured = Measured()
     for corpus in chosen_corpora:
+        if time.monotonic() > ends:
+            progress(f"{corpus.name}: left out, the time is over", step=True)
+            continue
+        progress(f"{corpus.name}: {len(names)} contestants, {rounds} rounds", step=True)
         ready = contestants(corpus, names, measured)
         measured.timed[corpus.name] = in_turn(ready, rounds, partial(_say, corpus.name))
     progress("")
@@ -58,7 +67,7 @@ def chosen_rows(pattern: str) -> list[Row]:
 def circumstances(measured: Measured, made: Sequence[Corpus], rounds: int) -> list[str]:
     """What a reader has to know about a run."""
     origin = "made from real logs" if SHARED.exists() else "generated"
-    sizes = ", ".join(f"{corpus.name} {corpus.lines:,}" for corpus in made)
+    sizes = ", ".join(f"{corpus.name} {corpus.lines:,}" for corpus in made if corpus.name in measured.timed)
     return [
         f"Lines of each corpus ({origin}): {sizes}. Medians of {rounds} rounds, CPU time, one core;"
         f" load beside it {os.getloadavg()[0]:.1f}.",
@@ -74,6 +83,7 @@ def parser(prog: str, text: str | None) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog=prog, description=text)
     made.add_argument("--full", action="store_true", help="five corpora of a million lines, not three of 200,000")
     made.add_argument("--rounds", type=int, default=5)
+    made.add_argument("--minutes", type=float, default=math.inf, help="begin no further corpus after so many")
     made.add_argument("--core", type=int, default=min(os.sched_getaffinity(0)), help="the core to be pinned to")
     return made
 
@@ -93,7 +103,7 @@ def main() -> int:
         return 2
     made = chosen_corpora(args.full)
     os.sched_setaffinity(0, {args.core})
-    measured = measure(made, wanted, args.rounds)
+    measured = measure(made, wanted, args.rounds, args.minutes)
     print("\n".join(as_text(table(measured, wanted))))
     print("\n" + "\n".join(circumstances(measured, made, args.rounds)))
     return 0

@@ -73,8 +73,10 @@ def beyond_start(run: Callable[[], float], start: Callable[[], float], times: in
     return lambda: max(run() - least, 1e-6)
 
 
-def progress(text: str) -> None:
-    """A line on the terminal that the next one takes the place of; nothing elsewhere."""
+def progress(text: str, *, step: bool = False) -> None:
+    """A line on the terminal that the next one takes the place of; elsewhere steps only, each on a line."""
+    if step and not sys.stderr.isatty():
+        print(text, file=sys.stderr, flush=True)
     if sys.stderr.isatty():
         width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
         print(f"\r\033[K{text[:width]}", end="", file=sys.stderr, flush=True)
