@@ -127,6 +127,7 @@ class Follower:
             else:
                 self.names.retry(now, path)  # its permissions may have changed
         if changes.overflow:
+            self._say_polling("more changes at once than the system tells of")
             for file in [*self.table.files.values()]:
                 self._enqueue(file)
 

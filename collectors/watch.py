@@ -5,6 +5,7 @@ Invariant: notices are hints that save time, never the only way to find a change
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from watchdog.events import (
 from watchdog.observers.api import BaseObserver, ObservedWatch
 from watchdog.observers.inotify import InotifyObserver
 
+_LOG = logging.getLogger("watchdog.observers")
 MAX_NAMES = 20_000  # changed paths held; beyond it everything counts as changed
 _EVENTS: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
@@ -42,6 +44,18 @@ class Changes(NamedTuple):
     overflow: bool  # more than could be held: look at everything
 
 
+class _Overflow(logging.Handler):
+    """Hears that the kernel's queue was full and notices were lost: watchdog says that in its log, and nowhere else."""
+
+    def __init__(self, heard: Callable[[], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._heard = heard
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "overflow" in record.getMessage():
+            self._heard()
+
+
 class Watch(FileSystemEventHandler):
     """One observer over all directories that have a pattern's root."""
 
@@ -53,6 +67,7 @@ class Watch(FileSystemEventHandler):
         self._modified: set[str] = set()
         self._names = self._overflow = self._told = self._held = False
         self._observer: BaseObserver | None = None
+        self._listener = _Overflow(self._lost)
         self._watched: dict[str, tuple[tuple[int, int], ObservedWatch]] = {}  # root: its device and inode, its watch
         self._spelled: dict[str, str] = {}  # resolved root -> as the patterns spell it, where the two differ
 
@@ -63,6 +78,7 @@ class Watch(FileSystemEventHandler):
             observer = InotifyObserver()
             observer.daemon = True
             observer.start()
+            _LOG.addHandler(self._listener)
             self._observer = observer
         for root, recursive in self._roots.items():
             if root not in self._watched and os.path.isdir(root):
@@ -86,6 +102,7 @@ class Watch(FileSystemEventHandler):
 
     def stop(self) -> None:
         """Ends the observer's threads."""
+        _LOG.removeHandler(self._listener)
         if self._observer is not None:
             self._observer.stop()
             self._observer.join(timeout=5)
@@ -119,6 +136,11 @@ class Watch(FileSystemEventHandler):
             self._told = self._told or tell
         if tell:
             self._wake()
+
+    def _lost(self) -> None:
+        with self._lock:
+            self._overflow = True
+        self._wake()
 
     def _as_spelled(self, path: str) -> str:
         for real, root in self._spelled.items():

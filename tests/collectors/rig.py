@@ -84,7 +84,8 @@ class Rig:
         self.events: list[Event] = []
         self.text: dict[str, bytes] = {}  # what came of each source, closed ones included
         self.begins: dict[str, int] = {}
-        self.open: list[str] = []
+        self.open: list[str] = []  # in order of opening
+        self._opened: set[str] = set()  # the same
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -106,18 +107,21 @@ class Rig:
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Opened):
-            assert event.source not in self.open or not self.text[event.source], "opened again after data"
-            self.open = [*dict.fromkeys([*self.open, event.source])]
+            assert event.source not in self._opened or not self.text[event.source], "opened again after data"
+            if event.source not in self._opened:
+                self.open.append(event.source)
+            self._opened.add(event.source)
             self.begins[event.source] = event.offset
             self.text[event.source] = b""
         elif isinstance(event, Data):
-            assert event.source in self.open, "data of a source that is not open"
+            assert event.source in self._opened, "data of a source that is not open"
             assert 0 < len(event.block) <= 256 * 1024
             self.text[event.source] += event.block
         elif isinstance(event, Idle):
-            assert event.source in self.open
-        elif isinstance(event, Closed) and event.source in self.open:
+            assert event.source in self._opened
+        elif isinstance(event, Closed) and event.source in self._opened:
             self.open.remove(event.source)
+            self._opened.remove(event.source)
 
     async def settle(self) -> None:
         """Until the collector waits for something (or has ended)."""

@@ -1,10 +1,7 @@
 """Change notices from the kernel: what they find without the clock moving, and what happens where there are none."""
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -106,18 +103,3 @@ async def test_a_trickle_that_goes_on_is_gathered(place: Path) -> None:
         assert len(rig.numbers()) == BURST + 1
         await rig.advance(0.5)
         await read(rig, int(BURST) + 2)
-
-
-@pytest.mark.parametrize(("what", "limit"), [("watches", "4"), ("instances", "0")])
-def test_few_watches_allowed(place: Path, what: str, limit: str) -> None:
-    script = Path(__file__).with_name("follow_few_watches.py")
-    command = ["unshare", "--user", "--map-root-user", sys.executable, str(script), str(place), what, limit]
-    done = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
-    )
-    if "Permission denied" in done.stderr or "Operation not permitted" in done.stderr:
-        pytest.skip("user namespaces are not allowed here")
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert result["numbers"] == [100 * i + turn for i in range(12) for turn in range(4)]
-    assert result["notes"] == ["polling"]

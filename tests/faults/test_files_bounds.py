@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.collectors.following import check, follow, held
-from tests.daemon_process import DaemonProcess, log_lines, wait_until
+from tests.daemon_process import ROOT, DaemonProcess, log_lines, wait_until
 from tests.faults.conftest import Tally
-from tests.log_writer import LogWriter
+from tests.log_writer import LogWriter, line
 
 
 async def test_f27_few_descriptors(disk: Path, tally: Tally) -> None:
@@ -135,3 +138,91 @@ def test_f24_a_bomb_costs_nothing(disk: Path, tally: Tally) -> None:
     finally:
         daemon.kill()
     tally.add(rounds=2, lines=60_010)
+
+
+@pytest.mark.parametrize(("what", "limit"), [("watches", "4"), ("instances", "0")])
+def test_f28_few_watches_or_instances(disk: Path, tally: Tally, what: str, limit: str) -> None:
+    script = ROOT / "tests/collectors/follow_few_watches.py"
+    command = ["unshare", "--user", "--map-root-user", sys.executable, str(script), str(disk), what, limit]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    if "Permission denied" in done.stderr or "Operation not permitted" in done.stderr:
+        pytest.skip("user namespaces are not allowed here")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["numbers"] == [100 * i + turn for i in range(12) for turn in range(4)]
+    assert result["notes"] == ["polling"]
+    tally.add(lines=48)
+
+
+def test_f28_more_notices_than_the_kernel_holds(disk: Path, tally: Tally) -> None:
+    """The daemon is stopped while far more happens than the queue of notices holds: it looks at everything, at once."""
+    daemon = quick(disk, idle_poll="1h", poll="1h")
+    held_back = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    try:
+        daemon.signal(signal.SIGSTOP)
+        for number in range(held_back // 2 + 1000):  # created and deleted: two notices each, and no two the same
+            (disk / "logs" / f"{number}.tmp").touch()
+            (disk / "logs" / f"{number}.tmp").unlink()
+        with (disk / "logs" / "quiet.log").open("ab") as log:
+            log.write(b"".join(log_lines(100)))
+        (disk / "logs" / "late.log").write_bytes(b"".join(log_lines(100)))
+        daemon.signal(signal.SIGCONT)
+        wait_until(lambda: daemon.lines() == 60_200, "what was written meanwhile")
+        assert daemon.stream()["notes"]["polling"] == 1
+        assert daemon.stop() == 0
+    finally:
+        daemon.kill()
+    tally.add(lines=60_200)
+
+
+@pytest.mark.parametrize("files", [1000, pytest.param(10_000, marks=pytest.mark.slow)])
+async def test_f27_many_files_few_of_them_active(
+    disk: Path, tally: Tally, monkeypatch: pytest.MonkeyPatch, files: int
+) -> None:
+    """A hundredth is written to all the time; descriptors stay within their bound, and a poll looks at few."""
+    expected, looks = files, [0]
+    for i in range(files):
+        (disk / f"{i:05}.log").write_bytes(line(i))
+    writers = [LogWriter(disk / f"{i:05}.log", first=files + 100 * i) for i in range(0, files, 100)]
+    async with follow(disk, max_open_files=64) as rig:
+        await rig.when(lambda: len(rig.open) == files)
+        await rig.advance(120, step=5)  # all of them have fallen quiet
+        real = os.stat
+
+        def counting(*arguments: Any, **more: Any) -> os.stat_result:
+            looks[0] += 1
+            return real(*arguments, **more)
+
+        monkeypatch.setattr("alogd.collectors.follower.os.stat", counting)
+        for _ in range(8):
+            for writer in writers:
+                writer.write(3)
+                expected += 3
+            before = looks[0]
+            await rig.advance(1)
+            assert looks[0] - before <= max(200, files // 10) + 2 * len(writers)
+            assert len(held(disk)) <= 64 + len(writers)  # the writers hold theirs
+        await rig.advance(12)
+        check(tally, sorted(rig.numbers()), sorted({*rig.numbers()}))
+        assert len(rig.numbers()) == expected
+
+
+def test_f27_one_inotify_instance(disk: Path, tally: Tally) -> None:
+    """However many patterns and directories there are."""
+    for number in range(40):
+        (disk / "logs" / str(number)).mkdir(parents=True)
+        (disk / "logs" / str(number) / "a.log").write_bytes(b"a line\n" * 2)
+    include = [f"{disk}/logs/{number}/*.log" for number in range(40)]
+    collect = [{"kind": "file", "include": include}]
+    daemon = DaemonProcess(disk, streams=[{"name": "host", "collect": collect}]).start().wait_ready()
+    try:
+        assert daemon.process is not None
+        wait_until(lambda: daemon.lines() == 80, "every line")
+        fds = Path(f"/proc/{daemon.process.pid}/fd")
+        assert [os.readlink(one) for one in fds.iterdir() if one.is_symlink()].count("anon_inode:inotify") == 1
+        assert daemon.stop() == 0
+    finally:
+        daemon.kill()
+    tally.add(lines=80)
