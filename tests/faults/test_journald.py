@@ -131,17 +131,13 @@ async def test_j2_fields_that_are_null_arrays_or_long(journal: FakeJournal, tall
 async def test_j2_killed_again_and_again(journal: FakeJournal, tally: Tally) -> None:
     """kill -9 on the reader while entries come, amid them: each is handed out once, and no process is left behind."""
     async with Rig("journald", {}) as rig:
-
-        def killed() -> bool:
-            for process in children():
-                os.kill(process, signal.SIGKILL)
-            return not rig.collector.status().up
-
         for turn in range(1, 11):
             journal.write(20)
-            await rig.when(lambda: rig.collector.status().up)
+            await rig.when(lambda turn=turn: len(journal.calls()) == 2 * turn)  # type: ignore[misc]
+            for process in children():  # it follows
+                os.kill(process, signal.SIGKILL)
             journal.write(20)
-            await rig.when(killed)
+            await rig.when(lambda: not rig.collector.status().up)
             await rig.settle()
             await rig.advance(60, step=60)
             await read(rig, *range(40 * turn))
