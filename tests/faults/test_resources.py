@@ -61,7 +61,7 @@ def test_r1_little_memory_under_mixed_load(daemon: DaemonProcess, tally: Tally) 
     daemon.start(prefix=("prlimit", "--as=700000000"))
     total = 60_000 + 2_000 + 2
     wait_until(lambda: daemon.lines() == total, "all lines", 120)
-    assert resident(daemon) < 300 * MEGABYTE
+    assert resident(daemon) < 150 * MEGABYTE
     engine = daemon.stream()["core"]["engine"]
     assert engine["too_long"] == 1
     assert engine["memory"] <= 256 * MEGABYTE
