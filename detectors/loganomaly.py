@@ -145,9 +145,7 @@ class LogAnomaly:
         """Gain of each group, by its number of chunks, and the means of its features and of their squares."""
         height, width = self.sums.shape
         sums, squares = np.zeros((height, width)), np.zeros((height, width))
-        features.term_sums(
-            start, slot, row, height, width, self.terms, self.idf, self.options.lines, sums, squares
-        )
+        features.term_sums(start, slot, row, height, width, self.terms, self.idf, self.options.lines, sums, squares)
         gain = 1 - (1 - self.options.alpha) ** (chunks / self.options.step)
         each = np.maximum(chunks, 1)[:, None]
         return gain[:, None], sums / each, squares / each

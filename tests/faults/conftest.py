@@ -62,6 +62,9 @@ def table(stats: dict[str, list[pytest.TestReport]]) -> Iterator[str]:
         for report in stats.get(outcome, []):
             row = row_of(report.nodeid.rsplit("::", 1)[-1])
             outcomes[row][outcome] += 1
+    for report in stats.get("", []):  # of set-up and teardown; the tally counts at teardown
+        if getattr(report, "when", "") == "teardown":
+            row = row_of(report.nodeid.rsplit("::", 1)[-1])
             sums[row].update({name: value for name, value in report.user_properties if isinstance(value, int)})
     yield f"{'id':<4} {'outcome':<18} {'rounds':>8} {'lines':>12}  what"
     for row, what in ROWS.items():

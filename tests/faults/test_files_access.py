@@ -162,7 +162,7 @@ async def test_f29_let_go(disk: Path, tally: Tally) -> None:
 
 
 def test_f12_swapped_all_the_time_while_it_is_opened(disk: Path, tally: Tally) -> None:
-    """A link that another process turns to and fro: what is opened is judged, so the secret is never opened."""
+    """A link that another process turns to and from: what is opened is judged, so the secret is never opened."""
     (disk / "logs").mkdir()
     (disk / "logs" / "good").write_bytes(line(1))
     (disk / "secret").write_bytes(line(666))
