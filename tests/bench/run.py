@@ -67,6 +67,7 @@ def chosen_rows(pattern: str) -> list[Row]:
 def circumstances(measured: Measured, made: Sequence[Corpus], rounds: int) -> list[str]:
     """What a reader has to know about a run."""
     origin = "made from real logs" if SHARED.exists() else "generated"
+    left = [corpus.name for corpus in made if corpus.name not in measured.timed]
     sizes = ", ".join(f"{corpus.name} {corpus.lines:,}" for corpus in made if corpus.name in measured.timed)
     return [
         f"Lines of each corpus ({origin}): {sizes}. Medians of {rounds} rounds, CPU time, one core;"
@@ -74,6 +75,7 @@ def circumstances(measured: Measured, made: Sequence[Corpus], rounds: int) -> li
         f"{machine()}; code path: {chosen()}.",
         f"Drain3 is given the first {HEAD:,} messages, headers cut off (it gets slower with more); the engine, where"
         " nothing else is said, whole lines and the whole corpus.",
+        *([f"Left out, as the time allowed was over: {', '.join(left)}."] if left else []),
         *notes(measured),
     ]
 
