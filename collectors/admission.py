@@ -72,6 +72,12 @@ class Admission:
         self._start(file, at_start)
         return file
 
+    def resumes(self, fd: int) -> bool:
+        """Whether a saved position is of this very file, not of an earlier one with its inode."""
+        identity = identify(fd)
+        saved = self.saved.get((identity.device, identity.inode))
+        return saved is not None and saved.identity == identity
+
     def announce(self, file: Followed, resumed: bool = False) -> None:
         """Says Opened for the place a file stands at."""
         head = file.peek(PEEK)
@@ -111,7 +117,7 @@ class Admission:
         """Whether a file, or the copy that copytruncate left of it meanwhile, has what was read of it."""
         if saved.holds(file.fd):
             return True
-        if saved.mark_length < TELLING:
+        if saved.mark_length < min(TELLING, max(1, saved.mark_end)):
             return False
         copy = find_copy(file.path, 0, self.open, saved.holds)
         if copy is not None:

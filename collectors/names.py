@@ -229,7 +229,8 @@ class Names:
         try:
             status = os.fstat(fd)
             known = (status.st_dev, status.st_ino) in self._table.files  # it was swapped since _known looked
-            resumes = (status.st_dev, status.st_ino) in self._admission.saved
+            known = known or (rotated and not found.symlink and status.st_ino != found.inode)  # the next walk will tell
+            resumes = self._admission.resumes(fd)
             if missed and not (known or resumes):
                 known = self._is_copy(found, fd, status.st_mtime) or self._is_empty(status)
             file = None if known else self._admission.begin(found.path, fd, at_start, rotated and not missed)
