@@ -223,7 +223,8 @@ async def test_f7_inode_used_again_while_it_is_not_held_open(disk: Path, tally: 
             reused += os.stat(path).st_ino == before
         read = [int(one[7:]) for text in rig.text.values() for one in text.split(b"\n") if one]
         check(tally, read, range(first))
-    assert reused, "the file system never used an inode again: this test shows nothing here"
+    if not reused:
+        pytest.skip("the file system never used an inode again: this shows nothing here")
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -233,6 +234,7 @@ async def test_f8_the_same_inode_while_down(
     """With the generation, and (file systems without one) by the mark alone."""
     if not known:
         monkeypatch.setattr("alogd.collectors.followed._GETVERSION", 0)
+    reused = 0
     for turn in range(20):
         path = disk / f"{turn}.log"
         writer = LogWriter(path)
@@ -245,10 +247,14 @@ async def test_f8_the_same_inode_while_down(
         again = LogWriter(path, first=100)
         again.write(20 + turn)
         again.close()
-        assert os.stat(path).st_ino == positions[0]["inode"], "not the same inode: this shows nothing"
+        if os.stat(path).st_ino != positions[0]["inode"]:
+            continue  # another process was quicker
+        reused += 1
         async with follow(disk, positions, include=[str(path)], start="end") as rig:
             check(tally, rig.numbers(), range(100, 120 + turn))
             assert closed(rig) == ["replaced"]
+    if not reused:
+        pytest.skip("the file system never used an inode again: this shows nothing here")
 
 
 @pytest.mark.parametrize("part", [0, 100, 8000])
