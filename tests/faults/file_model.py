@@ -3,7 +3,8 @@
 The model knows contents, not files: a content begins when a log is made, truncated or swapped, and ends when something
 else stands under the log's name. All of its lines have to be read, unless what held them was destroyed before they
 could be: then they are loose, and may be read once or not at all. Nothing is read twice, with one exception: where a
-log was rotated or copied while it was closed to its reader, and the reader was started again since, lines may be repeated.
+log was rotated or copied while it was closed to its reader, and the reader was started again since, lines may be
+repeated (three histories in a thousand do; `strict` has none of it).
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ class Log:
 class History:
     """Two logs (the second a symbolic link), a collector with many lives, and what was acted upon."""
 
-    def __init__(self, place: Path, seed: int) -> None:
+    def __init__(self, place: Path, seed: int, strict: bool = True) -> None:
+        self.strict = strict
         self.place = place
         self.random = random.Random(seed)
         (place / "real").mkdir()
@@ -198,7 +200,13 @@ class History:
         count = Counter(self.acted)
         missing = [number for number in written if not count[number] and number not in self.loose]
         assert not missing, f"lost {missing[:5]} of {len(missing)}: {self.told}"
-        may_repeat = {number for log in self.logs if log.may_repeat for one in log.contents for number in one.lines}
+        may_repeat = {
+            number
+            for log in self.logs
+            if log.may_repeat and not self.strict
+            for one in log.contents
+            for number in one.lines
+        }
         twice = [number for number, times in count.items() if times > 1 and number not in may_repeat]
         assert not twice, f"twice {twice[:5]} of {len(twice)}: {self.told}"
         assert not set(count) - set(written)
