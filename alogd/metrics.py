@@ -9,12 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
-from alogd import exposition
-from alogd.exposition import CONTENT_TYPE, Family
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
 from alogd.histogram import BOUNDS
 from alogd.view import StreamView, View
 
-__all__ = ["CONTENT_TYPE", "render"]
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 # Counters of the engine and of the windows: metric, help, (source in Stream.status(), value of the reason label).
 Row = tuple[str, str, str]  # part of the status, counter, reason
@@ -51,25 +59,37 @@ _COUNTERS = {
 }
 
 
+class _Families(Collector):
+    """All families of one view."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        view = self._view
+        yield InfoMetricFamily("alogd_build", "The running alogd.", {"version": view.version})
+        yield _gauge("alogd_ready", "Whether /-/ready says yes.", float(view.ready))
+        yield from _streams(view.streams)
+        yield from _detectors(view.streams)
+        yield from _components(view)
+        yield from _sinks(view)
+        yield from _state(view)
+        yield from _process(view)
+
+
 def render(view: View, *, process: bool = False) -> bytes:
-    """The exposition text; with `process`, the process_* metrics too."""
-    return exposition.render([*_families(view), *(exposition.process() if process else ())])
+    """The exposition text; with `process`, the process_* metrics every Prometheus client has too."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Families(view))
+    if process:
+        ProcessCollector(registry=registry)
+    return generate_latest(registry)
 
 
-def _families(view: View) -> Iterator[Family]:
-    build = Family("alogd_build_info", "gauge", "The running alogd.")
-    build.add([("version", view.version)], 1.0)
-    yield build
-    yield _gauge("alogd_ready", "Whether /-/ready says yes.", float(view.ready))
-    yield from _streams(view.streams)
-    yield from _detectors(view.streams)
-    yield from _components(view)
-    yield from _sinks(view)
-    yield from _state(view)
-    yield from _process(view)
-
-
-def _streams(streams: Iterable[StreamView]) -> Iterator[Family]:
+def _streams(streams: Iterable[StreamView]) -> Iterator[Metric]:
     streams = list(streams)
     for name, (text, key) in _COUNTERS.items():
         yield _counter(name, text, ["stream"], [((s.name,), s.count(key)) for s in streams])
@@ -96,28 +116,15 @@ def _streams(streams: Iterable[StreamView]) -> Iterator[Family]:
         ["stream", "reason"],
         [((s.name, kind), count) for s in streams for kind, count in s.notes.items()],
     )
-    yield _delays(streams)
+    text = "From reading a block of lines until the core has scored it; each block counts once."
+    delays = HistogramMetricFamily("alogd_scored_delay_seconds", text, labels=["stream"])
+    for stream in streams:
+        delays.add_metric([stream.name], _buckets(stream.delays), stream.delay_sum)
+    yield delays
     yield from _learning(streams)
 
 
-def _delays(streams: Iterable[StreamView]) -> Family:
-    text = "From reading a block of lines until the core has scored it; each block counts once."
-    family = Family("alogd_scored_delay_seconds", "histogram", text)
-    for stream in streams:
-        _observe(family, [("stream", stream.name)], stream.delays, stream.delay_sum)
-    return family
-
-
-def _observe(family: Family, labels: Sequence[tuple[str, str]], counts: Sequence[int], total: float) -> None:
-    """Counts of alogd.histogram, in Prometheus' way: each bucket counts those below it too."""
-    limits = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
-    for limit, reached in zip(limits, accumulate(counts), strict=True):
-        family.add([*labels, ("le", limit)], reached, "_bucket")
-    family.add(labels, sum(counts), "_count")
-    family.add(labels, total, "_sum")
-
-
-def _learning(streams: list[StreamView]) -> Iterator[Family]:
+def _learning(streams: list[StreamView]) -> Iterator[Metric]:
     gauges = [
         ("alogd_templates", "Templates known.", "templates", 1.0),
         ("alogd_warmup_ratio", "How much of the warm-up is done; alerts are raised from 1 on.", "warmup", 1.0),
@@ -140,7 +147,7 @@ def _learning(streams: list[StreamView]) -> Iterator[Family]:
     yield _counter("alogd_windows_scored", "Windows the detectors scored.", ["stream"], windows)
 
 
-def _detectors(streams: Iterable[StreamView]) -> Iterator[Family]:
+def _detectors(streams: Iterable[StreamView]) -> Iterator[Metric]:
     opened, errors, suppressed = [], [], []
     for stream in streams:
         for key, count in stream.opened.items():
@@ -157,7 +164,7 @@ def _detectors(streams: Iterable[StreamView]) -> Iterator[Family]:
     yield _counter("alogd_anomalies_suppressed", text, ["stream", "reason"], suppressed)
 
 
-def _components(view: View) -> Iterator[Family]:
+def _components(view: View) -> Iterator[Metric]:
     up, restarts = [], []
     for stream in view.streams:
         up.append(((f"stream/{stream.name}",), float(stream.up)))
@@ -169,7 +176,7 @@ def _components(view: View) -> Iterator[Family]:
     yield _counter("alogd_component_restarts", "Times a part failed and began again.", ["component"], restarts)
 
 
-def _sinks(view: View) -> Iterator[Family]:
+def _sinks(view: View) -> Iterator[Metric]:
     outcomes = [
         ((sink.name, outcome), sink.outcomes.get(outcome, 0))
         for sink in view.sinks
@@ -181,20 +188,19 @@ def _sinks(view: View) -> Iterator[Family]:
     yield _gauge("alogd_notification_queue_length", "Moments of alerts that wait.", None, ["receiver"], lengths)
 
 
-def _state(view: View) -> Iterator[Family]:
+def _state(view: View) -> Iterator[Metric]:
     text = "When the state was last written, in seconds since 1970; 0 = not yet."
     yield _gauge("alogd_snapshot_last_success_timestamp_seconds", text, view.state_last_commit)
     yield _counter("alogd_snapshot_failures", "Writes of the state that failed.", [], [((), view.state_failed_commits)])
     text = "How long the core waited while a stream's state was taken for saving."
-    pauses = Family("alogd_snapshot_pause_seconds", "histogram", text)
-    _observe(pauses, [], view.save_pauses, view.save_pause_sum)
-    yield pauses
+    pauses = _buckets(view.save_pauses)
+    yield HistogramMetricFamily("alogd_snapshot_pause_seconds", text, pauses, view.save_pause_sum)
     recovered = {"damaged": 0, "unusable": 0, **view.state_recovered}
     samples = [((reason,), count) for reason, count in recovered.items()]
     yield _counter("alogd_state_recovered", "Times saved state could not be used.", ["reason"], samples)
 
 
-def _process(view: View) -> Iterator[Family]:
+def _process(view: View) -> Iterator[Metric]:
     yield _gauge("alogd_config_last_reload_successful", "Whether the last (re)load was good.", float(view.config_ok))
     text = "When the configuration in force was loaded, in seconds since 1970."
     yield _gauge("alogd_config_last_reload_success_timestamp_seconds", text, view.config_time)
@@ -207,20 +213,26 @@ def _process(view: View) -> Iterator[Family]:
     yield _counter("alogd_http_refused", "HTTP connections or requests turned away.", ["reason"], refused)
 
 
+def _buckets(counts: Sequence[int]) -> list[tuple[str, float]]:
+    """Counts of alogd.histogram, in Prometheus' way: each bucket counts those below it too."""
+    limits = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
+    return list(zip(limits, accumulate(counts), strict=True))
+
+
 Samples = Iterable[tuple[tuple[str, ...], float]]
 
 
-def _counter(name: str, text: str, labels: list[str], samples: Samples) -> Family:
-    return _labelled(Family(f"{name}_total", "counter", text), labels, samples)
-
-
-def _gauge(name: str, text: str, value: float | None, labels: list[str] | None = None, samples: Samples = ()) -> Family:
-    if value is not None:
-        samples = [((), value)]
-    return _labelled(Family(name, "gauge", text), labels or [], samples)
-
-
-def _labelled(family: Family, labels: list[str], samples: Samples) -> Family:
+def _counter(name: str, text: str, labels: list[str], samples: Samples) -> Metric:
+    family = CounterMetricFamily(name, text, labels=labels)
     for values, value in samples:
-        family.add(list(zip(labels, values, strict=True)), value)
+        family.add_metric(values, value)
+    return family
+
+
+def _gauge(name: str, text: str, value: float | None, labels: list[str] | None = None, samples: Samples = ()) -> Metric:
+    if value is not None:
+        return GaugeMetricFamily(name, text, value=value)
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, number in samples:
+        family.add_metric(values, number)
     return family

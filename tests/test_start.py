@@ -9,9 +9,9 @@ import pytest
 from tests.daemon_process import ROOT, log_lines
 
 MODELS = {"torch", "onnxruntime", "pandas", "sklearn", "scipy", "matplotlib"}  # none without a detector that needs it
-SPARED = {"aiohttp", "drain3", "jsonpickle", "hypothesis", "prometheus_client", "rich"}
+SPARED = {"drain3", "jsonpickle", "hypothesis", "prometheus_client", "rich"}
 NEVER = MODELS | SPARED | {"numpy.random", "numpy.testing", "alogd.demo"}
-WEB = {"h11", "alogd.web.server", "alogd.metrics"}
+WEB = {"aiohttp", "alogd.web.server", "alogd.metrics"}
 
 
 def loaded(code):

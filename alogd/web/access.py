@@ -11,8 +11,11 @@ import hmac
 import socket
 from ipaddress import ip_address
 
+from aiohttp import HttpVersion10, web
+from aiohttp.typedefs import Handler, Middleware
+
 from alogd.config import read_secret
-from alogd.web.http import Handler, Refused, Request, Response
+from alogd.web.guard import Guard
 
 HANDLER_SECONDS = 15.0
 SAFE = frozenset({"GET", "HEAD"})
@@ -35,59 +38,69 @@ class Access:
         self._only_loopback = is_loopback(listen_host)
         self._names = {"localhost", listen_host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
 
-    async def check(self, request: Request) -> None:
+    async def check(self, request: web.Request) -> None:
         """Raises an HTTP error unless the request may be answered."""
-        if "host" not in request.headers and request.version != "1.0":
-            raise Refused(400, "HTTP/1.1 with a Host header, or HTTP/1.0\n")
+        if request.version < HttpVersion10 or ("Host" not in request.headers and request.version > HttpVersion10):
+            raise web.HTTPBadRequest(text="HTTP/1.1 with a Host header, or HTTP/1.0\n")
         if (self._only_loopback or request.method not in SAFE) and not self._is_own_name(request.host):
-            raise Refused(421, "this name is not mine; use my address\n")
+            raise web.HTTPMisdirectedRequest(text="this name is not mine; use my address\n")
         if request.method in SAFE:
             return
-        origin = request.headers.get("origin")
+        origin = request.headers.get("Origin")
         if origin is not None and origin not in {f"http://{request.host}", f"https://{request.host}"}:
-            raise Refused(403, "requests from other sites are not taken\n")
-        if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
-            raise Refused(403, "requests from other sites are not taken\n")
+            raise web.HTTPForbidden(text="requests from other sites are not taken\n")
+        if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+            raise web.HTTPForbidden(text="requests from other sites are not taken\n")
         if not await self._may_change(request):
-            raise Refused(401, "a token is needed: Authorization: Bearer ...\n", WWW_Authenticate="Bearer")
+            raise web.HTTPUnauthorized(
+                text="a token is needed: Authorization: Bearer ...\n", headers={"WWW-Authenticate": "Bearer"}
+            )
 
     def _is_own_name(self, host: str) -> bool:
         name = host_name(host)  # without a header: this host's own
         return name in self._names or _is_address(name)
 
-    async def _may_change(self, request: Request) -> bool:
+    async def _may_change(self, request: web.Request) -> bool:
         """With the token; without one configured, whoever is on this host."""
         if self._token_file is None:
             return self._comes_from_here(request)
         return await self._has_token(self._token_file, request)
 
-    def _comes_from_here(self, request: Request) -> bool:
+    def _comes_from_here(self, request: web.Request) -> bool:
         """From this host, and not passed on by a proxy on it."""
-        passed_on = {"forwarded", "x-forwarded-for", "x-real-ip", "via"} & set(request.headers)
-        return not passed_on and is_loopback(request.remote)
+        passed_on = {"Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"} & set(request.headers)
+        return not passed_on and is_loopback(request.remote or "")
 
-    async def _has_token(self, token_file: str, request: Request) -> bool:
+    async def _has_token(self, token_file: str, request: web.Request) -> bool:
         try:
             token = await asyncio.to_thread(read_secret, token_file)
         except (OSError, ValueError):
             return False
-        given = request.headers.get("authorization", "")
+        given = request.headers.get("Authorization", "")
         return hmac.compare_digest(f"Bearer {token}".encode(), given.encode("utf-8", "surrogateescape"))
 
 
-def guarded(access: Access, handler: Handler) -> Handler:
-    """Outermost: bounds the time, checks access, adds the headers every answer has."""
+def middleware(access: Access) -> Middleware:
+    """Outermost: tells the guard, bounds the time, checks access, adds the headers every answer has."""
 
-    async def answer(request: Request) -> Response:
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        guard = request.transport.get_protocol() if request.transport is not None else None
+        if isinstance(guard, Guard):
+            guard.begin()
         try:
             async with asyncio.timeout(HANDLER_SECONDS):
                 await access.check(request)
-                response = await handler(request)
-        except Refused as refused:
-            response = refused.response
+                response: web.StreamResponse = await handler(request)
+        except web.HTTPException as error:
+            error.headers.update(HEADERS)
+            raise
         except TimeoutError:
-            response = Response(b"busy\n", 503)
-        response.headers |= HEADERS
+            response = web.Response(status=503, text="busy\n")
+        finally:
+            if isinstance(guard, Guard):
+                guard.end()
+        response.headers.update(HEADERS)
         return response
 
     return answer

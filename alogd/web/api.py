@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
+from aiohttp import web
 
 from alogd import alert_json
 from alogd.escape import json_safe
@@ -15,10 +16,8 @@ from alogd.redact import hidden_template
 from alogd.sinks.base import LEVELS
 from alogd.state import AlertFilter
 from alogd.view import View
-from alogd.web.http import Handler, Refused, Request, Response
 
 MAX_LIMIT = 1000
-ALERTS = "/api/v1/alerts/"  # and an id
 ALERT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 ORDERS: dict[str, Callable[[Template], Any]] = {
     "count": lambda template: (-template.count, template.id),
@@ -42,17 +41,16 @@ class Api:
     def __init__(self, source: Source) -> None:
         self._source = source
 
-    def routes(self) -> dict[str, Handler]:
-        """By path; one that ends with a slash stands for all that begin so."""
-        return {
-            "/api/v1/alerts": self.alerts,
-            ALERTS: self.alert,
-            "/api/v1/templates": self.templates,
-            "/api/v1/streams": self.streams,
-            "/api/v1/status": self.status,
-        }
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/api/v1/alerts", self.alerts),
+            web.get("/api/v1/alerts/{id}", self.alert),
+            web.get("/api/v1/templates", self.templates),
+            web.get("/api/v1/streams", self.streams),
+            web.get("/api/v1/status", self.status),
+        ]
 
-    async def alerts(self, request: Request) -> Response:
+    async def alerts(self, request: web.Request) -> web.Response:
         query = _query(request, {"stream", "status", "min_level", "since", "limit", "after"})
         wanted = AlertFilter(
             stream=query.get("stream"),
@@ -67,16 +65,16 @@ class Api:
         body = b",".join(alert_json.encode(alert) for alert in alerts)
         return _raw(b'{"alerts":[' + body + b'],"next":' + msgspec.json.encode(last) + b"}")
 
-    async def alert(self, request: Request) -> Response:
-        alert_id = request.path.removeprefix(ALERTS)
+    async def alert(self, request: web.Request) -> web.Response:
+        alert_id = request.match_info["id"]
         if not ALERT_ID.match(alert_id):
-            raise Refused(400, "an alert's id has letters, digits, - and _ only\n")
+            raise web.HTTPBadRequest(text="an alert's id has letters, digits, - and _ only\n")
         alert = await self._source.alert(alert_id)
         if alert is None:
-            raise Refused(404, "no such alert; it may have left the history\n")
+            raise web.HTTPNotFound(text="no such alert; it may have left the history\n")
         return _raw(alert_json.encode(alert))
 
-    async def templates(self, request: Request) -> Response:
+    async def templates(self, request: web.Request) -> web.Response:
         query = _query(request, {"stream", "order", "limit", "contains"})
         order = _one_of(query, "order", tuple(ORDERS)) or "count"
         names = [query["stream"]] if "stream" in query else [s.name for s in (await self._source.view()).streams]
@@ -85,19 +83,19 @@ class Api:
             templates = await self._source.templates(name)
             if templates is None:
                 if "stream" in query:
-                    raise Refused(404, "no such stream, or it is not up\n")
+                    raise web.HTTPNotFound(text="no such stream, or it is not up\n")
                 continue
             kept = sorted((t for t in templates if _contains(t, query.get("contains", ""))), key=ORDERS[order])
             total += len(kept)
             found += [{"stream": name, **msgspec.to_builtins(hidden_template(t))} for t in kept[: _limit(query)]]
         return _json({"templates": found[: _limit(query)], "total": total})
 
-    async def streams(self, request: Request) -> Response:
+    async def streams(self, request: web.Request) -> web.Response:
         _query(request, set())
         view = await self._source.view()
         return _json({"streams": [{**msgspec.to_builtins(s), "warmup": s.warmup} for s in view.streams]})
 
-    async def status(self, request: Request) -> Response:
+    async def status(self, request: web.Request) -> web.Response:
         _query(request, set())
         view = msgspec.to_builtins(await self._source.view())
         for stream in view["streams"]:
@@ -110,33 +108,33 @@ def _contains(template: Template, text: str) -> bool:
     return text in template.text and (not text or text in hidden_template(template).text)
 
 
-def _json(value: Any) -> Response:
+def _json(value: Any) -> web.Response:
     return _raw(json_safe(msgspec.json.encode(value)))
 
 
-def _raw(body: bytes) -> Response:
-    return Response(body, content_type="application/json; charset=utf-8")
+def _raw(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json", charset="utf-8")
 
 
-def _query(request: Request, known: set[str]) -> dict[str, str]:
+def _query(request: web.Request, known: set[str]) -> dict[str, str]:
     """The parameters; a misspelt filter must not look like one that matched nothing."""
     for name in request.query:
         if name not in known:
-            raise Refused(400, f"unknown parameter; there are: {', '.join(sorted(known)) or 'none'}\n")
+            raise web.HTTPBadRequest(text=f"unknown parameter; there are: {', '.join(sorted(known)) or 'none'}\n")
     return dict(request.query)
 
 
 def _one_of(query: dict[str, str], name: str, allowed: tuple[str, ...]) -> str | None:
     value = query.get(name)
     if value is not None and value not in allowed:
-        raise Refused(400, f"{name} is one of {', '.join(allowed)}\n")
+        raise web.HTTPBadRequest(text=f"{name} is one of {', '.join(allowed)}\n")
     return value
 
 
 def _limit(query: dict[str, str]) -> int:
     text = query.get("limit", "100")
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
-        raise Refused(400, f"limit is a number from 1 to {MAX_LIMIT}\n")
+        raise web.HTTPBadRequest(text=f"limit is a number from 1 to {MAX_LIMIT}\n")
     return int(text)
 
 
@@ -145,7 +143,7 @@ def _seconds(query: dict[str, str], name: str) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"\d{1,10}(\.\d{1,9})?", text, re.ASCII):
-        raise Refused(400, f"{name} is a time in seconds since 1970\n")
+        raise web.HTTPBadRequest(text=f"{name} is a time in seconds since 1970\n")
     whole, _, part = text.partition(".")
     return int(whole) * 10**9 + int(part.ljust(9, "0"))
 
@@ -155,5 +153,5 @@ def _page(text: str | None) -> tuple[int, str] | None:
         return None
     found = re.fullmatch(r"(-?\d{1,19})\.([A-Za-z0-9_-]{1,64})", text, re.ASCII)
     if not found or abs(int(found[1])) >= 2**63:
-        raise Refused(400, "after is what `next` of the page before says\n")
+        raise web.HTTPBadRequest(text="after is what `next` of the page before says\n")
     return int(found[1]), found[2]

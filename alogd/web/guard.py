@@ -1,4 +1,4 @@
-"""Stands between each connection and its HTTP: what that would wait for forever, this ends.
+"""Stands between each connection and aiohttp: what aiohttp would wait for forever, this ends.
 
 Invariant: a connection has `HEADER_SECONDS` from its first byte (or from connecting) until a whole request is
 there, holds a bounded number of bytes meanwhile, and there are never more connections than allowed.
@@ -13,6 +13,7 @@ from typing import cast
 
 HEADER_SECONDS = 5.0  # for the head of a request
 IDLE_SECONDS = 60.0  # between two requests on one connection
+LAST_SECONDS = 0.1  # ... when the client said that nothing more comes: for what it sent at once before
 LINGER_SECONDS = 5.0  # for a reply to be read after we let go
 MAX_HELD = 16 * 1024  # bytes received before a request is whole
 MAX_REQUEST = 96 * 1024  # bytes received while a request is answered
@@ -36,7 +37,7 @@ class Gate:
 
 
 class Guard(asyncio.Protocol):
-    """One connection; passes everything on to the HTTP protocol."""
+    """One connection; passes everything on to aiohttp's protocol, which knows nothing of it."""
 
     def __init__(self, gate: Gate, make: Callable[[], asyncio.Protocol]) -> None:
         self._gate = gate
@@ -47,6 +48,7 @@ class Guard(asyncio.Protocol):
         self._held = 0
         self._answering = False
         self._between = False
+        self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -71,7 +73,11 @@ class Guard(asyncio.Protocol):
         self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
-        return self._inner.eof_received() if self._inner else None
+        """Whether the other direction stays open: what was asked is still answered, and the timer runs on."""
+        if self._inner is None or not self._held:
+            return None
+        self._ended = True
+        return True
 
     def connection_lost(self, error: Exception | None) -> None:
         self._gate.open.discard(self)
@@ -97,7 +103,7 @@ class Guard(asyncio.Protocol):
         self._answering = False
         self._between = True
         self._held = 0
-        self._arm(IDLE_SECONDS)
+        self._arm(LAST_SECONDS if self._ended else IDLE_SECONDS)
 
     def abort(self) -> None:
         self._disarm()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from html import escape as html_escape
 from typing import Protocol
 
-from alogd import metrics
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
 from alogd.config import Http
 from alogd.view import View
-from alogd.web.access import SAFE, Access, guarded
+from alogd.web.access import Access, middleware
 from alogd.web.api import Api, Source
-from alogd.web.guard import Gate, Guard
-from alogd.web.http import Connection, Handler, Refused, Request, Response
+from alogd.web.guard import HEADER_SECONDS, Gate, Guard
 
-CLOSE_SECONDS = 1.0  # for answers under way, when it closes
+MAX_BODY = 64 * 1024  # bytes of a request
+MAX_LINE = 8190  # bytes of a request line or a header
 
 ENDPOINTS = (
     ("/metrics", "for Prometheus"),
@@ -40,24 +43,34 @@ class Server:
     def __init__(self, options: Http, daemon: Daemon) -> None:
         self._options = options
         self._daemon = daemon
-        self._connections: set[Connection] = set()
-        self._gets: dict[str, Handler] = {**self._pages(), **Api(daemon).routes()}
+        self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
         self.gate = Gate(options.max_connections)
 
     async def start(self) -> str:
         """Listen; the address as a URL. Raises OSError when the port cannot be had."""
         host, port = split(self._options.listen)
-        answer = guarded(Access(host, self._options.token_file), self._answer)
-
-        def connection() -> Connection:
-            return Connection(answer, self._connections, self._malformed)
-
+        app = web.Application(
+            middlewares=[middleware(Access(host, self._options.token_file))], client_max_size=MAX_BODY
+        )
+        app.add_routes(self._routes())
+        app.add_routes(Api(self._daemon).routes())
+        self._runner = web.AppRunner(
+            app,
+            handle_signals=False,
+            access_log=None,
+            logger=_logger(self.gate),
+            keepalive_timeout=75.0,
+            lingering_time=HEADER_SECONDS,
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_LINE,
+        )
+        await self._runner.setup()
+        make = self._runner.server
+        if make is None:
+            raise RuntimeError("the HTTP application did not start")
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Guard(self.gate, connection),
-            host or None,
-            port,
-            backlog=64,
+            lambda: Guard(self.gate, make), host or None, port, backlog=64
         )
         address = self._server.sockets[0].getsockname()
         return f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
@@ -66,61 +79,70 @@ class Server:
         """Stop listening; answers under way have a moment."""
         if self._server is not None:
             self._server.close()
-        answering = [one.task for one in self._connections if one.task is not None]
-        if answering:
-            await asyncio.wait(answering, timeout=CLOSE_SECONDS)
+        if self._runner is not None:
+            try:
+                async with asyncio.timeout(1.0):
+                    await self._runner.shutdown()
+                    await self._runner.cleanup()
+            except TimeoutError:
+                pass
         self.gate.close()
 
-    def _malformed(self) -> None:
-        """Counted and not logged: who sends what is no HTTP would write our log."""
-        self.gate.refused["malformed"] += 1
+    def _routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/", self._index),
+            web.get("/metrics", self._metrics),
+            web.get("/-/healthy", self._healthy),
+            web.get("/-/ready", self._ready),
+            web.post("/-/reload", self._reload),
+        ]
 
-    def _pages(self) -> dict[str, Handler]:
-        return {
-            "/": self._index,
-            "/metrics": self._metrics,
-            "/-/healthy": self._healthy,
-            "/-/ready": self._ready,
-        }
-
-    async def _answer(self, request: Request) -> Response:
-        """Find who answers. Raises Refused."""
-        reloads = request.path == "/-/reload"
-        handler: Handler | None = self._reload if reloads else self._found(request)
-        allowed = frozenset({"POST"}) if reloads else SAFE
-        if handler is None:
-            raise Refused(404, "there is nothing here; / lists what there is\n")
-        if request.method not in allowed:
-            raise Refused(405, "this method does nothing here\n", Allow=", ".join(sorted(allowed)))
-        return await handler(request)
-
-    def _found(self, request: Request) -> Handler | None:
-        folder, _, name = request.raw_path.rpartition("/")
-        under = self._gets.get(f"{folder}/") if folder and name else None  # /api/v1/alerts/ID
-        return self._gets.get(request.path) or under
-
-    async def _index(self, _request: Request) -> Response:
+    async def _index(self, _request: web.Request) -> web.Response:
         rows = "".join(f'<li><a href="{path}">{path}</a> {html_escape(what)}</li>' for path, what in ENDPOINTS)
         title = "<!doctype html><html lang=en><meta charset=utf-8><title>alogd</title><h1>alogd</h1>"
-        page = f"{title}<ul>{rows}</ul><p>POST /-/reload reads the configuration again.</p></html>\n"
-        return Response(page.encode(), content_type="text/html; charset=utf-8")
+        return web.Response(
+            text=f"{title}<ul>{rows}</ul><p>POST /-/reload reads the configuration again.</p></html>\n",
+            content_type="text/html",
+        )
 
-    async def _metrics(self, _request: Request) -> Response:
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        from alogd import metrics  # only now: who is never scraped does without the client library
+
+        body = metrics.render(await self._daemon.view(), process=True)
+        return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    async def _healthy(self, _request: web.Request) -> web.Response:
+        return web.Response(text="alogd is healthy\n")
+
+    async def _ready(self, _request: web.Request) -> web.Response:
         view = await self._daemon.view()
-        return Response(metrics.render(view, process=True), content_type=metrics.CONTENT_TYPE)
+        return web.Response(text=ready_text(view), status=200 if view.ready else 503)
 
-    async def _healthy(self, _request: Request) -> Response:
-        return Response(b"alogd is healthy\n")
-
-    async def _ready(self, _request: Request) -> Response:
-        view = await self._daemon.view()
-        return Response(_bytes(ready_text(view)), 200 if view.ready else 503)
-
-    async def _reload(self, _request: Request) -> Response:
+    async def _reload(self, _request: web.Request) -> web.Response:
         problem = await self._daemon.reload()
         if problem is not None:
-            return Response(_bytes(f"the old configuration stays: {problem}\n"), 400)
-        return Response(b"the configuration was read again\n")
+            return web.Response(status=400, text=f"the old configuration stays: {problem}\n")
+        return web.Response(text="the configuration was read again\n")
+
+
+class _Malformed(logging.Filter):
+    """Counts what is no HTTP instead of logging it: who sends it would write our log, with whatever it holds."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__()
+        self._gate = gate
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        malformed = record.exc_info is not None and isinstance(record.exc_info[1], HttpProcessingError)
+        self._gate.refused["malformed"] += malformed
+        return not malformed
+
+
+def _logger(gate: Gate) -> logging.Logger:
+    logger = logging.Logger("aiohttp.server")  # one of its own: another server counts for itself
+    logger.parent = logging.getLogger("aiohttp")
+    logger.addFilter(_Malformed(gate))
+    return logger
 
 
 def ready_text(view: View) -> str:
@@ -134,8 +156,3 @@ def split(listen: str) -> tuple[str, int]:
     """Host and port of `HOST:PORT`, `[::1]:PORT` or `:PORT`."""
     host, _, port = listen.rpartition(":")
     return host.strip("[]"), int(port)
-
-
-def _bytes(text: str) -> bytes:
-    """Names of files may hold bytes that are not UTF-8."""
-    return text.encode("utf-8", "backslashreplace")
