@@ -71,6 +71,12 @@ static void fill_filters(alog_dfa *dfa) {
     }
 }
 
+int alog_dfa_digits_alike(const alog_dfa *dfa) {
+    for (unsigned digit = '1'; digit <= '9'; digit++)
+        if (dfa->class_of[digit] != dfa->class_of['0']) return 0;
+    return 1;
+}
+
 /* Whether something can match without any byte of a class. `seen` and `stack` have room for all states. */
 static int matches_without(const alog_dfa *dfa, unsigned without, uint8_t *seen, uint32_t *stack) {
     size_t depth = 0;

@@ -270,8 +270,9 @@ static uint64_t line_hash(const alog_drain *drain, const alog_tokens *tokens) {
         odd = (((odd << 29) | (odd >> 35)) ^ tokens->hash[i + 1]) * factor;
     }
     if (i < tokens->count) even = (((even << 29) | (even >> 35)) ^ tokens->hash[i]) * factor;
-    const uint64_t h = (((odd << 23) | (odd >> 41)) ^ even) * factor;
-    return h ^ (h >> 32);
+    uint64_t h = (((odd << 23) | (odd >> 41)) ^ even) * factor;
+    h ^= h >> 32;
+    return h + (h == 0);
 }
 
 static alog_cluster *recall(alog_drain *drain, const alog_remembered *entry, uint64_t line) {
@@ -292,9 +293,19 @@ static void matched(alog_drain *drain, alog_cluster *cluster, alog_match *out) {
     out->id = cluster->id;
 }
 
+int alog_drain_again(alog_drain *drain, uint64_t line, alog_match *out) {
+    alog_remembered *entry = &drain->remembered[line % ALOG_DRAIN_CACHE];
+    alog_cluster *cluster = recall(drain, entry, line);
+    if (!cluster) return 0;
+    *out = (alog_match){.memo = &entry->memo, .remembered = 1, .line = line};
+    matched(drain, cluster, out);
+    drain->searched = 0;
+    return 1;
+}
+
 alog_status alog_drain_add(alog_drain *drain, const alog_tokens *tokens, alog_match *out) {
-    *out = (alog_match){0};
     const uint64_t line = line_hash(drain, tokens);
+    *out = (alog_match){.line = line};
     alog_remembered *entry = &drain->remembered[line % ALOG_DRAIN_CACHE];
     /* where one line had to be looked for the next will: what that reads is asked for while the memory of lines is */
     const int unlikely = drain->searched;

@@ -44,6 +44,7 @@ typedef struct {
      * it the same way; `remembered` says it holds what the caller put there. NULL when nothing is kept. */
     uint8_t *memo;
     uint8_t remembered;
+    uint64_t line; /* hash of the token list, for alog_drain_again; never 0 */
 } alog_match;
 
 typedef struct {
@@ -65,6 +66,9 @@ void alog_drain_free(alog_drain *drain);
 
 /* Finds or makes the cluster of a line. ALOG_OK, or ALOG_FULL with the overflow template. */
 alog_status alog_drain_add(alog_drain *drain, const alog_tokens *tokens, alog_match *out);
+
+/* The same for a token list that was added before, by `line` of its answer. 0 when it has to be added anew. */
+int alog_drain_again(alog_drain *drain, uint64_t line, alog_match *out);
 
 /* The cluster alog_drain_add would match, without learning: its slot, or 0 when it would make a new one.
  * *equal gets the tokens it shares with the best cluster looked at, *best that cluster's slot (0 = none). */

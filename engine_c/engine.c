@@ -40,6 +40,10 @@ static alog_status build(alog_engine *engine, const alog_engine_config *config) 
     if (!engine->drain) return status;
     engine->masker = alog_masker_new(&own->mask, &status);
     if (!engine->masker) return status;
+    if (alog_masker_digits_alike(engine->masker)) {
+        engine->alike = alog_alike_new(own->seed);
+        if (!engine->alike) return ALOG_NOMEM;
+    }
     if (own->key == ALOG_KEY_MASK) {
         const alog_span table = own->mask.user_tables[own->key_mask];
         engine->key_dfa = alog_dfa_load(table.ptr, table.len, &status);
@@ -79,6 +83,7 @@ void alog_engine_free(alog_engine *engine) {
     alog_sources_free(engine);
     alog_drain_free(engine->drain);
     alog_masker_free(engine->masker);
+    alog_alike_free(engine->alike);
     alog_tokens_free(engine->tokens);
     alog_dfa_free(engine->severity_dfa);
     alog_dfa_free(engine->key_dfa);

@@ -3,6 +3,7 @@
 #ifndef ALOG_ENGINE_STATE_H
 #define ALOG_ENGINE_STATE_H
 
+#include "alike.h"
 #include "engine.h"
 
 /* What is saved of a source. */
@@ -46,6 +47,7 @@ struct alog_engine {
     alog_drain *drain;
     alog_masker *masker;
     alog_tokens *tokens;
+    alog_alike *alike; /* NULL where digits are told apart */
     alog_dfa *severity_dfa;
     alog_dfa *key_dfa;
     uint8_t *severities;

@@ -21,14 +21,30 @@ static uint8_t severity_of_match(alog_engine *engine, const alog_match *match, a
     return alog_severity_of_message(engine, message, found, &rule);
 }
 
+static int holds_digits(const alog_tokens *tokens) {
+    uint8_t flags = 0;
+    for (uint32_t i = 0; i < tokens->count; i++) flags |= tokens->flags[i];
+    return flags & ALOG_TOKEN_DIGIT;
+}
+
+static void find_template(alog_engine *engine, alog_span message, alog_match *match) {
+    const uint64_t hash = engine->alike ? alog_alike_hash(engine->alike, message.ptr, message.len) : 0;
+    const uint64_t line = hash ? alog_alike_find(engine->alike, hash) : 0;
+    if (line && alog_drain_again(engine->drain, line, match)) return;
+    const alog_tokens *tokens = engine->tokens;
+    alog_mask_line(engine->masker, message.ptr, message.len, engine->tokens);
+    alog_drain_add(engine->drain, tokens, match); /* when full: the overflow template, counted there */
+    engine->tokens_cut += tokens->truncated;
+    if (hash && !line && !tokens->truncated && !holds_digits(tokens))
+        alog_alike_remember(engine->alike, hash, match->line);
+}
+
 /* Learns a record's first line and writes its entry. */
 static alog_status emit(alog_engine *engine, const alog_pending *record, alog_batch *out) {
     if (out->n >= out->cap) return ALOG_INVALID;
     alog_match match;
-    alog_mask_line(engine->masker, record->message.ptr, record->message.len, engine->tokens);
-    alog_drain_add(engine->drain, engine->tokens, &match); /* when full: the overflow template, counted there */
+    find_template(engine, record->message, &match);
     engine->records++;
-    engine->tokens_cut += engine->tokens->truncated;
     const uint8_t severity = severity_of_match(engine, &match, record->message);
     const size_t i = out->n++;
     out->offset[i] = record->offset;

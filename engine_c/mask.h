@@ -39,6 +39,9 @@ typedef struct alog_masker alog_masker;
 alog_masker *alog_masker_new(const alog_mask_config *config, alog_status *status);
 void alog_masker_free(alog_masker *masker);
 
+/* Whether neither user masks nor delimiters tell one digit from another; no built-in mask does (alike.h). */
+int alog_masker_digits_alike(const alog_masker *masker);
+
 /* Masks and cuts one message. Never fails: one with too many tokens, or too long once masked, is cut between tokens
  * (tokens->truncated). With delimiters the text is as they leave it: stripped, and each of them a space.
  * Many threads may use one masker, each with tokens of its own. */

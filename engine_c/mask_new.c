@@ -66,6 +66,15 @@ alog_masker *alog_masker_new(const alog_mask_config *config, alog_status *status
     return NULL;
 }
 
+int alog_masker_digits_alike(const alog_masker *masker) {
+    for (size_t i = 0; i < masker->user_count; i++)
+        if (!alog_dfa_digits_alike(masker->user[i])) return 0;
+    for (size_t i = 0; i < masker->delimiter_count; i++)
+        for (size_t j = 0; j < masker->delimiters[i].len; j++)
+            if (masker->delimiters[i].ptr[j] >= '0' && masker->delimiters[i].ptr[j] <= '9') return 0;
+    return 1;
+}
+
 void alog_masker_free(alog_masker *masker) {
     if (!masker) return;
     for (size_t i = 0; i < masker->user_count; i++) alog_dfa_free(masker->user[i]);
