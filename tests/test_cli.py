@@ -53,10 +53,16 @@ class Place:
             f"http: {{listen: '127.0.0.1:0'}}\nstate: {{directory: {folder}/state}}\n"
         )
 
-    def run(self, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, cwd: Path | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **changes}
         return subprocess.run(
-            [*ALOGD, *words], capture_output=True, text=True, cwd=self.folder, env=environment, timeout=120, check=False
+            [*ALOGD, *words],
+            capture_output=True,
+            text=True,
+            cwd=cwd or self.folder,
+            env=environment,
+            timeout=120,
+            check=False,
         )
 
 
@@ -158,10 +164,10 @@ def test_without_any_configuration_it_says_where_it_looked(alogd: Callable[..., 
     alogd("check", code=78)
 
 
-def test_the_configuration_in_use_is_said(place: Place) -> None:
-    (place.folder / "configs").mkdir(exist_ok=True)
-    (place.folder / "configs/alogd.yaml").write_text(place.config.read_text())
-    done = place.run("check")
+def test_the_configuration_in_use_is_said(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/alogd.yaml").write_text(place.config.read_text())
+    done = place.run("check", cwd=tmp_path)
     assert (done.returncode, "configuration: configs/alogd.yaml" in done.stderr) == (0, True)
 
 
@@ -191,13 +197,18 @@ def two(place: Place) -> list[str]:
     return [str(place.log), str(other)]
 
 
-def test_logs_of_their_own_on_several_cores_give_what_each_gives_alone(place: Place, two: list[str]) -> None:
-    words = ["--budget", "1/hour", "-o", "jsonl"]
+@pytest.mark.parametrize("configured", [False, True])
+def test_logs_of_their_own_on_several_cores_give_what_each_gives_alone(
+    place: Place, two: list[str], configured: bool
+) -> None:
+    """Also where a configuration has a stream for the first of them and none for the other."""
+    config = ["--config", str(place.config)] if configured else []
+    words = [*config, "--budget", "1/hour", "-o", "jsonl"]
     alone = [place.run("replay", path, *words) for path in two]
     together = [place.run("replay", "--each", *two, *words, "--jobs", jobs) for jobs in ("1", "2")]
     assert all(done.stdout for done in alone)
     assert [done.stdout for done in together] == ["".join(done.stdout for done in alone)] * 2
-    tables = [place.run("replay", "--each", *two, "--budget", "1/hour", "--jobs", jobs).stdout for jobs in ("1", "2")]
+    tables = [place.run("replay", "--each", *two, *words[:-2], "--jobs", jobs).stdout for jobs in ("1", "2")]
     assert tables[0] == tables[1]
     assert all(f"{path}:\n" in tables[0] for path in two)
 

@@ -48,18 +48,15 @@ Chosen = tuple[str, Config, StreamOptions, list[str]]  # title, configuration, s
 def choose_each(config_path: str | None, stream: str | None, paths: Sequence[str], each: bool) -> list[Chosen]:
     """As `choose`, for every file; those of one stream are parts of one log, unless each is a log of its own.
 
-    A file that belongs to no stream goes with the one before it. Titles are names of streams, or of files.
+    A part that belongs to no stream goes with the one before it. Titles are names of streams, or of files.
     """
     loaded = read_config(config_path)
+    if each:
+        return [(path, *_choose(loaded, stream, [path]), [path]) for path in paths]
     if loaded is None or stream is not None:
         config, options = _choose(loaded, stream, paths)
-        chosen = [(options, list(paths))]
-    else:
-        config = loaded.config
-        chosen = _by_owner(config, paths)
-    if each:
-        return [(path, config, options, [path]) for options, parts in chosen for path in parts]
-    return [(options.name, config, options, parts) for options, parts in chosen]
+        return [(options.name, config, options, list(paths))]
+    return [(options.name, loaded.config, options, parts) for options, parts in _by_owner(loaded.config, paths)]
 
 
 def _by_owner(config: Config, paths: Sequence[str]) -> list[tuple[StreamOptions, list[str]]]:
