@@ -137,12 +137,21 @@ def _failed(failure: _Failure) -> Failed:
 
 
 def _start_deaf(worker: multiprocessing.process.BaseProcess) -> None:
-    """Ctrl-C reaches every process of a terminal; this one ends the others, which inherit not to hear it."""
+    """Ctrl-C reaches every process of a terminal; this one ends the others, which inherit not to hear it.
+
+    It is heard here after the start: in the middle of it a worker would be left with half of what it is to do. The
+    mask alone does not see to that, for the signal may come to another thread of ours.
+    """
+    heard: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         worker.start()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+    if heard:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _work(share: Share, connection: Connection) -> None:
