@@ -171,6 +171,7 @@ class Follower:
     def _say_polling(self, cause: str) -> None:
         if not self._polling_said:
             self._polling_said = True
+            self._poll_at = -math.inf
             self._say(Note(None, "polling", f"{cause}; files are looked at every {self._pace.poll:g} s", 1))
 
     def _begin(self, now: float) -> None:
@@ -202,7 +203,8 @@ class Follower:
 
     def _needs_polling(self) -> bool:
         """Whether something is looked at in every poll; where the system tells of changes, quiet files need it less."""
-        return self._watch is None or bool(self._active) or self.names.has_denied or len(self.table) > SMALL
+        told = self._watch is not None and not self._polling_said and len(self.table) <= SMALL
+        return not told or bool(self._active) or self.names.has_denied
 
     def _stays_active(self, file: Followed, now: float) -> bool:
         if not self.table.holds(file):

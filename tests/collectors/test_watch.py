@@ -103,3 +103,28 @@ async def test_a_trickle_that_goes_on_is_gathered(place: Path) -> None:
         assert len(rig.numbers()) == BURST + 1
         await rig.advance(0.5)
         await read(rig, int(BURST) + 2)
+
+
+@pytest.mark.parametrize("way", ["poll", "overflow"])
+async def test_quiet_files_are_looked_at_in_every_poll_where_notices_are_wanting(
+    place: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """What is written through another name of a file, in a directory nobody watches, no notice tells of."""
+    logs, elsewhere = place / "logs", place / "elsewhere"
+    logs.mkdir()
+    elsewhere.mkdir()
+    if way == "overflow":
+        monkeypatch.setattr(watch, "MAX_NAMES", 1)
+    writers = [LogWriter(logs / f"{i}.log", first=i) for i in range(6)]
+    os.link(logs / "0.log", elsewhere / "0.log")
+    hidden = LogWriter(elsewhere / "0.log", first=6)
+    async with follow(logs, watch="poll" if way == "poll" else "auto") as rig:
+        for writer in writers:
+            writer.write()
+        if way == "overflow":
+            await rig.when(lambda: bool(rig.notes("polling")))
+        await rig.advance(120)  # long after the last change
+        await read(rig, 6)
+        hidden.write()
+        await rig.advance(1)
+        await read(rig, 7)
