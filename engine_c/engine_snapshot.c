@@ -1,7 +1,7 @@
 /* engine_snapshot.c: an engine as bytes, and back (engine.h).
  *
  * Payload: u32 + meta, u64 seed, Drain (drain_snapshot.c), u64 records, u64 tokens cut, line counters of closed
- * sources, u32 sources, sources in order of opening. Of a source the state at alog_engine_consumed is kept. */
+ * sources, u32 sources, sources in the engine's order. Of a source the state at alog_engine_consumed is kept. */
 #include <stdlib.h>
 #include <string.h>
 

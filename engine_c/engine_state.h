@@ -58,7 +58,7 @@ struct alog_engine {
     uint8_t scratch_turn;
     alog_header_memo header_memo;
     uint8_t colours;       /* the bytes that are read may hold an ESC */
-    alog_source **sources; /* in order of opening */
+    alog_source **sources; /* in an order that opening and closing alone decide */
     uint32_t source_count, source_cap;
     uint32_t *source_index; /* open addressing over `sources`, 1 + position */
     uint32_t source_index_size;

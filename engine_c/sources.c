@@ -6,22 +6,37 @@
 
 static uint32_t spread(uint32_t number) { return (number * UINT32_C(0x9e3779b1)) >> 7 ^ number; }
 
+/* Where a source stands in the index, or the empty place where it would. */
+static uint32_t place_of(const alog_engine *engine, uint32_t number) {
+    const uint32_t mask = engine->source_index_size - 1;
+    uint32_t at = spread(number) & mask;
+    while (engine->source_index[at] && engine->sources[engine->source_index[at] - 1]->number != number)
+        at = (at + 1) & mask;
+    return at;
+}
+
 alog_source *alog_source_find(const alog_engine *engine, uint32_t number) {
     if (engine->last_source && engine->last_source->number == number) return engine->last_source;
     if (!engine->source_index_size) return NULL;
-    const uint32_t mask = engine->source_index_size - 1;
-    for (uint32_t at = spread(number) & mask; engine->source_index[at]; at = (at + 1) & mask) {
-        alog_source *source = engine->sources[engine->source_index[at] - 1];
-        if (source->number == number) return source;
-    }
-    return NULL;
+    const uint32_t found = engine->source_index[place_of(engine, number)];
+    return found ? engine->sources[found - 1] : NULL;
 }
 
 static void index_source(alog_engine *engine, uint32_t i) {
+    engine->source_index[place_of(engine, engine->sources[i]->number)] = i + 1;
+}
+
+/* Empties a place and closes the gap: a search must not end before what was put behind it. */
+static void unindex(alog_engine *engine, uint32_t gap) {
     const uint32_t mask = engine->source_index_size - 1;
-    uint32_t at = spread(engine->sources[i]->number) & mask;
-    while (engine->source_index[at]) at = (at + 1) & mask;
-    engine->source_index[at] = i + 1;
+    uint32_t *index = engine->source_index;
+    for (uint32_t at = (gap + 1) & mask; index[at]; at = (at + 1) & mask) {
+        const uint32_t home = spread(engine->sources[index[at] - 1]->number) & mask;
+        if (((at - home) & mask) < ((at - gap) & mask)) continue; /* its home is behind the gap */
+        index[gap] = index[at];
+        gap = at;
+    }
+    index[gap] = 0;
 }
 
 static void build_index(alog_engine *engine) {
@@ -67,11 +82,13 @@ void alog_source_remove(alog_engine *engine, uint32_t number) {
     alog_source *source = alog_source_find(engine, number);
     if (!source) return;
     alog_line_counters_add(&engine->closed, &source->state[source->now].counters);
-    uint32_t at = 0;
-    while (engine->sources[at] != source) at++;
-    engine->source_count--;
-    memmove(engine->sources + at, engine->sources + at + 1, (engine->source_count - at) * sizeof(alog_source *));
-    build_index(engine);
+    const uint32_t place = place_of(engine, number), position = engine->source_index[place] - 1;
+    unindex(engine, place);
+    alog_source *last = engine->sources[--engine->source_count];
+    if (last != source) { /* it takes the free place, so that none of the others has to move */
+        engine->source_index[place_of(engine, last->number)] = position + 1;
+        engine->sources[position] = last;
+    }
     if (engine->last_source == source) engine->last_source = NULL;
     free_source(source);
 }

@@ -284,6 +284,28 @@ def test_sources_are_bounded() -> None:
     assert engine.counters()["lines"] == 4
 
 
+def test_sources_come_and_go() -> None:
+    """Each open source keeps its place in its log, whichever others are closed."""
+    rng = random.Random(11)
+    engine = Engine(EngineConfig(header=None, multiline=False, max_sources=300))
+    consumed: dict[int, int] = {}
+    for step in range(6000):
+        source = rng.choice([rng.randrange(400), rng.randrange(400) << 20])
+        if source in consumed and rng.random() < 0.45:
+            engine.close(source)
+            del consumed[source]
+        elif source in consumed or len(consumed) < 300:
+            engine.feed(b"a\n", source)
+            consumed[source] = consumed.get(source, 0) + 2
+        if step % 500 == 499:
+            engine = Engine.load(engine.save(), EngineConfig(header=None, multiline=False, max_sources=300))
+            assert {s: engine.consumed(s) for s in range(400)} == {s: consumed.get(s, 0) for s in range(400)}
+            assert {s: engine.consumed(s << 20) for s in range(1, 400)} == {
+                s: consumed.get(s << 20, 0) for s in range(1, 400)
+            }
+    assert engine.counters()["sources"] == len(consumed)
+
+
 @pytest.mark.parametrize("name", ["elastic/auth.log.gz", "linux/linux_quiet.log.gz", "apache/apache_error.log.gz"])
 def test_real_logs_cut_and_resumed(data: Path, name: str) -> None:
     rng = random.Random(name)
