@@ -1,11 +1,23 @@
 /* header_json.c: JSON lines, docker's json-file among them: one pass, no recursion, two levels deep. */
 #include "header_fields.h"
 
+enum { KEPT_PARTS = 64 };
+
+/* What a message is put together of, in order. */
+typedef enum { SCALAR, OBJECT_SKIPPED, ARRAY_SKIPPED, OPENED, CLOSED } json_part_kind;
+
+typedef struct {
+    alog_span key, value;
+    json_part_kind kind;
+} json_part;
+
 /* What is done with each pair. */
 typedef struct {
     alog_reader *r;
     alog_pairs *pairs;
-    uint8_t *to; /* where "key=value ..." is put together; NULL on the first pass */
+    uint8_t *to;     /* where "key=value ..." is put together; NULL on the first pass, */
+    json_part *kept; /* which keeps the parts so that most lines are walked once */
+    uint32_t parts;  /* of them all, also those that are not kept */
     size_t len;
     uint32_t count;
     uint8_t last; /* place of the last pair in the memo */
@@ -77,23 +89,45 @@ static void put_key(json_walk *walk, alog_span key) {
     put_byte(walk, '=');
 }
 
-static void on_scalar(json_walk *walk, const alog_pair *pair) {
-    walk->count++;
-    if (!walk->to) {
-        alog_pairs_take(walk->pairs, walk->r, pair);
+static int is_header(const json_walk *walk, alog_span value) {
+    const alog_pair pair = {.value = value};
+    return alog_pairs_taken(walk->pairs, &pair);
+}
+
+static void put_part(json_walk *walk, const json_part *part) {
+    if (part->kind == CLOSED) {
+        put_byte(walk, '}');
         return;
     }
-    if (alog_pairs_taken(walk->pairs, pair)) return;
-    put_key(walk, pair->key);
-    put(walk, pair->value);
+    if (part->kind == SCALAR && is_header(walk, part->value)) return;
+    put_key(walk, part->key);
+    if (part->kind == SCALAR) put(walk, part->value);
+    if (part->kind == OPENED) put_byte(walk, '{');
+    if (part->kind == OBJECT_SKIPPED) put(walk, alog_span_of((const uint8_t *)"{}", 2));
+    if (part->kind == ARRAY_SKIPPED) put(walk, alog_span_of((const uint8_t *)"[]", 2));
+}
+
+static void on_part(json_walk *walk, json_part_kind kind, alog_span key, alog_span value) {
+    if (walk->to)
+        put_part(walk, &(json_part){key, value, kind});
+    else if (walk->parts++ < KEPT_PARTS)
+        walk->kept[walk->parts - 1] = (json_part){key, value, kind};
+}
+
+static void on_scalar(json_walk *walk, const alog_pair *pair) {
+    walk->count++;
+    on_part(walk, SCALAR, pair->key, pair->value);
+    if (!walk->to) alog_pairs_take(walk->pairs, walk->r, pair);
 }
 
 static void on_skipped(json_walk *walk, alog_span key, uint8_t open) {
     walk->count++;
-    if (!walk->to) return;
-    put_key(walk, key);
-    put(walk, open == '{' ? alog_span_of((const uint8_t *)"{}", 2) : alog_span_of((const uint8_t *)"[]", 2));
+    on_part(walk, open == '{' ? OBJECT_SKIPPED : ARRAY_SKIPPED, key, (alog_span){0});
 }
+
+static void on_opened(json_walk *walk, alog_span key) { on_part(walk, OPENED, key, (alog_span){0}); }
+
+static void on_closed(json_walk *walk) { on_part(walk, CLOSED, (alog_span){0}, (alog_span){0}); }
 
 /* ---- walking ---------------------------------------------------------------------------------------- */
 
@@ -104,12 +138,12 @@ static alog_pair_memo *memo_of(const json_walk *walk) {
 /* Goes over what stands before a known pair: the end of an inner object, the beginning of one. */
 static void cross(json_walk *walk, alog_pair *pair, const alog_memo_pair *known, const uint8_t *text) {
     if (known->closes) {
-        if (walk->to) put_byte(walk, '}');
+        on_closed(walk);
         pair->parent = (alog_span){0};
     }
     if (!known->parent_len) return;
     pair->parent = alog_span_of(text + known->parent_at, known->parent_len);
-    if (walk->to) put_key(walk, pair->parent), put_byte(walk, '{');
+    on_opened(walk, pair->parent);
 }
 
 /* The pair after the value that ends at `at` (the first: whose brace stands there), if its key was seen in this place
@@ -136,6 +170,7 @@ static size_t known_pair(json_walk *walk, alog_pair *pair, size_t at) {
         on_scalar(walk, pair);
     } else {
         walk->count++;
+        on_part(walk, SCALAR, pair->key, pair->value);
         alog_pairs_take_known(walk->pairs, walk->r, pair, known->role, known->rank);
     }
     return end + known->is_string;
@@ -230,7 +265,7 @@ static size_t walk_object(json_walk *walk, size_t at) {
         if (at < n && p[at] == '}' && !comma) {
             at++;
             if (!pair.parent.ptr) return at;
-            if (walk->to) put_byte(walk, '}');
+            on_closed(walk);
             pair.parent = (alog_span){0};
             way.closes++;
             continue;
@@ -239,7 +274,7 @@ static size_t walk_object(json_walk *walk, size_t at) {
         if (!at) return 0;
         if (at < n && p[at] == '{' && !pair.parent.ptr && pair.key.len) {
             pair.parent = pair.key;
-            if (walk->to) put_key(walk, pair.key), put_byte(walk, '{');
+            on_opened(walk, pair.key);
             way.opens++;
             first = 1;
             continue;
@@ -251,14 +286,19 @@ static size_t walk_object(json_walk *walk, size_t at) {
     }
 }
 
-/* A JSON line without a message: its scalars in order, without those that are header. */
-static void render(alog_reader *r, alog_pairs *pairs) {
+/* A JSON line without a message: its scalars in order, without those that are header. A line of many parts is walked
+ * once more. */
+static void render(const json_walk *first) {
+    alog_reader *r = first->r;
     if (!r->room) {
         alog_set_message(r, 0);
         return;
     }
-    json_walk walk = {.r = r, .pairs = pairs, .to = r->room};
-    walk_object(&walk, 0);
+    json_walk walk = {.r = r, .pairs = first->pairs, .to = r->room};
+    if (first->parts > KEPT_PARTS)
+        walk_object(&walk, 0);
+    else
+        for (uint32_t i = 0; i < first->parts; i++) put_part(&walk, &first->kept[i]);
     r->out->message = alog_span_of(r->room, walk.len);
 }
 
@@ -283,7 +323,8 @@ static void docker(alog_reader *r, const alog_pairs *pairs) {
 uint8_t alog_read_json(alog_reader *r) {
     if (r->len < 7 || r->text[0] != '{') return 0;
     alog_pairs pairs = {0};
-    json_walk walk = {.r = r, .pairs = &pairs};
+    json_part kept[KEPT_PARTS];
+    json_walk walk = {.r = r, .pairs = &pairs, .kept = kept};
     const size_t end = walk_object(&walk, 0);
     const int complete = end && skip_space(r->text, r->len, end) == r->len;
     if (!walk.count || (!complete && !pairs.rank[ALOG_ROLE_TIME] && !pairs.rank[ALOG_ROLE_MESSAGE])) return 0;
@@ -296,7 +337,7 @@ uint8_t alog_read_json(alog_reader *r) {
     if (pairs.rank[ALOG_ROLE_MESSAGE])
         alog_pairs_message(&pairs, r);
     else if (complete)
-        render(r, &pairs);
+        render(&walk);
     else
         alog_set_message(r, 0);
     return ALOG_HEADER_JSON;

@@ -331,3 +331,12 @@ def test_container_lines_go_on() -> None:
     assert [(row.begins, row.joins) for row in rows] == [(b, not b) for b in (True, False, False, True, False, True)]
     cri = [b"2026-01-02T03:04:05Z stdout %s part %d" % (flag, i) for i, flag in enumerate([b"P", b"P", b"F", b"F"])]
     assert [row.begins for row in read(cri)] == [True, False, False, True]
+
+
+def test_json_without_a_message_may_have_any_number_of_pairs() -> None:
+    """Its parts are kept up to a bound; a line of more is put together from a second walk."""
+    for count in (1, 30, 63, 64, 65, 66, 200):
+        pairs = ",".join(f'"k{i}":{{"n":{i}}}' if i % 3 == 0 else f'"k{i}":[1]' for i in range(count))
+        row = one(f'{{"time":"2026-01-02T03:04:05Z",{pairs}}}'.encode(), kind="json")
+        wanted = " ".join(f"k{i}={{n={i}}}" if i % 3 == 0 else f"k{i}=[]" for i in range(count))
+        assert row.message == wanted.encode()
