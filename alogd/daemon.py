@@ -21,11 +21,11 @@ from alogd.config import Config, Http
 from alogd.event import Alert, Template
 from alogd.logs import Output, configure, get_logger, is_console, stderr_is_terminal
 from alogd.memory import give_back
-from alogd.notify import Notifier
+from alogd.notify import Notifier, Standing
 from alogd.outlets import Outlets
 from alogd.pipeline import Pipeline
 from alogd.plans import plans
-from alogd.progress import Progress, status_line, stopped
+from alogd.progress import Progress, stopped
 from alogd.sinks.base import build_all
 from alogd.state import AlertFilter, StateUnusable
 from alogd.store import Store
@@ -38,8 +38,6 @@ BAD_CONFIG = 78
 STOP_SECONDS = 30.0  # for collectors, core and the last commit
 LOOK_EVERY = 1.0  # seconds between looks at how things stand
 GIVE_BACK_EVERY = 60.0  # seconds between two times free memory goes back to the system
-STATUS_EVERY = 10.0  # seconds between two STATUS lines while nothing changes
-READY_AFTER = 20.0  # seconds after which a start counts as one though nothing can be read yet
 HTTP_AFTER = 2.0  # seconds reading has the machine for itself, unless it begins sooner, before the web is imported
 ONCE_TRIES = 3  # restarts of a stream after which `once` gives up
 HTTP_AGAIN = 30.0  # seconds until a port that could not be had is tried again
@@ -118,8 +116,6 @@ class Daemon:
         self._looker = Looker(self._pipeline, self._store)
         self._server: Server | None = None
         self._http_problem = ""
-        self._ready = False
-        self._status: tuple[object, float] = (None, 0.0)  # what STATUS was about, and when
         self._group: asyncio.TaskGroup | None = None
 
     async def main(self) -> int:
@@ -311,6 +307,7 @@ class Daemon:
             command=self._command,
             once=self._once,
         )
+        standing = Standing(self._notifier)
         begun = self._clock.monotonic()
         said_where, given_back = False, -GIVE_BACK_EVERY
         while True:
@@ -323,7 +320,7 @@ class Daemon:
                 first, *more = told.where(self.url)
                 for line in (first, *(more if self._say is not None else ())):  # how to stop it, a person asks
                     self._tell(line)
-            self._tell_manager(view, told.is_over, now - begun)
+            standing.tell(view, told.is_over, now - begun)
             if told.is_over and now - given_back >= GIVE_BACK_EVERY:
                 given_back = now
                 give_back()
@@ -341,18 +338,6 @@ class Daemon:
             self._say(line)
         else:
             log.info(line)
-
-    def _tell_manager(self, view: View, is_over: bool, age: float) -> None:
-        """READY once; STATUS when something other than a number has changed, and from time to time."""
-        # A manager that takes waiting for a source for a start that hangs would kill and start alogd for ever.
-        if not self._ready and (view.ready or age >= READY_AFTER):
-            self._ready = True
-            self._notifier.send("READY=1")
-        stage = (self._ready, is_over, view.reasons)
-        told, at = self._status
-        if age - at >= (STATUS_EVERY if stage == told else LOOK_EVERY):
-            self._status = (stage, age)
-            self._notifier.send(f"STATUS={status_line(view)}")
 
     def _is_done(self, view: View) -> bool:
         """Nothing will come any more: asked for `once`, or every input has ended."""

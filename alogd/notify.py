@@ -6,6 +6,13 @@ import os
 import socket
 from collections.abc import Mapping
 
+from alogd.progress import status_line
+from alogd.view import View
+
+STATUS_EVERY = 10.0  # seconds between two STATUS lines while nothing changes
+CHANGED_EVERY = 1.0  # ... while something does
+READY_AFTER = 20.0  # seconds after which a start counts as one though nothing can be read yet
+
 
 class Notifier:
     """The notify socket of the service manager, where there is one."""
@@ -24,6 +31,27 @@ class Notifier:
             self._socket.sendto("\n".join(lines).encode("utf-8", "replace"), socket.MSG_DONTWAIT, self._address)
         except OSError:
             return
+
+
+class Standing:
+    """READY once; STATUS when something other than a number has changed, and from time to time."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+        self._ready = False
+        self._said: tuple[object, float] = (None, 0.0)  # what, and when
+
+    def tell(self, view: View, is_over: bool, age: float) -> None:
+        """How things stand `age` seconds after the start; `is_over`: all there was at the start has been read."""
+        # A manager that takes waiting for a source for a start that hangs would kill and start alogd for ever.
+        if not self._ready and (view.ready or age >= READY_AFTER):
+            self._ready = True
+            self._notifier.send("READY=1")
+        stage = (self._ready, is_over, view.reasons)
+        told, at = self._said
+        if age - at >= (STATUS_EVERY if stage == told else CHANGED_EVERY):
+            self._said = (stage, age)
+            self._notifier.send(f"STATUS={status_line(view)}")
 
 
 def _watchdog(environment: Mapping[str, str]) -> float | None:
