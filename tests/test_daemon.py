@@ -366,7 +366,7 @@ def quiet(manager):
     return "WATCHDOG=1" not in manager.listen(2.0)
 
 
-SLOW = 3 * DEADLINE  # a save that failed is tried again later and later, and a busy machine puts it off besides
+SLOW = 3 * DEADLINE  # a save that took long, as on a busy machine, puts the next off by up to ten seconds
 
 
 def test_a_full_disk_is_waited_out(daemon):
