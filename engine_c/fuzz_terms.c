@@ -47,7 +47,7 @@ static void read_windows(input *in, const uint8_t *data, size_t size, size_t gro
 static void make_vocabulary(input *in, const uint8_t *data) {
     const size_t features = data[1] % (MOST_FEATURES + 1);
     for (size_t f = 0; f < features; f++) {
-        const uint64_t before = f < 8 ? ALOG_TERM_SINGLE : slot_of((uint8_t)(f / 8 + data[2]));
+        const uint64_t before = f < 8 ? ALOG_TERM_SINGLE : slot_of((uint8_t)(f / 8 + data[2] % 64));
         in->terms[f] = data[3] % 5 == f % 5 ? -1 : (int64_t)(before << 32 | slot_of((uint8_t)(f % 8 | (data[2] & 64))));
     }
     for (size_t f = 0; f <= features; f++) in->idf[f] = 1.0 + (double)(f * data[4] % 17) / 16;

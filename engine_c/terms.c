@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 enum {
     LANES = 4,     /* maxima kept side by side: one alone waits for itself */
     DIRECT = 1024, /* slots below this have their feature in an array, the others in the table */
@@ -20,7 +24,8 @@ typedef struct {
     unsigned shift;
     size_t mask;
     uint32_t *direct; /* (DIRECT,) feature of the term of one template */
-    double *value;    /* (features + 1,) of the chunk at hand */
+    double *value;    /* (features + 1,) of the chunk at hand; 0 between chunks */
+    uint32_t *met;    /* features of the chunk's terms, in order */
     size_t rest;
     const double *idf;
 } bench;
@@ -44,6 +49,7 @@ static void clear_bench(bench *on) {
     free(on->table);
     free(on->direct);
     free(on->value);
+    free(on->met);
 }
 
 static void fill_table(bench *on, const alog_vocabulary *vocabulary) {
@@ -64,16 +70,18 @@ static alog_status make_bench(bench *on, const alog_rows *rows, const alog_vocab
     unsigned bits = 4;
     while ((size_t)1 << bits < 4 * rows->width) bits++;
     const size_t size = (size_t)1 << bits;
+    const size_t longest = vocabulary->lines < rows->records ? vocabulary->lines : rows->records;
     *on = (bench){
         .table = malloc(size * sizeof *on->table),
         .shift = 64 - bits,
         .mask = size - 1,
         .direct = malloc(DIRECT * sizeof *on->direct),
-        .value = malloc(rows->width * sizeof *on->value),
+        .value = calloc(rows->width, sizeof *on->value),
+        .met = calloc(longest + 1, 2 * sizeof *on->met),
         .rest = vocabulary->features,
         .idf = vocabulary->idf,
     };
-    if (on->table == NULL || on->direct == NULL || on->value == NULL) {
+    if (on->table == NULL || on->direct == NULL || on->value == NULL || on->met == NULL) {
         clear_bench(on);
         return ALOG_NOMEM;
     }
@@ -87,41 +95,62 @@ static uint32_t single_of(const bench *on, uint32_t slot) {
     return slot < DIRECT ? on->direct[slot] : feature_of(on, term_of(ALOG_TERM_SINGLE, slot));
 }
 
-static void read_chunk(const bench *on, const uint32_t *slot, size_t records) {
+/* Adds up the values of the chunk's features; gives how many terms it has. */
+static size_t read_chunk(const bench *on, const uint32_t *slot, size_t records) {
     const double share = 1.0 / (double)records, *idf = on->idf;
     double *value = on->value;
-    for (size_t f = 0; f <= on->rest; f++) value[f] = 0.0;
+    uint32_t *met = on->met;
     uint32_t feature = single_of(on, slot[0]);
+    *met++ = feature;
     value[feature] += share * idf[feature];
     for (size_t r = 1; r < records; r++) {
         feature = single_of(on, slot[r]);
+        *met++ = feature;
         value[feature] += share * idf[feature];
         feature = feature_of(on, term_of(slot[r - 1], slot[r]));
+        *met++ = feature;
         value[feature] += share * idf[feature];
+    }
+    return 2 * records - 1;
+}
+
+/* Adds the chunk's values, and clears them: a feature met again adds nothing more. Few are met, and none of the
+ * others would change a sum. */
+static void add_chunk(const bench *on, size_t terms, double *sums, double *squares) {
+    for (size_t k = 0; k < terms; k++) {
+        const uint32_t f = on->met[k];
+        const double value = on->value[f];
+        on->value[f] = 0.0;
+        sums[f] += value;
+        squares[f] += value * value;
     }
 }
 
-/* restrict: the tables are the caller's, the chunk is ours. */
-static void add_chunk(const double *restrict value, double *restrict sums, double *restrict squares, size_t width) {
-    for (size_t f = 0; f < width; f++) {
-        sums[f] += value[f];
-        squares[f] += value[f] * value[f];
-    }
+static double larger(double z, double best) { return z > best ? z : best; }
+
+#ifdef __SSE2__
+/* The larger of |value - mean| * scale and best, of two features; compilers make twice as much of plain C. */
+static __m128d larger_z(const double *value, const double *mean, const double *scale, __m128d best) {
+    const __m128d jump = _mm_sub_pd(_mm_loadu_pd(value), _mm_loadu_pd(mean));
+    const __m128d z = _mm_mul_pd(_mm_andnot_pd(_mm_set1_pd(-0.0), jump), _mm_loadu_pd(scale));
+    return _mm_max_pd(z, best);
 }
+#endif
 
 static double largest_z(const double *value, const double *mean, const double *scale, size_t width) {
     double best[LANES] = {0};
     size_t f = 0;
-    for (; f + LANES <= width; f += LANES)
-        for (size_t k = 0; k < LANES; k++) {
-            const double z = fabs(value[f + k] - mean[f + k]) * scale[f + k];
-            best[k] = z > best[k] ? z : best[k];
-        }
-    for (; f < width; f++) {
-        const double z = fabs(value[f] - mean[f]) * scale[f];
-        best[0] = z > best[0] ? z : best[0];
+#ifdef __SSE2__
+    __m128d low = _mm_setzero_pd(), high = low;
+    for (; f + LANES <= width; f += LANES) {
+        low = larger_z(value + f, mean + f, scale + f, low);
+        high = larger_z(value + f + 2, mean + f + 2, scale + f + 2, high);
     }
-    for (size_t k = 1; k < LANES; k++) best[0] = best[k] > best[0] ? best[k] : best[0];
+    _mm_storeu_pd(best, low);
+    _mm_storeu_pd(best + 2, high);
+#endif
+    for (; f < width; f++) best[0] = larger(fabs(value[f] - mean[f]) * scale[f], best[0]);
+    for (size_t k = 1; k < LANES; k++) best[0] = larger(best[k], best[0]);
     return best[0];
 }
 
@@ -142,6 +171,7 @@ alog_status alog_term_scores(const alog_rows *rows, const alog_vocabulary *vocab
             size = chunk_size(at, end, vocabulary->lines);
             read_chunk(&on, rows->slot + at, size);
             const double z = largest_z(on.value, mean + table, scale + table, rows->width);
+            memset(on.value, 0, rows->width * sizeof *on.value);
             if (z > out[i]) out[i] = z;
         }
     }
@@ -158,8 +188,8 @@ alog_status alog_term_sums(const alog_rows *rows, const alog_vocabulary *vocabul
         const size_t end = (size_t)rows->start[i + 1], table = (size_t)rows->row[i] * rows->width;
         for (size_t at = (size_t)rows->start[i], size; at < end; at += size) {
             size = chunk_size(at, end, vocabulary->lines);
-            read_chunk(&on, rows->slot + at, size);
-            add_chunk(on.value, sums + table, squares + table, rows->width);
+            const size_t terms = read_chunk(&on, rows->slot + at, size);
+            add_chunk(&on, terms, sums + table, squares + table);
         }
     }
     clear_bench(&on);
