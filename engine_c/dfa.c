@@ -77,6 +77,8 @@ int alog_dfa_digits_alike(const alog_dfa *dfa) {
     return 1;
 }
 
+const uint8_t *alog_dfa_must(const alog_dfa *dfa) { return dfa->has_must ? dfa->must : NULL; }
+
 /* Whether something can match without any byte of a class. `seen` and `stack` have room for all states. */
 static int matches_without(const alog_dfa *dfa, unsigned without, uint8_t *seen, uint32_t *stack) {
     size_t depth = 0;
@@ -97,6 +99,13 @@ static int matches_without(const alog_dfa *dfa, unsigned without, uint8_t *seen,
     return 0;
 }
 
+/* How often a byte stands in logs, about: a guess that only speed depends on. */
+static unsigned commonness(unsigned byte) {
+    static const char common[] = " 0123456789aeinorst";
+    if (memchr(common, (int)byte, sizeof common - 1)) return 8;
+    return byte >= 'a' && byte <= 'z' ? 4 : 1;
+}
+
 /* Finds the rarest class that no match goes without, where that is soon done: a text without it is passed over, be it
  * a megabyte of what could begin a match. */
 static alog_status fill_must(alog_dfa *dfa) {
@@ -104,18 +113,18 @@ static alog_status fill_must(alog_dfa *dfa) {
     if ((uint64_t)dfa->states * dfa->classes * dfa->classes > STEPS_MAX) return ALOG_OK;
     uint8_t *seen = malloc(dfa->states);
     uint32_t *stack = malloc(sizeof *stack * dfa->states);
-    unsigned best = 0, fewest = 256;
+    unsigned best = 0, rarest = 0;
     for (unsigned class = 0; seen && stack && class < dfa->classes; class ++) {
-        unsigned bytes = 0;
-        for (unsigned i = 0; i < 256; i++) bytes += dfa->class_of[i] == class;
-        if (!bytes || bytes >= fewest || matches_without(dfa, class, seen, stack)) continue;
+        unsigned common = 0;
+        for (unsigned i = 0; i < 256; i++) common += dfa->class_of[i] == class ? commonness(i) : 0;
+        if (!common || (rarest && common >= rarest) || matches_without(dfa, class, seen, stack)) continue;
         best = class;
-        fewest = bytes;
+        rarest = common;
     }
     const alog_status status = seen && stack ? ALOG_OK : ALOG_NOMEM;
     free(seen);
     free(stack);
-    dfa->has_must = fewest < 256;
+    dfa->has_must = rarest != 0;
     for (unsigned i = 0; i < 256; i++) dfa->must[i] = dfa->class_of[i] == best;
     return status;
 }
@@ -162,20 +171,41 @@ static unsigned accepted(const alog_dfa *dfa, uint32_t state, const uint8_t *tex
     return dfa->accept[(size_t)4 * state + (unsigned)(2 * ends + boundary)];
 }
 
-/* Longest match that begins at `begin`. */
-static int match_from(const alog_dfa *dfa, const uint8_t *text, size_t len, size_t begin, size_t *end) {
+/* The walk that failed last: from its begin to `until` it stayed in one state. A walk that comes to that state before
+ * `until` goes on as it did and fails too, so that a run of digits is not walked from each of them. */
+typedef struct {
+    size_t until;
+    uint32_t state;
+} failed;
+
+static uint32_t first_state(const alog_dfa *dfa, const uint8_t *text, size_t begin) {
+    return step(dfa, dfa->start[begin == 0 ? 0 : is_word(text[begin - 1]) ? 2 : 1], text[begin]);
+}
+
+/* Longest match that begins at `begin`; -1 for none, and then *last says how it failed. */
+static int match_from(const alog_dfa *dfa, const uint8_t *text, size_t len, size_t begin, size_t *end, failed *last) {
     const size_t stop = len - begin < dfa->max_match ? len : begin + dfa->max_match;
-    uint32_t state = dfa->start[begin == 0 ? 0 : is_word(text[begin - 1]) ? 2 : 1];
+    const uint32_t first = first_state(dfa, text, begin);
+    if (!first || (begin < last->until && first == last->state)) return -1;
+    uint32_t state = first;
+    size_t at = begin + 1, until = at;
     int best = -1;
-    for (size_t at = begin; at < stop;) {
-        state = step(dfa, state, text[at++]);
+    for (;;) {
+        if (dfa->accepting[state]) {
+            const unsigned pattern = accepted(dfa, state, text, len, at);
+            if (pattern != NONE) {
+                best = (int)pattern;
+                *end = at;
+            }
+        }
+        if (at == stop) break;
+        state = step(dfa, state, text[at]);
         if (!state) break;
-        if (!dfa->accepting[state]) continue;
-        const unsigned pattern = accepted(dfa, state, text, len, at);
-        if (pattern == NONE) continue;
-        best = (int)pattern;
-        *end = at;
+        if (state == first && until == at) until++;
+        at++;
     }
+    /* one that the bound ended could have gone on from a later begin */
+    *last = state && at < len ? (failed){0, 0} : (failed){until, first};
     return best;
 }
 
@@ -186,6 +216,7 @@ static int may_begin(const alog_dfa *dfa, const uint8_t *text, size_t len, size_
 
 int alog_dfa_find(const alog_dfa *dfa, const uint8_t *text, size_t len, size_t from, size_t *begin, size_t *end) {
     size_t must = from; /* no byte before it is one that a match needs */
+    failed last = {0, 0};
     for (size_t at = from; at < len; at++) {
         if (!may_begin(dfa, text, len, at)) continue;
         if (dfa->has_must) {
@@ -197,7 +228,7 @@ int alog_dfa_find(const alog_dfa *dfa, const uint8_t *text, size_t len, size_t f
                 continue;
             }
         }
-        const int pattern = match_from(dfa, text, len, at, end);
+        const int pattern = match_from(dfa, text, len, at, end, &last);
         if (pattern < 0) continue;
         *begin = at;
         return pattern;

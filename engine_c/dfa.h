@@ -30,6 +30,9 @@ void alog_dfa_free(alog_dfa *dfa);
 /* Whether no pattern tells one digit from another. */
 int alog_dfa_digits_alike(const alog_dfa *dfa);
 
+/* 256 flags: of which bytes every match holds one. NULL when there are none such. */
+const uint8_t *alog_dfa_must(const alog_dfa *dfa);
+
 /* First match at or after `from`, which ends at or before `len`. Returns the number of the pattern that matched (a
  * table may hold several; of those that match the same bytes the lowest number wins) and its span; -1 when none.
  * '^' and '\b' at the begin look at the bytes before `from`; '$' and '\b' at the end take `len` as the end. */

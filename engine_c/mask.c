@@ -257,6 +257,7 @@ typedef struct {
     const alog_masker *masker;
     const uint8_t *message;
     alog_tokens *out;
+    uint32_t possible; /* users' masks that may match: possible_masks */
     int overflow;
 } writer;
 
@@ -283,9 +284,19 @@ static void write_builtin(writer *to, size_t begin, size_t end) {
     write_bytes(to, to->message + copied, end - copied);
 }
 
+/* The first 32 users' masks, as bits, without those that lack a byte they need: they match in no part of the message. */
+static uint32_t possible_masks(const alog_masker *masker, const uint8_t *message, size_t len) {
+    uint32_t bits = masker->user_always;
+    for (size_t i = 0; i < len; i++) bits |= masker->user_needs[message[i]];
+    return bits;
+}
+
+static int is_possible(uint32_t possible, size_t level) { return level >= 32 || possible >> level & 1; }
+
 /* Masks message[begin, end) by the users' masks from `level` on, then by the built-in ones. */
 static void write_masked(writer *to, size_t level, size_t begin, size_t end) {
     const alog_masker *masker = to->masker;
+    while (level < masker->user_count && !is_possible(to->possible, level)) level++;
     if (level == masker->user_count) {
         write_builtin(to, begin, end);
         return;
@@ -300,9 +311,10 @@ static void write_masked(writer *to, size_t level, size_t begin, size_t end) {
 }
 
 static int any_user_mask(const alog_masker *masker, const uint8_t *message, size_t len) {
+    const uint32_t possible = possible_masks(masker, message, len);
     size_t begin, end;
     for (size_t i = 0; i < masker->user_count; i++)
-        if (alog_dfa_find(masker->user[i], message, len, 0, &begin, &end) >= 0) return 1;
+        if (is_possible(possible, i) && alog_dfa_find(masker->user[i], message, len, 0, &begin, &end) >= 0) return 1;
     return 0;
 }
 
@@ -340,7 +352,7 @@ static size_t blank(uint8_t *text, size_t len, alog_span delimiter) {
 }
 
 static void mask_whole(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out) {
-    writer to = {masker, message, out, 0};
+    writer to = {masker, message, out, possible_masks(masker, message, len), 0};
     out->count = 0;
     out->text_len = 0;
     out->truncated = 0;

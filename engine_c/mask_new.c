@@ -18,6 +18,17 @@ static int config_is_valid(const alog_mask_config *config) {
     return 1;
 }
 
+/* Notes what must be in a message for each of the first 32 users' masks; those behind them are always tried. */
+static void note_needs(alog_masker *masker) {
+    const size_t count = masker->user_count < 32 ? masker->user_count : 32;
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *must = alog_dfa_must(masker->user[i]);
+        const uint32_t bit = UINT32_C(1) << i;
+        if (!must) masker->user_always |= bit;
+        for (unsigned byte = 0; must && byte < 256; byte++) masker->user_needs[byte] |= must[byte] ? bit : 0;
+    }
+}
+
 static alog_status copy_config(alog_masker *masker, const alog_mask_config *config) {
     size_t total = 1;
     for (size_t i = 0; i < config->user_count; i++) total += config->user_names[i].len + 2;
@@ -61,6 +72,7 @@ alog_masker *alog_masker_new(const alog_mask_config *config, alog_status *status
         masker->user[i] = alog_dfa_load(config->user_tables[i].ptr, config->user_tables[i].len, status);
         if (masker->user[i]) masker->user_count++;
     }
+    note_needs(masker);
     if (*status == ALOG_OK) return masker;
     alog_masker_free(masker);
     return NULL;

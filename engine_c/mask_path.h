@@ -8,7 +8,7 @@
 
 #include "mask.h"
 
-#if defined(__SSE2__)
+#if defined(__x86_64__) && defined(__SSE2__)
 #define ALOG_PATH_SSE2 1
 #else
 #define ALOG_PATH_SSE2 0
@@ -19,7 +19,8 @@
 #define ALOG_PATH_AVX2 0
 #endif
 
-/* Masks a message with all masks and cuts it: tokens as alog_mask_line gives them. Returns 0 for a message it does not take; `out` is then undefined. */
+/* Masks a message with all masks and cuts it: tokens as alog_mask_line gives them. Returns 0 for a message it does not
+ * take; `out` is then undefined. */
 typedef int alog_mask_quick(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out);
 
 alog_mask_quick alog_mask_plain;

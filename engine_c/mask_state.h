@@ -12,8 +12,10 @@ struct alog_masker {
     uint64_t shown_hash[8]; /* of <PATH> and so on, by the number of their bit */
     size_t user_count, delimiter_count;
     alog_dfa **user;
-    alog_span *shown;      /* <NAME>, in `bytes` */
-    alog_span *delimiters; /* in `bytes` */
+    uint32_t user_needs[256]; /* bit i: all that user[i] matches holds this byte or another with that bit */
+    uint32_t user_always;     /* bit i: user[i] needs nothing */
+    alog_span *shown;         /* <NAME>, in `bytes` */
+    alog_span *delimiters;    /* in `bytes` */
     uint8_t *bytes;
 };
 

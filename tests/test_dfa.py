@@ -53,6 +53,21 @@ def test_the_engine_finds_the_same(pattern: str) -> None:
         assert engine._raw.mask(encoded)[0] == expected + encoded[at:], text
 
 
+@pytest.mark.parametrize("pattern", [r"\d+s", r"\b\d+(\.\d+)?(ms|s)", r"[a-f\d]+s$", r"\d+s|5\d?6", r"1*2*s"])
+def test_runs_that_fail_and_such_that_a_bound_ends(pattern: str) -> None:
+    walk = Automaton(compile_pattern(pattern))
+    engine = Engine(EngineConfig(header=None, masks=(), user_masks=(("M", pattern),)))
+    choose = random.Random(pattern)
+    for _ in range(60):
+        runs = [choose.choice("125a") * choose.choice((1, 3, 254, 255, 256, 257, 300)) for _ in range(3)]
+        encoded = choose.choice(("", ".", " ", "s", "6")).join(runs).encode() + choose.choice((b"s", b"ms ", b"x", b""))
+        expected, at = b"", 0
+        for begin, end in walk.finditer(encoded, 0, len(encoded)):
+            expected += encoded[at:begin] + b"<M>"
+            at = end
+        assert engine._raw.mask(encoded)[0] == expected + encoded[at:], encoded
+
+
 def test_a_character_beyond_ascii_is_repeated_whole() -> None:
     assert list(Automaton(compile_pattern("é+")).finditer("xéé".encode(), 0, 5)) == [(1, 5)]
 
