@@ -102,6 +102,7 @@ class Delivery:
         """What came of the oldest that wait; None: nothing does."""
         load = await self._next()
         if load is None:
+            await self._let_go()  # what a full disk kept, or a restart would send it again
             return None
         crashpoint("send_begun")
         outcome = await self._attempt(load)
@@ -226,9 +227,14 @@ class Delivery:
         self.outcomes["dropped_damaged"] += load.damaged
         self._after = load.after
         self._undeleted += load.seqs
-        if await self._store.done(self._undeleted):
-            self._undeleted = []
+        if await self._let_go():
             crashpoint("sent_removed")
+
+    async def _let_go(self) -> bool:
+        """Whether the outbox has nothing any more that is dealt with."""
+        if self._undeleted and await self._store.done(self._undeleted):
+            self._undeleted = []
+        return not self._undeleted
 
 
 def pick(rows: Sequence[Row], most: int, newest_only: bool) -> Load:

@@ -98,7 +98,9 @@ def open_to_read(directory: Path) -> sqlite3.Connection:
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether this error means that the file is damaged (and not that the disk is full or the like)."""
     code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _DAMAGE
+    if code is None:  # from the sqlite3 module itself
+        return str(error).startswith("Could not decode to UTF-8")
+    return code & 0xFF in _DAMAGE
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -114,8 +116,9 @@ def _open(path: Path) -> sqlite3.Connection:
         raise Damaged("text that is not UTF-8") from None
     except sqlite3.Error as error:
         _close(connection)
-        if is_damage(error):
-            raise Damaged(str(error)) from None
+        # An error in statements that are right is one in the file.
+        if is_damage(error) or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:
+            raise Damaged(str(error).partition("\n")[0]) from None
         raise StateUnusable(f"cannot open {path}: {error}", _exit_code(error)) from None
     except (Damaged, StateUnusable):
         _close(connection)
@@ -129,6 +132,8 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> bool:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if not tables and not version:
+        if path.stat().st_size and not connection.execute("PRAGMA page_count").fetchone()[0]:
+            raise Damaged("cut short")  # within the header; SQLite takes it for a file with nothing in it yet
         return False
     if application != APPLICATION_ID:
         raise Damaged("not a state file of alogd")
@@ -166,7 +171,8 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def _check_pages(connection: sqlite3.Connection) -> None:
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    # The whole check, not the quick one: that would not see a name changed in a table and left alone in its index.
+    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
         raise Damaged(str(found).replace("\n", " "))
     if _schema(connection) != _expected():

@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +169,16 @@ class DaemonProcess:
 
     def lines(self, name: str = "host") -> int:
         return self.stream(name).get("core", {}).get("engine", {}).get("lines", 0)
+
+    def metric(self, name: str) -> float | None:
+        """The value of a sample (with its labels) in /metrics; None while there is none."""
+        samples = [line.rsplit(" ", 1) for line in self.get("/metrics")[1].decode().splitlines()]
+        return next((float(value) for key, value in samples if key == name), None)
+
+    def write(self, lines: Iterable[bytes], name: str = "a.log") -> None:
+        """Append to one of its logs."""
+        with (self.directory / "logs" / name).open("ab") as file:
+            file.write(b"".join(lines))
 
     def wait_ready(self) -> DaemonProcess:
         wait_until(lambda: self.get("/-/ready")[0] == 200 or self._died(), "readiness")

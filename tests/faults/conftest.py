@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.daemon_process import DaemonProcess
 from tests.faults.matrix import ROWS, row_of
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,15 @@ def disk() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="fault-", dir=ROOT / "build"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[DaemonProcess]:
+    """The real daemon over an empty folder of logs, killed at the end."""
+    (tmp_path / "logs").mkdir()
+    running = DaemonProcess(tmp_path)
+    yield running
+    running.kill()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

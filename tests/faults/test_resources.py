@@ -19,14 +19,6 @@ from tests.log_writer import LogWriter
 MEGABYTE = 1 << 20
 
 
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[DaemonProcess]:
-    (tmp_path / "logs").mkdir()
-    running = DaemonProcess(tmp_path)
-    yield running
-    running.kill()
-
-
 def resident(daemon: DaemonProcess) -> int:
     """Bytes of memory in use."""
     assert daemon.process is not None
