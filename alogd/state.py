@@ -285,7 +285,11 @@ class State(Reader):
     def _bound(self, dropped: Counter[tuple[str, str]]) -> None:
         """Keep history and outbox within their limits."""
         limits = self._limits
-        self._db.execute("DELETE FROM alert WHERE recorded_at < ?", (time.time() - limits.history_age,))
+        # Old by the logs' time too: a clock that leaps ahead for a moment must not take the history with it.
+        self._db.execute(
+            "DELETE FROM alert WHERE recorded_at < ? AND updated_ns < (SELECT max(updated_ns) FROM alert) - ?",
+            (time.time() - limits.history_age, int(limits.history_age * 1e9)),
+        )
         self._db.execute(
             "DELETE FROM alert WHERE id IN (SELECT id FROM alert ORDER BY recorded_at DESC, updated_ns DESC"
             " LIMIT -1 OFFSET ?)",

@@ -1,4 +1,4 @@
-"""The real daemon: stopped, reloaded, broken in parts; what it says and loads. Faults of the matrix are in tests/faults."""
+"""The real daemon: stopped, reloaded, broken in parts; what it says and loads. Faults are in tests/faults."""
 
 import json
 import signal

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import random
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from alogd.engine import Engine
 from alogd.engine_config import EngineConfig, engine_class
 from alogd.event import Batch
 from alogd.reference.engine import Drain3Engine
-from tests.engine_logs import cuts, log
-from tests.test_engine_feed import RULES, config, rows
+from tests.engine_logs import log
+from tests.test_engine_feed import RULES
 
 COLUMNS = ("offset", "length", "timestamp_ns", "severity", "template_id", "slot", "is_new")
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 import resource
-import struct
 
 import pytest
 
-from alogd import _engine
 from alogd.engine import Engine, fingerprint, token_difference
 from alogd.engine_config import EngineConfig
 
@@ -84,6 +82,12 @@ def test_bad_settings_are_refused(bad: dict[str, object]) -> None:
 
 
 # -- hostile logs
+
+
+def random_words(rng: random.Random, count: int) -> bytes:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = [["".join(rng.choices(letters, k=6)) for _ in range(rng.randint(3, 12))] for _ in range(count)]
+    return b"".join(" ".join(line).encode() + b"\n" for line in words)
 
 
 def test_slots_are_dense_and_used_again() -> None:

@@ -1,4 +1,4 @@
-"""C4-C6: the state file is damaged, of a newer version, or has leftovers beside it. Nothing wrong is ever taken over."""
+"""C4-C6: the state file is damaged, of a newer version, or has leftovers beside it. Nothing wrong is taken over."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def take(directory: Path, damaged: bytes, *, then_commit: bool = True) -> str:
     try:
         state = State(directory)
     except StateUnusable as error:
-        assert "newer alogd" in str(error), error  # the damage was in the version
+        assert "newer alogd" in str(error), error  # the damage was in the version  # noqa: PT017
         assert (directory / "state.db").read_bytes() == damaged
         return "newer"
     try:
