@@ -30,7 +30,7 @@ static uint8_t is_digit(uint8_t byte) { return (uint8_t)(byte - '0') < 10; }
 /* One byte, by the one before it; without branches, so that compilers make sixteen at a time. */
 static inline uint8_t alike_byte(uint8_t byte, uint8_t before) {
     const uint8_t leading = (uint8_t)(byte == '0') & (uint8_t)!is_digit(before);
-    return is_digit(byte) & !leading ? '1' : byte;
+    return (is_digit(byte) && !leading) ? '1' : byte;
 }
 
 static inline void make_16_alike(uint8_t *to, const uint8_t *from, const uint8_t *before) {

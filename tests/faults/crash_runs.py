@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import sqlite3
@@ -68,6 +69,7 @@ class Grower:
         self._chance = random.Random(seed)
         self._rotate = rotate
         self._file = path.open("ab", buffering=0)
+        self.rotations = 0
 
     def grow(self) -> bool:
         """Whether there is more."""
@@ -80,25 +82,36 @@ class Grower:
         self._write(self._left.find(b"\n") + 1)
         self._file.close()
         self._rotate(self._path)
+        self.rotations += 1
         self._file = self._path.open("ab", buffering=0)
+
+    @property
+    def inode(self) -> int:
+        """Of the file that is written to."""
+        return os.fstat(self._file.fileno()).st_ino
 
     def _write(self, size: int) -> None:
         self._file.write(self._left[:size])
         self._left = self._left[size:]
 
 
-def committed(directory: Path) -> list[object]:
+def committed(directory: Path) -> list[tuple[str, object]]:
     """Where reading would resume; changes when the daemon commits what it read."""
     try:
         reader = Reader.open(directory / "state")
     except StateUnusable:
         return []
     try:
-        return [row.position for row in reader.sources("host")]
+        return [(row.source, row.position) for row in reader.sources("host")]
     except sqlite3.Error:  # it is being made
         return []
     finally:
         reader.close()
+
+
+def committed_inodes(rows: Sequence[tuple[str, object]]) -> set[str]:
+    """Hexadecimal, of the files whose positions these are."""
+    return {source.split("-")[1] for source, position in rows if position}
 
 
 def live_killed(
@@ -119,8 +132,8 @@ def live_killed(
             more = grower.grow()
             pause(daemon)
             now = committed(directory)
-            if now != last and rotate is not None:
-                grower.rotate()
+            if rotate is not None and grower.rotations < kills + 1 and f"{grower.inode:x}" in committed_inodes(now):
+                grower.rotate()  # once a life, when what it takes away is known: what was never seen is beyond reach
             wait_for_commit = wait_for_commit and now == last
             looks -= bool(looks and not wait_for_commit)
             last = now
