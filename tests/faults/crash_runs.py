@@ -115,19 +115,23 @@ def committed_inodes(rows: Sequence[tuple[str, object]]) -> set[str]:
 
 
 def live_killed(
-    directory: Path, lines: Sequence[bytes], seed: int, rotate: Callable[[Path], None] | None = None, most: int = 0
+    directory: Path,
+    lines: Sequence[bytes],
+    seed: int,
+    rotate: Callable[[Path], None] | None = None,
+    longest: int = 40,
 ) -> int:
     """The log grows while the daemon is started and killed at random; returns how often it was killed.
 
-    most: kills after which it is left alone (0: until all is written).
+    longest: hundredths of a second it lives at most, or lives on after a commit.
     """
     grower = Grower(begin(directory), lines, seed, rotate)
     chance = random.Random(seed)
     kills, more = 0, True
     while more:
         daemon = patient(directory).start()
-        last, looks = committed(directory), chance.randrange(1, 40)
-        wait_for_commit = chance.random() < 0.7 or (most and kills >= most)
+        last, looks = committed(directory), chance.randrange(1, longest)
+        wait_for_commit = chance.random() < 0.7
         while more and (looks or wait_for_commit):
             more = grower.grow()
             pause(daemon)

@@ -66,7 +66,7 @@ def test_c2_killed_at_random_under_live_writing(
 def test_c2_fifty_kills_under_live_writing(tmp_path: Path, seed: int, tally: Tally) -> None:
     place, lines = tmp_path / "host", log_lines(200_000, seed)
     undisturbed = uninterrupted(place, lines)
-    kills = live_killed(place, lines, seed)
+    kills = live_killed(place, lines, seed, longest=12)
     assert kills >= 50
     check(outcome(place), undisturbed)
     tally.add(rounds=kills, lines=len(lines))
