@@ -12,7 +12,7 @@ ENGINE_C     := $(filter-out engine_c/py% engine_c/fuzz_% engine_c/main% engine_
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$python; break; }; done)
 
-.PHONY: help dev run demo test lint types bench bench-daemon bench-docs bench-peers bench-profile bench-scaling detection fuzz sanitize faults clean
+.PHONY: help dev run demo test lint types bench bench-daemon bench-docs bench-peers bench-profile bench-scaling detection fuzz sanitize soak faults clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -27,10 +27,13 @@ demo: $(VENV)/run.stamp $(VENV)/engine.stamp ## see it work: a live log with inc
 dev: $(VENV)/dev.stamp $(VENV)/engine.stamp ## everything a developer needs, in .venv
 
 test: dev ## the tests that need nothing but Python and a C compiler
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration and not slow" $(TESTS)
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration and not slow and not soak" $(TESTS)
 
 faults: dev ## the fault matrix, id by id (FAULTS="-k f3" for some)
-	$(BIN)/pytest -q -n 2 --dist worksteal --fault-table tests/faults $(FAULTS)
+	$(BIN)/pytest -q -n 2 --dist worksteal --fault-table -m "not soak" tests/faults $(FAULTS)
+
+soak: dev ## the longest tests, and those that do not pass every time yet; hours
+	$(BIN)/pytest -q -n 2 --dist worksteal -m soak tests
 
 sanitize: dev ## the engine's tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tests/sanitize.sh

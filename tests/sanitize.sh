@@ -22,4 +22,4 @@ tests="$*"
   tests/faults/test_engine_[lrs]*.py | tr '\n' ' ')"
 # shellcheck disable=SC2086
 LD_PRELOAD="$preload" ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
-  "$python" -m pytest -q -n 2 --dist worksteal -p no:cacheprovider -m "not slow" $tests
+  "$python" -m pytest -q -n 2 --dist worksteal -p no:cacheprovider -m "not slow and not soak" $tests

@@ -30,6 +30,6 @@ def test_without_sse2(tmp_path: Path) -> None:
     build = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
     subprocess.run(build, cwd=tmp_path, env=flags, check=True)
     assert list((tmp_path / "alogd").glob("_engine*.so"))
-    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *TESTS]
+    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow and not soak", *TESTS]
     done = subprocess.run(tests, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:]

@@ -86,6 +86,18 @@ async def test_jsonl_follows_rotation_and_stays_whole(tmp_path):
     assert [json.loads(line)["title"] for line in path.read_text().splitlines()] == ["incident 4"]
 
 
+async def test_jsonl_cuts_off_what_a_killed_process_wrote_half(tmp_path):
+    path = tmp_path / "alerts.jsonl"
+    path.write_bytes(b'{"id": "whole"}\n{"id": "ha')
+    sink = build({"kind": "jsonl", "path": str(path), "fsync": False}).sink
+    await sink.send([alert(1)])
+    await sink.close()
+    lines = path.read_bytes().splitlines()
+    assert lines[0] == b'{"id": "whole"}'
+    assert len(lines) == 2
+    assert json.loads(lines[1])["id"]
+
+
 async def test_jsonl_cuts_off_what_was_written_half(tmp_path):
     import resource
     import signal

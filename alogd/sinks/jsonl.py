@@ -19,6 +19,8 @@ from alogd.event import Alert
 from alogd.registry import register
 from alogd.sinks.base import NONE_MISSED, Missed, SinkOptions
 
+LONGEST_LINE = 1 << 20  # bytes at the end of the file in which its last whole line is looked for
+
 
 class JsonlOptions(SinkOptions, frozen=True, kw_only=True):
     """Where to, and whether each batch is on the disk before it counts as delivered."""
@@ -62,6 +64,7 @@ class JsonlSink:
             self._let_go()
         if self._fd is None:
             self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            _cut_torn_line(self._path)
             if self._fsync and not os.fstat(self._fd).st_size:
                 _sync_name(self._path)
         return self._fd
@@ -70,6 +73,18 @@ class JsonlSink:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def _cut_torn_line(path: Path) -> None:
+    """A line that a killed process wrote half goes: its alert is delivered again, and must not be glued to it."""
+    if not path.is_file():  # a pipe, a terminal
+        return
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - LONGEST_LINE))
+        tail = file.read()
+        if tail and not tail.endswith(b"\n"):
+            file.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
 
 
 def _sync_name(path: Path) -> None:

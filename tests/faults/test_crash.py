@@ -61,7 +61,7 @@ def test_c2_killed_at_random_under_live_writing(
     tally.add(rounds=kills, lines=LINES)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", range(4))
 def test_c2_fifty_kills_under_live_writing(tmp_path: Path, seed: int, tally: Tally) -> None:
     place, lines = tmp_path / "host", log_lines(200_000, seed)
@@ -72,7 +72,7 @@ def test_c2_fifty_kills_under_live_writing(tmp_path: Path, seed: int, tally: Tal
     tally.add(rounds=kills, lines=len(lines))
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.soak), pytest.param(3, marks=pytest.mark.soak)])
 def test_c2_killed_at_random_under_live_writing_and_rotation(tmp_path: Path, seed: int, tally: Tally) -> None:
     """Several files, one after the other: every line counts once."""
     place, lines = tmp_path / "host", log_lines(30_000, seed)

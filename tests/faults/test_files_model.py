@@ -23,7 +23,7 @@ async def test_f30_every_line_is_read_once(disk: Path, tally: Tally, part: int) 
     await live_through(disk, tally, range(part, HISTORIES, PARTS))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_f30_every_line_is_read_once_again_and_again(disk: Path, tally: Tally, part: int) -> None:
     await live_through(disk, tally, range(HISTORIES + part, MANY, PARTS))

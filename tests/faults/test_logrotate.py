@@ -169,7 +169,7 @@ async def test_f5_logrotate_copytruncate(disk: Path, tally: Tally) -> None:
     await check_way(disk, tally, "copytruncate, compress, delaycompress", 3 * RATE, 0.3)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("pause", [0.05, 1.0])
 @pytest.mark.parametrize("way", WAYS)
 async def test_f10_logrotate_for_long(disk: Path, tally: Tally, way: str, pause: float) -> None:
