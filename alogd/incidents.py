@@ -63,6 +63,7 @@ class Incidents:
         """Resolve what has been quiet for `resolve_after`, oldest first."""
         quiet_ns = round(self.options.resolve_after * 1e9)
         done = [incident for incident in self.open if incident.last_ns + quiet_ns <= now_ns]
+        done.sort(key=lambda incident: (incident.last_ns, incident.alert.id))
         self.open = [incident for incident in self.open if incident.last_ns + quiet_ns > now_ns]
         return [replace(i.alert, status="resolved", resolved_ns=i.last_ns + quiet_ns) for i in done]
 
