@@ -19,7 +19,7 @@ tests="$*"
 # Those that compile C programs of their own have their own sanitizers.
 [ -n "$tests" ] || tests="$(ls tests/test_engine_*.py tests/test_drain_*.py tests/test_masks.py tests/test_headers*.py \
   tests/test_windows.py tests/test_features.py tests/test_dfa.py \
-  tests/faults/test_engine_[lrs]*.py | tr '\n' ' ')"
+  tests/faults/test_engine_reference.py tests/faults/test_engine_snapshot.py | tr '\n' ' ')"
 # shellcheck disable=SC2086
 LD_PRELOAD="$preload" ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
   "$python" -m pytest -q -n 2 --dist worksteal -p no:cacheprovider -m "not slow and not soak" $tests
