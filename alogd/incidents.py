@@ -92,13 +92,16 @@ class Incidents:
         found = [i for i in known if (i.group == group and group != 0) or now_ns - i.last_ns <= near_ns]
         return max(found, key=lambda incident: incident.last_ns) if found else None
 
-    def count(self, incident: Incident, updated_ns: int, lines: int) -> list[Alert]:
-        """Add a window by its numbers alone; tells when the windows doubled."""
+    def count(self, incident: Incident, updated_ns: int, lines: int, *, news: bool = False) -> list[Alert]:
+        """Add a window by its numbers alone; tells when there is other news, or the windows doubled."""
         old = incident.alert
         updated_ns = max(old.updated_ns, updated_ns)
         incident.alert = replace(old, updated_ns=updated_ns, windows=old.windows + 1, lines_seen=old.lines_seen + lines)
         incident.last_ns = max(incident.last_ns, updated_ns)
-        return self._told(incident, incident.alert.windows >= 2 * incident.told)
+        if not news and incident.alert.windows < 2 * incident.told:
+            return []
+        incident.told = incident.alert.windows
+        return [incident.alert]
 
     def adopted(self, incident: Incident, now_ns: int) -> bool:
         """Whether it has gone on so long that it is to be learned as the new normal."""
@@ -129,19 +132,12 @@ class Incidents:
             base,
             risk=worst.risk,
             level=worst.level,
-            updated_ns=max(old.updated_ns, new.updated_ns),
-            windows=old.windows + 1,
-            lines_seen=old.lines_seen + new.lines_seen,
+            updated_ns=old.updated_ns,
+            windows=old.windows,
+            lines_seen=old.lines_seen,
         )
-        incident.last_ns = max(incident.last_ns, new.updated_ns)
         incident.causes += [cause for cause in _causes(finding) if cause not in known][: MAX_CAUSES - len(known)]
-        return self._told(incident, worst.level != old.level or alarmed or incident.alert.windows >= 2 * incident.told)
-
-    def _told(self, incident: Incident, news: bool) -> list[Alert]:
-        if not news:
-            return []
-        incident.told = incident.alert.windows
-        return [incident.alert]
+        return self.count(incident, new.updated_ns, new.lines_seen, news=alarmed or worst.level != old.level)
 
     def save(self) -> bytes:
         """JSON of everything."""

@@ -11,7 +11,6 @@ import pytest
 
 from alogd import metrics
 from alogd.state import AlertFilter
-from alogd.web import guard
 from alogd.web.access import host_name
 from alogd.web.server import split
 from tests.alerts import START, alert
@@ -143,19 +142,6 @@ def test_names_of_hosts():
     assert host_name("LocalHost:1") == "localhost"
     assert split("[::1]:9178") == ("::1", 9178)
     assert split(":9178") == ("", 9178)
-
-
-async def test_idle_connections_may_be_used_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(guard, "IDLE_SECONDS", 0.3)
-    async with serving(tmp_path) as (_, server, port):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for _ in range(3):
-            writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert b"200 OK" in await reader.readuntil(b"healthy\n")
-        async with asyncio.timeout(20):
-            assert await reader.read() == b""  # closed when nothing came for a while
-        writer.close()
-        assert server.gate.refused["slow_header"] == 0
 
 
 # HTTP itself
