@@ -30,7 +30,9 @@ MEMORY = 50_000.0  # windows after which the count of severities forgets
 GAIN_STEP = 0.1  # an alert too many makes the next rarer by a tenth
 LARGEST_GAIN = 2.3  # a factor of ten
 SEVERITY_DECADES = 1.5  # a severity that one window in thirty reaches counts in full
-ALWAYS_DECADES = 3.0  # what calls itself critical, once in a thousand windows or less, is odd whatever the budget
+ALWAYS_DECADES = 3.0  # what calls itself critical, once in a thousand windows or less, is odd whatever the budget;
+NEW_DECADES = 1.0  # so is what was never seen before, where not every tenth window calls itself critical
+CRITICAL = 100
 EARLIEST = 8  # windows before anything is odd
 EARLY_SEVERITY = 80.0  # before the warm-up ends, a new template in a window this severe is odd,
 EARLY_UNUSUAL = 60.0  # if what of its severity is unusual is this much
@@ -102,7 +104,7 @@ class Judge:
             odd = self.decision.tail(ranking) <= self._largest_share
         else:
             odd = self._early(windows, severity, unusual)
-        alarm = self._alarming[level]
+        alarm = self._alarm(windows, level)
         return Verdict(
             windows=windows,
             scores=scores,
@@ -124,6 +126,14 @@ class Judge:
             return np.zeros(len(windows), bool)
         new = np.logical_or.reduceat(windows.is_new, windows.start[:-1])
         return np.asarray(new & (severity >= EARLY_SEVERITY) & (unusual >= EARLY_UNUSUAL))
+
+    def _alarm(self, windows: WindowBatch, level: npt.NDArray[np.intp]) -> Bool:
+        """Windows that call themselves critical where that is rare, or in words never seen before."""
+        if self.seen < EARLIEST or not (critical := level >= CRITICAL).any():
+            return np.zeros(len(windows), bool)
+        new = np.logical_or.reduceat(windows.is_new & (windows.severity >= CRITICAL), windows.start[:-1])
+        least = np.where(new, NEW_DECADES, ALWAYS_DECADES)
+        return np.asarray(critical & (self._severe[level] >= least))
 
     def _score(self, name: str, windows: WindowBatch) -> F64:
         score = np.empty(len(windows))
@@ -161,10 +171,9 @@ class Judge:
         self._bearable = max(1.0, -log10(self._largest_share))
         at_least = np.cumsum((self.levels + PRIOR)[::-1])[::-1]
         # By severity: decades of rarity of windows as severe, by count on this stream and, before it counts, a prior;
-        # what of the severity is unusual; and whether it is an alarm.
+        # and what of the severity is unusual.
         self._severe = rarity(at_least / at_least[0])
         self._unusual = SEVERITIES * np.minimum(1.0, self._severe / SEVERITY_DECADES)
-        self._alarming = (SEVERITIES >= 100) & (self._severe >= ALWAYS_DECADES) & (self.seen >= EARLIEST)
 
     def _ranking(self, decades: F64, unusual: F64) -> F64:
         """Like risk, but not capped, and severity counts only as far as it is unusual."""

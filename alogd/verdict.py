@@ -22,7 +22,7 @@ class Verdict:
     rare: F64  # decades of the rarer of `fused` and `severe`
     ranking: F64  # by which windows become alerts: as risk, not capped, severity as far as it is unusual
     severity: F64  # 0-100
-    alarm: Bool  # calls itself critical, where that is rare: to be told whatever the budget
+    alarm: Bool  # calls itself critical where that is rare, or in new words: to be told whatever the budget
     odd: Bool  # an alarm, or rarer than the alert budget allows
     bearable: float  # decades at which the alert budget begins
     weights: Risk

@@ -200,6 +200,22 @@ def test_critical_lines_alert_however_busy_the_stream() -> None:
     assert not error.odd.any()
 
 
+@pytest.mark.parametrize(("every", "alarms"), [(50, True), (5, False)])
+def test_new_critical_words_alert_where_others_crash_too(every: int, alarms: bool) -> None:
+    """A panic is news on a host whose programs crash now and then, not where every fifth window says so."""
+    scores = np.random.default_rng(5).gamma(2, size=5000)
+    judge = Judge({"it": Scripted(scores)}, alerts=Alerts(), weights=Risk(), budget_per_day=0.01)
+    windows = window_batch([[1]] * 4000, second=0.1)
+    windows.severity[::every] = 100
+    run(judge, windows, 64)
+    known, panic = (
+        judge.judge(rows.part(window_batch([[1]] * 4001, new=[[new]] * 4001, severity=100, second=0.1), 4000, 4001))
+        for new in (False, True)
+    )
+    assert not known.odd.any()
+    assert panic.odd.all() == alarms
+
+
 def test_names_of_detectors_that_run_twice() -> None:
     assert detector_names(["ewma", "deeplog", "ewma"]) == ["ewma", "deeplog", "ewma-2"]
 

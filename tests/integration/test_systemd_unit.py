@@ -38,7 +38,7 @@ python3 -m venv /usr/lib/alogd
 ln -s /usr/lib/alogd/bin/alogd /usr/bin/alogd
 install -D -m 644 /usr/lib/alogd/share/alogd/alogd.yaml /etc/alogd/alogd.yaml
 install -D -m 644 /usr/lib/alogd/lib/systemd/system/alogd.service /etc/systemd/system/alogd.service
-seq 2500 | sed 's/.*/order & was placed/' | systemd-cat -t shop
+seq 8000 | sed 's/.*/order & was placed/' | systemd-cat -t shop
 install -m 640 -o root -g adm /dev/null /var/log/syslog
 """
 
