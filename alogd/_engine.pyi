@@ -24,7 +24,7 @@ _Columns = tuple[int, int, bytes]
 # begins, time, otel, host, program, pid, message, masked, tokens, slot, best, equal, severity, rule, key, key hash
 _Explanation = tuple[int, int, int, bytes, bytes, bytes, bytes, bytes, list[bytes], int, int, int, int, int, bytes, int]
 
-# Features of windows; what they do is told in engine_c/counts.h, terms.h and digest.h.
+# Features of windows; what they do is told in engine_c/counts.h, groups.h, terms.h and digest.h.
 
 def count_power(
     start: _Array,
@@ -43,18 +43,35 @@ def count_power(
     out: _Array,
     /,
 ) -> None: ...
-def count_sums(
+def count_learn(
     start: _Array,
     slot: _Array,
     row: _Array,
     groups: int,
     width: int,
     is_new: _Array,
-    roots: _Array,
-    counts: _Array,
+    gain: _Array,
+    sums: _Array,
+    squares: _Array,
     created: _Array,
     /,
 ) -> None: ...
+def count_derive(
+    row: _Array,
+    groups: int,
+    width: int,
+    sums: _Array,
+    squares: _Array,
+    weight: _Array,
+    windows: _Array,
+    floor: float,
+    mean: _Array,
+    scale: _Array,
+    usual: _Array,
+    blank: _Array,
+    /,
+) -> None: ...
+def group_rows(keys: _Array, order: _Array, group: _Array, out: _Array, /) -> None: ...
 def term_scores(
     start: _Array,
     slot: _Array,

@@ -79,19 +79,21 @@ class Calibrator:
 
     def decades(self, scores: F64) -> F64:
         """Rarity: -log10 of the tail probability of every score, shape (n,)."""
-        return np.asarray(np.abs(np.log10(self.tail(scores))))
+        tail = self.tail(scores)
+        np.log10(tail, out=tail)
+        return np.abs(tail, out=tail)
 
     def _fit(self) -> None:
         """Derive what `tail` reads: the digest as engine_c/digest.h has it."""
         self._total = float(self.weight.sum())
-        at_least = np.append(np.cumsum(self.weight[::-1])[::-1], 0.0)
+        at_least = np.zeros(len(self.weight) + 1)
+        np.add.accumulate(self.weight[::-1], out=at_least[-2::-1])
         tail = self._fit_tail(at_least) if self._total >= TAIL_COUNT else (np.inf, 0.0, 0.0, 1.0)
         self._digest = (self.mean, at_least, at_least[:-1] - self.weight / 2, self._total, *tail)
 
     def _fit_tail(self, at_least: F64) -> tuple[float, float, float, float]:
         """Threshold, probability beyond it, shape and scale of the Pareto tail."""
-        cut = int(np.searchsorted(-at_least[:-1], -TAIL_COUNT, side="right"))
-        cut = min(cut, len(self.mean) - 1)
+        cut = min(int(np.count_nonzero(at_least[:-1] >= TAIL_COUNT)), len(self.mean) - 1)
         threshold = float(self.mean[cut])
         excess, weight = self.mean[cut + 1 :] - threshold, self.weight[cut + 1 :]
         mass = float(weight.sum())

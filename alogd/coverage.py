@@ -63,16 +63,24 @@ class Coverage:
         first, last = int(stamps[0]), int(stamps[-1])
         while self.begins and self.begins[-1] > last:  # time went back: it had leapt
             del self.begins[-1], self.ends[-1]
-        gaps = np.diff(stamps, prepend=self.last_ns or first)
+        before = self.last_ns or first
         if not self.begins:
             begin = int(windows.timestamp_ns[0])
             self._begin(first if begin == NO_TIME else min(first, begin))
+        covered = last - min(first, before)
+        if covered > LONGEST_GAP_NS:  # one silence in it may be too long
+            covered = self._pass_gaps(stamps, before)
+        self.ends[-1] = max(self.ends[-1], last)
+        self.last_ns = last
+        return covered
+
+    def _pass_gaps(self, stamps: I64, before: int) -> int:
+        """Begin a stretch after every silence too long; gives the ns covered from `before` on."""
+        gaps = np.diff(stamps, prepend=before)
         for at in np.flatnonzero(gaps > LONGEST_GAP_NS).tolist():
             if stamps[at] > self.begins[-1]:
                 self.ends[-1] = max(self.ends[-1], int(stamps[at] - gaps[at]))
                 self._begin(int(stamps[at]))
-        self.ends[-1] = max(self.ends[-1], last)
-        self.last_ns = last
         return int(np.clip(gaps, 0, LONGEST_GAP_NS).sum())
 
     def _begin(self, stamp: int) -> None:
@@ -81,8 +89,10 @@ class Coverage:
     def _look_back(self, windows: WindowBatch) -> int:
         """Windows that began before all that is being read now; gives the ns they cover for the first time."""
         begins = windows.timestamp_ns[windows.start[:-1]]
-        late = (begins != NO_TIME) & (begins < np.minimum(windows.closed_ns - LATE_NS, self.begins[-1]))
-        return sum(self._fill(begin) for begin in begins[late].tolist()) if late.any() else 0
+        late = begins < np.minimum(windows.closed_ns - LATE_NS, self.begins[-1])
+        if not late.any():
+            return 0
+        return sum(self._fill(begin) for begin in begins[late].tolist() if begin != NO_TIME)
 
     def _fill(self, stamp: int) -> int:
         """A stamp before the last stretch ends; gives the ns it covers: what the sum of clipped gaps grows by."""

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 try:
     from alogd._engine import (
+        count_derive,
+        count_learn,
         count_power,
-        count_sums,
         digest_merge,
         digest_tail,
+        group_rows,
         term_sample,
         term_scores,
         term_sums,
     )
 except ImportError:  # no C compiler was at hand
     from alogd.reference.features import (
+        count_derive,
+        count_learn,
         count_power,
-        count_sums,
         digest_merge,
         digest_tail,
+        group_rows,
         term_sample,
         term_scores,
         term_sums,
     )
 
-__all__ = ["count_power", "count_sums", "digest_merge", "digest_tail", "term_sample", "term_scores", "term_sums"]
+__all__ = [
+    "count_derive",
+    "count_learn",
+    "count_power",
+    "digest_merge",
+    "digest_tail",
+    "group_rows",
+    "term_sample",
+    "term_scores",
+    "term_sums",
+]

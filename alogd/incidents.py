@@ -61,6 +61,8 @@ class Incidents:
 
     def expire(self, now_ns: int) -> list[Alert]:
         """Resolve what has been quiet for `resolve_after`, oldest first."""
+        if not self.open:
+            return []
         quiet_ns = round(self.options.resolve_after * 1e9)
         done = [incident for incident in self.open if incident.last_ns + quiet_ns <= now_ns]
         done.sort(key=lambda incident: (incident.last_ns, incident.alert.id))

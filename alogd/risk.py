@@ -39,6 +39,14 @@ def risk(anomalies: F64, severities: F64, weights: Risk) -> F64:
     return np.asarray((weights.anomaly_weight * anomalies + weights.severity_weight * severities) / total)
 
 
+def risk_of(decades: float, bearable: float, severity: float, weights: Risk) -> float:
+    """Risk of one window: `risk` of its `anomaly`, to the last bit, without the cost of arrays."""
+    above = 50.0 + POINTS_PER_DECADE * (decades - bearable)
+    odd = 50.0 * decades / bearable if decades < bearable else above
+    total = weights.anomaly_weight + weights.severity_weight
+    return (weights.anomaly_weight * min(100.0, max(0.0, odd)) + weights.severity_weight * severity) / total
+
+
 def level(value: float, edges: Risk) -> str:
     """CRITICAL, HIGH, MEDIUM, LOW or INFO."""
     for name, edge in (

@@ -116,11 +116,11 @@ class Stream:
         """Turn the odd windows of a verdict into incidents, and hand the rest to learning."""
         alerts: list[Alert] = []
         learnable, countable = ~verdict.odd, ~verdict.odd
-        # What is over by the time a window closed is over before it is looked at, wherever blocks were cut.
-        reached = np.maximum.accumulate(verdict.windows.closed_ns)
+        closed_ns = verdict.windows.closed_ns
         for index in np.flatnonzero(verdict.odd).tolist():
             _, now_ns = _span(verdict.windows, index)
-            alerts += self.incidents.expire(max(0, int(reached[index])))
+            # What is over by the time a window closed is over before it is looked at, wherever blocks were cut.
+            alerts += self.incidents.expire(max(0, int(closed_ns[: index + 1].max())))
             if routine := self._routine(verdict, index, now_ns):
                 learnable[index] = countable[index] = self.incidents.adopted(routine, now_ns)
                 alerts += self.incidents.count(routine, now_ns, _records(verdict.windows, index))
@@ -135,7 +135,7 @@ class Stream:
             alerts += self.incidents.extend(incident, finding)
         if len(verdict.windows):
             self.last_risk = verdict.last_risk
-            alerts += self.incidents.expire(max(0, int(reached[-1])))
+            alerts += self.incidents.expire(max(0, int(closed_ns.max())))
         self.judge.add(verdict, learnable, countable)
         return alerts
 

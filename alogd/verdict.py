@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alogd.config import Risk
 from alogd.event import F64, Bool, WindowBatch
-from alogd.risk import anomaly, risk
+from alogd.risk import anomaly, risk, risk_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +45,4 @@ class Verdict:
     @property
     def last_risk(self) -> float:
         """Risk of the last window; there must be one."""
-        return float(risk(anomaly(self.rare[-1:], self.bearable), self.severity[-1:], self.weights)[0])
+        return risk_of(float(self.rare[-1]), self.bearable, float(self.severity[-1]), self.weights)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from alogd.event import I64, U64, Bool
+from alogd.features import group_rows
 
 MAX_GROUPS = 64
 
@@ -29,10 +30,9 @@ class Groups:
 
     def rows(self, groups: U64) -> I64:
         """Row of each group, shape (n,); 0 where unknown."""
-        if not len(self.keys):
-            return np.zeros(len(groups), np.int64)
-        at = np.minimum(np.searchsorted(self._sorted, groups), len(self.keys) - 1)
-        return np.where(self._sorted[at] == groups, self._order[at] + 1, 0)
+        rows = np.empty(len(groups), np.int64)
+        group_rows(self._sorted, self._order, groups, rows)
+        return rows
 
     def adopt(self, groups: U64, keep: Bool) -> I64:
         """Row of each group, shape (n,), -1 where not keep; those not seen before get one, while there is room."""

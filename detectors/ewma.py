@@ -11,7 +11,7 @@ from alogd.config import Strict
 from alogd.detectors._counts import counts
 from alogd.detectors._groups import Groups
 from alogd.detectors.base import NEW, Contribution, State, take
-from alogd.event import F64, I64, Bool, WindowBatch
+from alogd.event import F64, I64, U32, Bool, WindowBatch
 from alogd.registry import register
 
 # Variance of the root of a count that never varied: with less, one stray line in a steady log outranks a real burst.
@@ -122,43 +122,41 @@ class Ewma:
             return
         row = self.groups.adopt(windows.group, keep)
         self._grow(len(self.groups), int(windows.slot.max(initial=0)) + 1)
-        born = bool(windows.is_new.any())
-        if born:  # a slot may have been another template's before
-            self.sums[:, windows.slot[windows.is_new]] = 0.0
-            self.squares[:, windows.slot[windows.is_new]] = 0.0
+        reborn = self._forget(windows.slot[windows.is_new])
         created = np.empty(len(windows))
         touched = self._learn_counts(windows, row, created)
         self._learn_novelty(created[keep])
-        self._derive(np.arange(len(self.groups)) if born else touched)
+        self._derive(np.arange(len(self.groups)) if reborn else touched)
 
-    def _gain(self, windows: I64, step: int) -> F64:
-        return np.asarray(1 - (1 - self.options.alpha) ** (windows / step))
+    def _forget(self, slots: U32) -> bool:
+        """Slots that new templates took: whether any was another template's before, whose counts are gone now."""
+        if not len(slots) or not self.sums[:, slots].any():
+            return False
+        self.sums[:, slots] = 0.0
+        self.squares[:, slots] = 0.0
+        return True
 
     def _learn_counts(self, windows: WindowBatch, row: I64, created: F64) -> I64:
         """Move groups by as many windows as each has (row: of each, -1 where not kept); gives those moved.
 
         created, shape (n,), takes the number of templates created in each window.
         """
-        height = len(self.groups)
-        n = np.bincount(row[row >= 0], minlength=height)
-        touched = np.flatnonzero(n)
-        place = np.full(height + 1, -1)  # of a group among the touched; the last: of none
-        place[touched] = np.arange(len(touched))
-        shape = (len(touched), self.sums.shape[1])
-        roots, squares = np.zeros(shape), np.zeros(shape)
-        features.count_sums(windows.start, windows.slot, place[row], *shape, windows.is_new, roots, squares, created)
-        gain, each = self._gain(n[touched], self.options.step)[:, None], n[touched, None]
-        self.sums[touched] += gain * (roots / each - self.sums[touched])
-        self.squares[touched] += gain * (squares / each - self.squares[touched])
-        self.weight[touched] += gain[:, 0] * (1 - self.weight[touched])
+        n = np.bincount(row[row >= 0], minlength=len(self.groups))
+        gain = 1 - (1 - self.options.alpha) ** (n / self.options.step)
+        tables = (gain, self.sums, self.squares, created)
+        features.count_learn(windows.start, windows.slot, row, *self.sums.shape, windows.is_new, *tables)
+        self.weight += gain * (1 - self.weight)
         self.windows += n
-        return touched
+        return np.flatnonzero(n)
 
     def _learn_novelty(self, created: F64) -> None:
-        gain = self._gain(np.array(len(created)), self.options.novelty_step)
-        moments = np.array([1.0, np.sqrt(created).mean(), created.mean()])
-        self.novelty[1:] += gain * (moments - self.novelty[1:])
-        self.novelty[0] += len(created)
+        n = len(created)
+        gain = 1 - (1 - self.options.alpha) ** (n / self.options.novelty_step)
+        seen, weight, total, square = self.novelty.tolist()
+        weight += gain * (1.0 - weight)
+        total += gain * (float(np.sqrt(created).sum()) / n - total)
+        square += gain * (float(created.sum()) / n - square)
+        self.novelty[:] = seen + n, weight, total, square
 
     def _grow(self, rows: int, slots: int) -> None:
         height, width = self.sums.shape
@@ -179,13 +177,10 @@ class Ewma:
             self._mean, self._scale, self._usual = np.zeros(shape), np.zeros(shape), np.zeros(shape)
             self._blank, self._base = np.zeros(shape[0]), np.zeros(shape[0])
             rows = np.arange(shape[0])
-        weight = np.maximum(self.weight[rows], 1e-300)[:, None]
-        mean = self.sums[rows] / weight
-        variance = np.maximum(self.squares[rows] / weight - mean * mean, 0.0)
-        floor = 1 / (self.windows[rows] + 10) + FLOOR
-        usual = (mean * mean / (variance + floor[:, None])) ** (POWER // 2)
-        self._mean[rows], self._scale[rows], self._usual[rows] = mean, 1 / np.sqrt(variance + floor[:, None]), usual
-        self._blank[rows], self._base[rows] = 1 / np.sqrt(floor), usual.sum(axis=1)
+        learned = (self.sums, self.squares, self.weight, self.windows)
+        tables = (self._mean, self._scale, self._usual, self._blank)
+        features.count_derive(rows, *self.sums.shape, *learned, FLOOR, *tables)
+        self._base[rows] = self._usual[rows].sum(axis=1)
         self._novelty = self._usual_novelty()
 
     def _usual_novelty(self) -> tuple[float, float]:

@@ -104,22 +104,98 @@ static double created_in(const alog_rows *rows, size_t i) {
     return created;
 }
 
-alog_status alog_count_sums(const alog_rows *rows, double *roots, double *counts, double *created) {
-    counters of = {0};
-    alog_status status = make_counters(&of, rows);
-    if (status == ALOG_OK && of.slots > rows->width && rows->records > 0) status = ALOG_INVALID;
-    for (size_t i = 0; status == ALOG_OK && i < rows->n; i++) {
+/* ---- learning ---- */
+
+/* Rows that are learned, one behind the other. */
+typedef struct {
+    size_t *place;   /* (groups,) of a row's sums below, from 1; 0: it has no window */
+    double *windows; /* (groups,) of each row */
+    double *roots;   /* (learned, width) */
+    double *counts;  /* (learned, width) */
+    size_t learned;
+} lessons;
+
+static void clear_lessons(lessons *of) {
+    free(of->place);
+    free(of->windows);
+    free(of->roots);
+}
+
+static alog_status make_lessons(lessons *of, const alog_rows *rows) {
+    of->place = calloc(rows->groups + 1, sizeof *of->place);
+    of->windows = calloc(rows->groups + 1, sizeof *of->windows);
+    if (of->place == NULL || of->windows == NULL) return ALOG_NOMEM;
+    for (size_t i = 0; i < rows->n; i++) {
+        if (rows->row[i] < 0) continue;
+        if (of->place[rows->row[i]] == 0) of->place[rows->row[i]] = ++of->learned;
+        of->windows[rows->row[i]] += 1.0;
+    }
+    const size_t cells = of->learned * rows->width;
+    of->roots = calloc(cells + 1, 2 * sizeof *of->roots);
+    if (of->roots == NULL) return ALOG_NOMEM;
+    of->counts = of->roots + cells;
+    return ALOG_OK;
+}
+
+static void add_windows(counters *of, const alog_rows *rows, const lessons *to, double *created) {
+    for (size_t i = 0; i < rows->n; i++) {
         created[i] = created_in(rows, i);
         if (rows->row[i] < 0) continue;
-        const size_t at = (size_t)rows->row[i] * rows->width, n = count_window(&of, rows, i);
+        const size_t at = (to->place[rows->row[i]] - 1) * rows->width, n = count_window(of, rows, i);
         for (size_t k = 0; k < n; k++) {
-            const uint32_t slot = of.met[k];
-            const double count = (double)(of.count[slot] >> 1);
-            of.count[slot] = 0;
-            roots[at + slot] += sqrt(count);
-            counts[at + slot] += count;
+            const uint32_t slot = of->met[k];
+            const double count = (double)(of->count[slot] >> 1);
+            of->count[slot] = 0;
+            to->roots[at + slot] += sqrt(count);
+            to->counts[at + slot] += count;
         }
     }
+}
+
+static void move(double *to, const double *total, size_t width, double windows, double gain) {
+    for (size_t s = 0; s < width; s++) to[s] += gain * (total[s] / windows - to[s]);
+}
+
+alog_status alog_count_learn(const alog_rows *rows, const double *gain, double *sums, double *squares,
+                             double *created) {
+    counters of = {0};
+    lessons from = {0};
+    alog_status status = make_counters(&of, rows);
+    if (status == ALOG_OK && of.slots > rows->width && rows->records > 0) status = ALOG_INVALID;
+    if (status == ALOG_OK) status = make_lessons(&from, rows);
+    if (status == ALOG_OK) {
+        add_windows(&of, rows, &from, created);
+        for (size_t g = 0; g < rows->groups; g++) {
+            if (from.place[g] == 0) continue;
+            const size_t at = g * rows->width, there = (from.place[g] - 1) * rows->width;
+            move(sums + at, from.roots + there, rows->width, from.windows[g], gain[g]);
+            move(squares + at, from.counts + there, rows->width, from.windows[g], gain[g]);
+        }
+    }
+    clear_lessons(&from);
     free(of.count);
     return status;
+}
+
+static double at_least(double x, double least) { return x > least ? x : least; }
+
+alog_status alog_count_derive(const alog_counts *counts, const int64_t *row, size_t n, double *mean, double *scale,
+                              double *usual, double *blank) {
+    for (size_t i = 0; i < n; i++)
+        if (row[i] < 0 || (size_t)row[i] >= counts->groups) return ALOG_INVALID;
+    for (size_t i = 0; i < n; i++) {
+        const size_t at = (size_t)row[i] * counts->width;
+        const double weight = at_least(counts->weight[row[i]], 1e-300);
+        const double floor = 1 / (double)(counts->windows[row[i]] + 10) + counts->floor;
+        for (size_t s = at; s < at + counts->width; s++) {
+            const double m = counts->sums[s] / weight;
+            const double spread = at_least(counts->squares[s] / weight - m * m, 0.0) + floor;
+            const double square = m * m / spread;
+            mean[s] = m;
+            scale[s] = 1 / sqrt(spread);
+            usual[s] = square * square;
+        }
+        blank[row[i]] = 1 / sqrt(floor);
+    }
+    return ALOG_OK;
 }

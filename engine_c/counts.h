@@ -1,7 +1,7 @@
 /* counts.h: template counts of windows, the features of the detector `ewma` (alogd/detectors/ewma.py).
  *
  * Plain functions over columns; the plain numpy twin is alogd/reference/features.py. Nothing is kept between
- * calls; scratch is one counter a slot, made and freed by each call. Linear in the number of records. */
+ * calls; scratch is one counter a slot, and for learning a table of the rows learned, made and freed by each call. Linear in the number of records. */
 #ifndef ALOG_COUNTS_H
 #define ALOG_COUNTS_H
 
@@ -21,9 +21,21 @@ typedef struct {
  * A slot created in the window counts as unknown. ALOG_NOMEM, or ALOG_INVALID (see alog_rows_check). */
 alog_status alog_count_power(const alog_rows *rows, const alog_baseline *baseline, double *out);
 
-/* Adds the root of each count, and the count, of the windows whose row is not negative to roots and counts,
- * (groups, width) both; created, (rows->n,): templates created in each window. Slots have to be below width. Errors as
- * above; then nothing is changed. */
-alog_status alog_count_sums(const alog_rows *rows, double *roots, double *counts, double *created);
+/* Moves sums and squares, (groups, width) both, by gain[row] towards the means of the roots of the counts, and of the
+ * counts, over the windows of each row; rows without a window stay. created, (rows->n,): templates created in each
+ * window. Slots have to be below width. Errors as above; then nothing is changed. */
+alog_status alog_count_learn(const alog_rows *rows, const double *gain, double *sums, double *squares, double *created);
+
+/* What was learned, (groups, width) and (groups,), as alog_baseline has it; floor: of every variance. */
+typedef struct {
+    size_t groups, width;
+    const double *sums, *squares, *weight;
+    const int64_t *windows;
+    double floor;
+} alog_counts;
+
+/* Writes mean, scale and usual, (groups, width), and blank, (groups,), of n rows. ALOG_INVALID when a row is none. */
+alog_status alog_count_derive(const alog_counts *counts, const int64_t *row, size_t n, double *mean, double *scale,
+                              double *usual, double *blank);
 
 #endif

@@ -1,10 +1,11 @@
-/* pyfeatures.c: counts.h, terms.h and digest.h for Python, as functions of alogd._engine (signatures in
+/* pyfeatures.c: counts.h, terms.h, digest.h and groups.h for Python, as functions of alogd._engine (signatures in
  * alogd/_engine.pyi). Arrays come and go through the buffer protocol; the GIL is released meanwhile. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
 #include "counts.h"
 #include "digest.h"
+#include "groups.h"
 #include "pycolumns.h"
 #include "terms.h"
 
@@ -29,13 +30,15 @@ typedef struct {
     Py_ssize_t groups, width;
 } windows;
 
+static int fits(const windows *of) {
+    const int does = of->groups >= 1 && of->width >= 0 && of->groups <= PY_SSIZE_T_MAX / 8 / (of->width + 1);
+    if (!does) PyErr_SetString(PyExc_ValueError, "features: a table's shape is out of range");
+    return does;
+}
+
 static int read_rows(columns *held, const windows *from, alog_rows *rows) {
     const Py_ssize_t n = PyObject_Size(from->row), records = PyObject_Size(from->slot);
-    if (n < 0 || records < 0) return 0;
-    if (from->groups < 1 || from->width < 0 || from->groups > PY_SSIZE_T_MAX / 8 / (from->width + 1)) {
-        PyErr_SetString(PyExc_ValueError, "features: a table's shape is out of range");
-        return 0;
-    }
+    if (n < 0 || records < 0 || !fits(from)) return 0;
     *rows = (alog_rows){
         .n = (size_t)n, .records = (size_t)records, .groups = (size_t)from->groups, .width = (size_t)from->width};
     return (rows->start = column(held, from->start, n + 1, 8, PyBUF_SIMPLE)) != NULL &&
@@ -79,30 +82,86 @@ static PyObject *count_power(PyObject *module, PyObject *args) {
     return answer(&held, status);
 }
 
-PyDoc_STRVAR(count_sums_doc, "count_sums(start, slot, row, groups, width, is_new, roots, counts, created)\n\n"
-                             "See engine_c/counts.h.");
+PyDoc_STRVAR(count_learn_doc, "count_learn(start, slot, row, groups, width, is_new, gain, sums, squares, created)\n\n"
+                              "See engine_c/counts.h.");
 
-static PyObject *count_sums(PyObject *module, PyObject *args) {
+static PyObject *count_learn(PyObject *module, PyObject *args) {
     (void)module;
     windows of;
-    PyObject *is_new, *to_roots, *to_counts, *to_created;
-    if (!PyArg_ParseTuple(args, "OOOnnOOOO", &of.start, &of.slot, &of.row, &of.groups, &of.width, &is_new, &to_roots,
-                          &to_counts, &to_created))
+    PyObject *is_new, *gains, *to_sums, *to_squares, *to_created;
+    if (!PyArg_ParseTuple(args, "OOOnnOOOOO", &of.start, &of.slot, &of.row, &of.groups, &of.width, &is_new, &gains,
+                          &to_sums, &to_squares, &to_created))
         return NULL;
     columns held = {.count = 0};
     alog_rows rows;
-    double *roots, *counts, *created;
+    const double *gain;
+    double *sums, *squares, *created;
     if (!read_rows(&held, &of, &rows) ||
         (rows.is_new = column(&held, is_new, (Py_ssize_t)rows.records, 1, PyBUF_SIMPLE)) == NULL ||
-        (roots = table(&held, to_roots, &of, PyBUF_WRITABLE)) == NULL ||
-        (counts = table(&held, to_counts, &of, PyBUF_WRITABLE)) == NULL ||
+        (gain = column(&held, gains, of.groups, 8, PyBUF_SIMPLE)) == NULL ||
+        (sums = table(&held, to_sums, &of, PyBUF_WRITABLE)) == NULL ||
+        (squares = table(&held, to_squares, &of, PyBUF_WRITABLE)) == NULL ||
         (created = column(&held, to_created, (Py_ssize_t)rows.n, 8, PyBUF_WRITABLE)) == NULL)
         return refuse(&held);
     alog_status status;
     Py_BEGIN_ALLOW_THREADS
-    status = alog_count_sums(&rows, roots, counts, created);
+    status = alog_count_learn(&rows, gain, sums, squares, created);
     Py_END_ALLOW_THREADS
     return answer(&held, status);
+}
+
+PyDoc_STRVAR(count_derive_doc, "count_derive(row, groups, width, sums, squares, weight, windows, floor, mean, scale, "
+                               "usual, blank)\n\nSee engine_c/counts.h.");
+
+static PyObject *count_derive(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *row, *sums, *squares, *weight, *seen, *to[4];
+    windows of = {.groups = 0};
+    alog_counts counts;
+    if (!PyArg_ParseTuple(args, "OnnOOOOdOOOO", &row, &of.groups, &of.width, &sums, &squares, &weight, &seen,
+                          &counts.floor, &to[0], &to[1], &to[2], &to[3]))
+        return NULL;
+    const Py_ssize_t n = PyObject_Size(row);
+    if (n < 0) return NULL;
+    columns held = {.count = 0};
+    const int64_t *at;
+    double *mean, *scale, *usual, *blank;
+    if (!fits(&of) || (at = column(&held, row, n, 8, PyBUF_SIMPLE)) == NULL ||
+        (counts.sums = table(&held, sums, &of, PyBUF_SIMPLE)) == NULL ||
+        (counts.squares = table(&held, squares, &of, PyBUF_SIMPLE)) == NULL ||
+        (counts.weight = column(&held, weight, of.groups, 8, PyBUF_SIMPLE)) == NULL ||
+        (counts.windows = column(&held, seen, of.groups, 8, PyBUF_SIMPLE)) == NULL ||
+        (mean = table(&held, to[0], &of, PyBUF_WRITABLE)) == NULL ||
+        (scale = table(&held, to[1], &of, PyBUF_WRITABLE)) == NULL ||
+        (usual = table(&held, to[2], &of, PyBUF_WRITABLE)) == NULL ||
+        (blank = column(&held, to[3], of.groups, 8, PyBUF_WRITABLE)) == NULL)
+        return refuse(&held);
+    counts.groups = (size_t)of.groups;
+    counts.width = (size_t)of.width;
+    return answer(&held, alog_count_derive(&counts, at, (size_t)n, mean, scale, usual, blank));
+}
+
+/* ---- groups ---- */
+
+PyDoc_STRVAR(group_rows_doc, "group_rows(keys, order, group, out)\n\nSee engine_c/groups.h.");
+
+static PyObject *group_rows(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *keys, *order, *group, *to;
+    if (!PyArg_ParseTuple(args, "OOOO", &keys, &order, &group, &to)) return NULL;
+    const Py_ssize_t count = PyObject_Size(keys), n = PyObject_Size(group);
+    if (count < 0 || n < 0) return NULL;
+    columns held = {.count = 0};
+    const uint64_t *sorted, *asked;
+    const int64_t *places;
+    int64_t *out;
+    if ((sorted = column(&held, keys, count, 8, PyBUF_SIMPLE)) == NULL ||
+        (places = column(&held, order, count, 8, PyBUF_SIMPLE)) == NULL ||
+        (asked = column(&held, group, n, 8, PyBUF_SIMPLE)) == NULL ||
+        (out = column(&held, to, n, 8, PyBUF_WRITABLE)) == NULL)
+        return refuse(&held);
+    alog_group_rows(sorted, places, (size_t)count, asked, (size_t)n, out);
+    return answer(&held, ALOG_OK);
 }
 
 /* ---- terms ---- */
@@ -256,7 +315,9 @@ static PyObject *digest_tail(PyObject *module, PyObject *args) {
 
 static PyMethodDef functions[] = {
     {"count_power", count_power, METH_VARARGS, count_power_doc},
-    {"count_sums", count_sums, METH_VARARGS, count_sums_doc},
+    {"count_learn", count_learn, METH_VARARGS, count_learn_doc},
+    {"count_derive", count_derive, METH_VARARGS, count_derive_doc},
+    {"group_rows", group_rows, METH_VARARGS, group_rows_doc},
     {"term_scores", term_scores, METH_VARARGS, term_scores_doc},
     {"term_sums", term_sums, METH_VARARGS, term_sums_doc},
     {"term_sample", term_sample, METH_VARARGS, term_sample_doc},

@@ -6,7 +6,7 @@
 
 /* ---- closed windows, waiting to be taken ---- */
 
-enum { READY_KEEP = 1 << 14 }; /* rows above which the buffers are given back once taken */
+enum { READY_KEEP = 1 << 15 }; /* rows (of a block of 1 MiB) above which the buffers are given back once taken */
 
 static void *resized(void *old, size_t count, size_t width, alog_status *status) {
     void *grown = count > SIZE_MAX / width ? NULL : realloc(old, count * width);

@@ -61,11 +61,36 @@ def test_power_of_counts(windows: list[list[int]], seed: int, groups: int, width
 
 @given(windows_of, seeds, st.integers(1, 4))
 @settings(max_examples=100, deadline=None)
-def test_sums_of_counts(windows: list[list[int]], seed: int, groups: int) -> None:
+def test_counts_learned(windows: list[list[int]], seed: int, groups: int) -> None:
     random = np.random.default_rng(seed)
     start, slot = columns(windows)
     of = (start, slot, rows_for(random, len(windows), groups), groups, 13, random.random(len(slot)) < 0.1)
-    both("count_sums", lambda: [np.ones((groups, 13)), np.ones((groups, 13)), np.ones(len(windows))], *of)
+    tables = random.random((2, groups, 13)) * 3
+    gain = random.random(groups)
+    both("count_learn", lambda: [*tables.copy(), np.ones(len(windows))], *of, gain)
+
+
+@given(seeds, st.integers(1, 5), st.integers(0, 20))
+@settings(max_examples=100, deadline=None)
+def test_counts_derived(seed: int, groups: int, width: int) -> None:
+    random = np.random.default_rng(seed)
+    sums, squares = random.random((2, groups, width)) * (random.random((2, groups, width)) < 0.7)
+    weight, seen = random.integers(0, 3, groups) / 2.0, random.integers(0, 99, groups)
+    sums[weight == 0], squares[weight == 0] = 0.0, 0.0
+    rows = random.permutation(groups)[: random.integers(0, groups + 1)]
+    tables = random.random((3, groups, width))
+    out = lambda: [*tables.copy(), np.full(groups, 7.0)]  # noqa: E731
+    both("count_derive", out, rows, groups, width, sums, squares, weight, seen, 1e-3)
+
+
+@given(st.lists(st.integers(0, 30), unique=True), st.lists(st.integers(0, 30)))
+def test_rows_of_groups(known: list[int], asked: list[int]) -> None:
+    keys = np.array(known, np.uint64)
+    order = np.argsort(keys, kind="stable")
+    group, out = np.array(asked, np.uint64), np.full(len(asked), -7)
+    both("group_rows", lambda: [out.copy()], keys[order], order, group)
+    _engine.group_rows(keys[order], order, group, out)
+    assert out.tolist() == [known.index(one) + 1 if one in known else 0 for one in asked]
 
 
 @given(windows_of, seeds, st.integers(1, 3), st.integers(0, 40), st.integers(1, 9))
@@ -123,7 +148,7 @@ def test_rows_that_do_not_fit_are_refused(twin: Any, start: list[int], row: list
     slot, tables = np.ones(4, np.uint32), [np.zeros((2, 3)), np.zeros((2, 3))]
     of = (np.array(start), slot, np.array(row), 2, 3)
     with pytest.raises(ValueError, match="do not fit"):
-        twin.count_sums(*of, slot > 1, *tables, np.zeros(3))
+        twin.count_learn(*of, slot > 1, np.ones(2), *tables, np.zeros(3))
     with pytest.raises(ValueError, match="do not fit"):
         twin.term_sums(*of, np.array([-1, -1]), np.ones(3), LINES, *tables)
     with pytest.raises(ValueError, match="do not fit"):
@@ -134,12 +159,22 @@ def test_rows_that_do_not_fit_are_refused(twin: Any, start: list[int], row: list
 def test_tables_of_another_size_are_refused() -> None:
     start, slot, row, new = np.array([0, 4]), np.arange(4, dtype=np.uint32), np.array([0]), np.zeros(4, bool)
     with pytest.raises(ValueError, match="bytes"):
-        _engine.count_sums(start, slot, row, 2, 4, new, np.zeros((2, 3)), np.zeros((2, 4)), np.zeros(1))
+        _engine.count_learn(start, slot, row, 2, 4, new, np.ones(2), np.zeros((2, 3)), np.zeros((2, 4)), np.zeros(1))
     with pytest.raises(ValueError, match="out of range"):
-        _engine.count_sums(start, slot, row, 2**61, 4, new, np.zeros((2, 4)), np.zeros((2, 4)), np.zeros(1))
+        _engine.count_learn(start, slot, row, 2**61, 4, new, np.ones(2), *np.zeros((2, 2, 4)), np.zeros(1))
     with pytest.raises(ValueError, match="do not fit"):
-        _engine.count_sums(
-            start, slot, row, 2, 3, new, np.zeros((2, 3)), np.zeros((2, 3)), np.zeros(1)
-        )  # slot 3 is beyond
+        _engine.count_learn(start, slot, row, 2, 3, new, np.ones(2), *np.zeros((2, 2, 3)), np.zeros(1))  # no slot 3
+    with pytest.raises(ValueError, match="do not fit"):
+        _engine.count_derive(
+            np.array([2]),
+            2,
+            3,
+            *np.zeros((2, 2, 3)),
+            np.ones(2),
+            np.ones(2, int),
+            1.0,
+            *np.zeros((3, 2, 3)),
+            np.ones(2),
+        )
     with pytest.raises(ValueError, match="bytes"):
         _engine.digest_merge(np.zeros(2), np.zeros(1), 1.0, np.zeros(3), 256.0, 5.0, np.zeros(5), np.zeros(5))

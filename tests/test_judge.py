@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alogd import rows
 from alogd.config import Alerts, Risk
@@ -13,6 +15,7 @@ from alogd.event import F64, Bool, WindowBatch
 from alogd.incidents import Finding, Incidents
 from alogd.judge import Judge, detector_names
 from alogd.reference.batches import window_batch
+from alogd.risk import anomaly, risk, risk_of
 from tests.test_incidents import alert
 
 
@@ -226,3 +229,12 @@ def test_state_of_an_older_alogd_is_refused_by_what_it_lacks() -> None:
     old = {name: value for name, value in judge.state().items() if not name.startswith("coverage.")}
     with pytest.raises(ValueError, match="log time covered is missing; it was saved by another version"):
         scripted().restore(old | {"judge.rate": np.array([1000.0, 0.35, 3e13])})
+
+
+@given(st.floats(0, 12), st.floats(1, 8), st.integers(0, 100), st.floats(0.1, 3), st.floats(0.1, 3))
+def test_risk_of_one_window_is_that_of_many(
+    decades: float, bearable: float, severity: int, anomaly_weight: float, severity_weight: float
+) -> None:
+    weights = Risk(anomaly_weight=anomaly_weight, severity_weight=severity_weight)
+    of_many = risk(anomaly(np.array([decades]), bearable), np.array([float(severity)]), weights)
+    assert risk_of(decades, bearable, float(severity), weights) == of_many[0]

@@ -1,4 +1,4 @@
-"""The plain numpy twin of what detectors and calibration compute in C (engine_c/counts.h, terms.h, digest.h).
+"""The plain numpy twin of what detectors and calibration compute in C (engine_c/counts.h, groups.h, terms.h, digest.h).
 
 Same arguments, same results to within rounding. Scores are the same in any batch: no matrix products.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from alogd.event import F64, I64, U32, Bool
+from alogd.event import F64, I64, U32, U64, Bool
 
 SINGLE = 0x7FFFFFFF  # stands for "the slot before" in a term of one template
 
@@ -60,27 +60,66 @@ def count_power(
     out[:] = np.where(row >= 0, power, 0.0)
 
 
-def count_sums(
+def count_learn(
     start: I64,
     slot: U32,
     row: I64,
     groups: int,
     width: int,
     is_new: Bool,
-    roots: F64,
-    counts: F64,
+    gain: F64,
+    sums: F64,
+    squares: F64,
     created: F64,
 ) -> None:
-    """Adds the root of each count, and the count, of the windows whose row is not negative; counts what was created."""
+    """Moves each row by its gain towards the means, over its windows, of the roots of counts, and of the counts."""
     _check(start, slot, row, groups)
     if (slot >= width).any():
         raise ValueError("features: the windows' rows and tables do not fit together")
     window, slots, count, _ = _pairs(start, slot)
     kept = row[window] >= 0
     cell = (row[window] * width + slots)[kept]
-    roots += np.bincount(cell, np.sqrt(count[kept]), groups * width).reshape(groups, width)
-    counts += np.bincount(cell, count[kept], groups * width).reshape(groups, width)
+    roots = np.bincount(cell, np.sqrt(count[kept]), groups * width).reshape(groups, width)
+    counts = np.bincount(cell, count[kept], groups * width).reshape(groups, width)
+    windows = np.bincount(row[row >= 0], minlength=groups)[:, None]
+    each = np.maximum(windows, 1)
+    sums += np.where(windows > 0, gain[:, None] * (roots / each - sums), 0.0)
+    squares += np.where(windows > 0, gain[:, None] * (counts / each - squares), 0.0)
     created[:] = _created(start, is_new)
+
+
+def count_derive(
+    row: I64,
+    groups: int,
+    width: int,
+    sums: F64,
+    squares: F64,
+    weight: F64,
+    windows: I64,
+    floor: float,
+    mean: F64,
+    scale: F64,
+    usual: F64,
+    blank: F64,
+) -> None:
+    """What count_power reads, of some rows."""
+    if ((row < 0) | (row >= groups)).any():
+        raise ValueError("features: the windows' rows and tables do not fit together")
+    least = np.maximum(weight[row], 1e-300)[:, None]
+    mean[row] = sums[row] / least
+    floors = 1 / (windows[row] + 10) + floor
+    spread = np.maximum(squares[row] / least - mean[row] * mean[row], 0.0) + floors[:, None]
+    scale[row], usual[row] = 1 / np.sqrt(spread), (mean[row] * mean[row] / spread) ** 2
+    blank[row] = 1 / np.sqrt(floors)
+
+
+def group_rows(keys: U64, order: I64, group: U64, out: I64) -> None:
+    """out: order[k] + 1 where a group is keys[k], ascending; 0 where it is none of them."""
+    if not len(keys):
+        out[:] = 0
+        return
+    at = np.minimum(np.searchsorted(keys, group), len(keys) - 1)
+    out[:] = np.where(keys[at] == group, order[at] + 1, 0)
 
 
 def chunks_of(start: I64, lines: int) -> tuple[I64, I64, I64]:

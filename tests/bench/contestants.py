@@ -14,6 +14,7 @@ from drain3 import TemplateMiner
 from drain3.masking import MaskingInstruction
 from drain3.template_miner_config import TemplateMinerConfig
 
+from alogd.cli import inputs
 from alogd.config import Alerts, Risk, StreamOptions
 from alogd.engine import Engine, EngineConfig
 from alogd.stream import Stream
@@ -70,12 +71,12 @@ def stream(name: str, data: bytes) -> Stream:
 
 
 def whole_core(path: Path, data: bytes) -> float:
-    """CPU seconds of engine, windows, both detectors, calibration, risk and incidents on a file."""
+    """CPU seconds of engine, windows, both detectors, calibration, risk and incidents, in the blocks replay reads."""
     core = stream(path.name, data)
     core.open(0)
     begun = time.process_time()
     with path.open("rb", buffering=0) as file:
-        while block := file.read(BLOCK):
+        while block := file.read(inputs.BLOCK):
             core.feed(0, block)
     core.close(0)
     return time.process_time() - begun
