@@ -29,7 +29,8 @@ NoteKind = Literal[
     "recovered",  # what was denied or failing can be read again
     "duplicate",  # a second path to a file that is read already
     "hole",  # bytes never written (a sparse start) were skipped
-    "limit",  # a bound was reached (files, watches, descriptors); says what follows from it
+    "limit",  # a bound was reached (files, directory entries): what lies beyond it is not read
+    "descriptors",  # the system gives no more: files take turns in being open
     "polling",  # no change notification: found by polling from now on
     "lost",  # bytes or entries that can no longer be read
     "malformed",  # input that is not what its format promises; set aside

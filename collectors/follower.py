@@ -73,6 +73,7 @@ class Follower:
         self._before = memoryview(bytearray(MARK))
         self._room = memoryview(mmap.mmap(-1, MAX_BLOCK))  # page-aligned: the kernel copies into it twice as fast
         self._polling_said = False
+        self._youngest: dict[str, Followed] | None = None  # by name; None: to be looked up
 
     def step(self, now: float, clock: Clock) -> list[Event]:
         """Does what is due and reads up to MAX_BLOCK bytes in all. Returns what happened, in order."""
@@ -185,6 +186,7 @@ class Follower:
         self._drain_nameless(now)
 
     def _poll(self, now: float) -> None:
+        self._youngest = None
         self.names.retry(now)
         if self._forget_at == math.inf and not self.names.pending:
             self._forget_at = now + self._pace.forget_after
@@ -299,7 +301,7 @@ class Follower:
         if file.fd < 0:
             self.table.make_room()
             try:
-                fd = self._admission.open(file.path)
+                fd = self._open(file.path)
             except (FileNotFoundError, NotADirectoryError):
                 return False
             if identify(fd) != file.identity:
@@ -308,6 +310,14 @@ class Follower:
             file.fd = fd
         self.table.opened(file)
         return True
+
+    def _open(self, path: str) -> int:
+        try:
+            return self._admission.open(path)
+        except OSError as error:
+            if not self.names.make_do(error):
+                raise
+        return self._admission.open(path)
 
     def _take(self, file: Followed, offset: int, block: bytes, now: float, left: int) -> None:
         if not file.looked:
@@ -401,11 +411,17 @@ class Follower:
             return
         since = file.drained_from or 0.0
         removed = os.fstat(file.fd).st_nlink == 0
-        succeeded = removed or os.path.lexists(file.home)
+        succeeded = removed or os.path.lexists(file.home) or self._has_younger(file)
         file.state = "draining" if succeeded else "waiting"
         quiet = now - max(since, file.last_data) >= self._pace.rotate_grace
         if quiet and (succeeded or now - since >= self._pace.close_after):
             self._end(file, "removed" if removed else "rotated")
+
+    def _has_younger(self, file: Followed) -> bool:
+        """Whether a later file had the same name, though it may have lost it too."""
+        if self._youngest is None:
+            self._youngest = {one.home: one for one in self.table.files.values()}  # in the order they were taken in
+        return self._youngest.get(file.home, file) is not file
 
     def _end(self, file: Followed, reason: str) -> None:
         self._say(Closed(file.source, reason))

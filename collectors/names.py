@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from alogd.collectors.admission import Admission, denial, shown
-from alogd.collectors.base import Event, Note, SourceStatus
+from alogd.collectors.base import Event, Note, NoteKind, SourceStatus
 from alogd.collectors.followed import Followed, Refused, Saved
 from alogd.collectors.globs import Found, Walk, is_compressed, unrotated
 from alogd.collectors.table import Table
@@ -43,6 +43,7 @@ class Denied:
     error: str
     at: float
     tries: int = 0
+    said: bool = False
 
 
 class Candidate(NamedTuple):
@@ -269,7 +270,8 @@ class Names:
             file.home = _home(found.path)
             self.nameless.append(file)
         self._paths[found.path] = Seen(found.inode, file)
-        if self._denied.pop(found.path, None):
+        denied = self._denied.pop(found.path, None)
+        if denied is not None and denied.said:
             self._say(Note(file.source, "recovered", f"{shown(found.path)} can be read now", 1))
 
     def _refuse(self, candidate: Candidate, why: Refused, now: float) -> None:
@@ -286,16 +288,24 @@ class Names:
 
     def _deny(self, candidate: Candidate, error: OSError, now: float) -> None:
         path = candidate.found.path
-        if error.errno in (errno.EMFILE, errno.ENFILE):
-            self._table.shrink()
-            self._limit("descriptors", f"out of file descriptors; at most {self._table.max_open} files are held open")
+        short = self.make_do(error)
         denied = self._denied.setdefault(path, Denied(candidate, "", now))
         text = denial(path, error)
-        if denied.error != text:
+        if denied.error != text and not short:  # which file was the one too many says nothing
             self._say(Note(None, "permission_denied" if isinstance(error, PermissionError) else "io_error", text, 1))
-            denied.error = text
+            denied.said = True
+        denied.error = text
         denied.at = now + min(MAX_BACKOFF, 2.0**denied.tries)
         denied.tries = min(denied.tries + 1, 16)
+
+    def make_do(self, error: OSError) -> bool:
+        """Whether the system gave no descriptor; then there are fewer to be held from now on."""
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            return False
+        self._table.shrink()
+        text = f"out of file descriptors; at most {self._table.max_open} files are held open"
+        self._limit("descriptors", text, "descriptors")
+        return True
 
     @property
     def has_denied(self) -> bool:
@@ -310,10 +320,10 @@ class Names:
                 denied.at = now + MAX_BACKOFF
                 self._candidates.append(denied.candidate)
 
-    def _limit(self, which: str, text: str) -> None:
+    def _limit(self, which: str, text: str, kind: NoteKind = "limit") -> None:
         if which not in self._limits_said:
             self._limits_said.add(which)
-            self._say(Note(None, "limit", text, 1))
+            self._say(Note(None, kind, text, 1))
 
     def troubles(self, most: int) -> list[SourceStatus]:
         """Paths that are not read and why, at most `most` of each kind."""

@@ -6,8 +6,8 @@ What may go wrong with a file is in tests/faults/test_files_*.py, row by row of 
 import os
 from pathlib import Path
 
-from alogd.collectors.base import Closed, Data, Idle, Opened
-from tests.collectors.following import closed, follow, held
+from alogd.collectors.base import Closed, Data, Idle, Note, Opened
+from tests.collectors.following import closed, few_descriptors, follow, held
 from tests.collectors.rig import Rig
 from tests.log_writer import LogWriter, line, numbers
 
@@ -178,6 +178,23 @@ async def test_a_backlog_in_more_files_than_descriptors(place: Path) -> None:
     assert most <= 8
     expected = [100_000 * i + n for i in range(30) for n in range(40_000)]
     assert sorted(number for text in read.values() for number in numbers(text)) == expected
+
+
+async def test_fewer_descriptors_than_the_options_say(place: Path) -> None:
+    """The system gives no more of them: said once, not file by file, and every file is read, rotated ones too."""
+    writers = [LogWriter(place / f"{i:02}.log", first=1000 * i) for i in range(40)]
+    expected = [number for writer in writers for number in writer.write(2)]
+    with few_descriptors(20):
+        async with follow(place) as rig:
+            await rig.advance(10)
+            for writer in writers:
+                expected += writer.write(2)
+            for writer in writers[:10]:
+                writer.rotate(keep=1)
+            await rig.advance(90)
+            assert sorted(rig.numbers()) == sorted(expected)
+            assert {note.kind for note in rig.of(Note)} == {"descriptors", "rotated"}
+            assert len(rig.notes("descriptors")) == 1
 
 
 async def test_rotated_while_its_descriptor_was_closed(place: Path) -> None:

@@ -57,6 +57,24 @@ async def test_f2_closed_in_the_end_without_successor(disk: Path, tally: Tally) 
         assert rig.collector.status().sources == []
 
 
+async def test_f2_only_the_last_of_several_waits_for_a_new_one(disk: Path, tally: Tally) -> None:
+    """Rotated three times within seconds, and no new file after that: the older ones had their successors."""
+    writer = LogWriter(disk / "a.log")
+    async with follow(disk) as rig:
+        for _ in range(2):
+            writer.write(3)
+            await rig.advance(1)
+            writer.rotate()
+        writer.write(3)
+        await rig.advance(1)
+        writer.rotate()
+        (disk / "a.log").unlink()
+        await rig.advance(20)
+        check(tally, rig.numbers(), list(range(9)))
+        assert closed(rig) == ["rotated"] * 2
+        assert [source.state for source in rig.collector.status().sources] == ["waiting"]
+
+
 async def test_f9_finished_from_its_position(disk: Path, tally: Tally) -> None:
     writer = LogWriter(disk / "a.log")
     writer.write(5)
