@@ -1,4 +1,4 @@
-"""Change notices from the kernel (watchdog's inotify observer), gathered until the reading thread takes them.
+"""Change notices from the kernel (the process's observer), gathered until the reading thread takes them.
 
 Invariant: notices are hints that save time, never the only way to find a change; at most MAX_NAMES are held.
 """
@@ -11,29 +11,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from watchdog.events import (
-    DirCreatedEvent,
-    DirMovedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers.api import BaseObserver, ObservedWatch
-from watchdog.observers.inotify import InotifyObserver
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+
+from alogd.collectors.observer import SHARED, Identity, Place
 
 _LOG = logging.getLogger("watchdog.observers")
 MAX_NAMES = 20_000  # changed paths held; beyond it everything counts as changed
-_EVENTS: list[type[FileSystemEvent]] = [
-    DirCreatedEvent,
-    DirMovedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-]
 
 
 class Changes(NamedTuple):
@@ -57,7 +40,7 @@ class _Overflow(logging.Handler):
 
 
 class Watch(FileSystemEventHandler):
-    """One observer over all directories that have a pattern's root."""
+    """Listens at all directories that have a pattern's root."""
 
     def __init__(self, roots: Mapping[str, bool], wake: Callable[[], None]) -> None:
         """`roots`: directory -> whether all below it is of interest. `wake` may be called from another thread."""
@@ -66,47 +49,38 @@ class Watch(FileSystemEventHandler):
         self._lock = threading.Lock()
         self._modified: set[str] = set()
         self._names = self._overflow = self._told = self._held = False
-        self._observer: BaseObserver | None = None
         self._listener = _Overflow(self._lost)
-        self._watched: dict[str, tuple[tuple[int, int], ObservedWatch]] = {}  # root: its device and inode, its watch
+        self._watched: dict[str, tuple[Identity, Place]] = {}  # root: which directory it was, where we listen
         self._spelled: dict[str, str] = {}  # resolved root -> as the patterns spell it, where the two differ
 
     def ensure(self) -> None:
         """Watches every root that exists. Raises OSError where the system has no room for that."""
         self._drop_gone()
-        if self._observer is None:
-            observer = InotifyObserver()
-            observer.daemon = True
-            observer.start()
-            _LOG.addHandler(self._listener)
-            self._observer = observer
+        _LOG.addHandler(self._listener)
         for root, recursive in self._roots.items():
             if root not in self._watched and os.path.isdir(root):
                 real = os.path.realpath(root)
                 try:
                     identity = _identity(root)
-                    watch = self._observer.schedule(self, real, recursive=recursive, event_filter=_EVENTS)
+                    SHARED.listen(self, (real, recursive), identity)
                 except FileNotFoundError:
                     continue
-                self._watched[root] = (identity, watch)
+                self._watched[root] = (identity, (real, recursive))
                 if real != root:
                     self._spelled[real] = root
 
     def _drop_gone(self) -> None:
         """Gives up watches of directories that were deleted or renamed; an open file in one can hide that."""
-        for root, (identity, watch) in list(self._watched.items()):
+        for root, (identity, place) in list(self._watched.items()):
             if _identity(root) != identity:
                 del self._watched[root]
-                if self._observer is not None:
-                    self._observer.unschedule(watch)
+                SHARED.leave(self, place)
 
     def stop(self) -> None:
-        """Ends the observer's threads."""
+        """Nothing more is heard."""
         _LOG.removeHandler(self._listener)
-        if self._observer is not None:
-            self._observer.stop()
-            self._observer.join(timeout=5)
-            self._observer = None
+        for _, place in self._watched.values():
+            SHARED.leave(self, place)
         self._watched.clear()
 
     def hold(self, held: bool) -> None:
@@ -149,7 +123,7 @@ class Watch(FileSystemEventHandler):
         return path
 
 
-def _identity(root: str) -> tuple[int, int]:
+def _identity(root: str) -> Identity:
     try:
         status = os.stat(root)
     except OSError:
