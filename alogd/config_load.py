@@ -227,6 +227,8 @@ def _doubts(config: Config) -> Findings:
     for index, stream in enumerate(config.streams):
         globs = list(_includes(index, stream))
         for path, glob in globs:
+            if not os.path.isabs(glob):
+                yield path, f"{glob} is looked for below the directory alogd is started in; write the whole path"
             if owner := next((name for wide, name in taken if _covers(wide, glob)), None):
                 yield path, f'{glob} belongs to stream "{owner}", which stands before; put the narrower stream first'
         taken.extend((glob, stream.name) for _, glob in globs)

@@ -325,6 +325,9 @@ class Daemon:
                 given_back = now
                 give_back()
             if self._is_done(view):
+                if self._once and view.nothing_can_be_read:
+                    log.error("nothing of what there is to read can be read")
+                    self._code = 1
                 self._pipeline.end_with_input()
                 self._over.set()
             elif self._once and (failed := [s for s in view.streams if s.restarts >= ONCE_TRIES and not s.up]):

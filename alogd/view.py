@@ -102,6 +102,13 @@ class View(msgspec.Struct, frozen=True):
     def caught_up(self) -> bool:
         return all(stream.caught_up or not stream.up for stream in self.streams)
 
+    @property
+    def nothing_can_be_read(self) -> bool:
+        """Whether all there is was denied or refused."""
+        if any(stream.source_count or stream.bytes_read for stream in self.streams):
+            return False
+        return any(stream.unread or any(stream.collectors.values()) for stream in self.streams)
+
 
 class Looker:
     """Makes views; remembers each core's last answer."""

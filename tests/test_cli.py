@@ -158,6 +158,16 @@ def test_check_can_take_doubts_for_errors(tmp_path: Path, capsys: pytest.Capture
     assert 'belongs to stream "a", which stands before' in capsys.readouterr().err
 
 
+def test_check_doubts_a_path_that_depends_on_where_alogd_is_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    relative = tmp_path / "relative.yaml"
+    collect = "{kind: file, include: [logs/*.log]}"
+    relative.write_text(f"streams:\n- {{name: a, collect: [{collect}]}}\nstate: {{directory: {tmp_path}}}\n")
+    assert main(["check", "-c", str(relative)]) == 0
+    assert "logs/*.log is looked for below the directory alogd is started in" in capsys.readouterr().err
+
+
 def test_without_any_configuration_it_says_where_it_looked(alogd: Callable[..., str]) -> None:
     if Path("/etc/alogd/alogd.yaml").exists():
         pytest.skip("this host has a configuration")

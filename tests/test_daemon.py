@@ -182,6 +182,14 @@ def test_once_gives_up_on_a_stream_that_cannot_run(daemon):
     assert "the device caught fire" in daemon.said()
 
 
+def test_once_with_nothing_that_can_be_read_has_failed(daemon):
+    write(daemon.directory, [bytes(range(256)) * 8], "a.log")
+    assert daemon.finish() == 1
+    assert "nothing of what there is to read can be read" in daemon.said()
+    write(daemon.directory, log_lines(100), "b.log")
+    assert daemon.finish() == 0
+
+
 def test_a_port_that_is_taken_does_not_stop_it(daemon):
     with socket.create_server(("127.0.0.1", daemon.port)):
         write(daemon.directory, log_lines(6000))
