@@ -65,8 +65,8 @@ class Delivery:
         self._clock = clock
         self._waker = waker
         self._chance = chance
-        self._told = self._dropped  # moments the full outbox dropped, as far as the sink was told
-        self._since = self._told
+        self._told = 0  # moments the full outbox dropped that the sink was told of, and the disk was not yet
+        self._since = self._dropped
         self._allowance, self._allowed_at = self._most_allowed, clock.monotonic()
         self._after = 0  # moments up to here are dealt with, even if the disk still has them
         self._undeleted: list[int] = []
@@ -124,12 +124,12 @@ class Delivery:
         return pick(rows, most, newest_only) if rows else None
 
     async def _attempt(self, load: Load) -> Outcome:
-        dropped = self._dropped
+        dropped = self._store.state.untold[self.sink.name] - self._told
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
                 if load.alerts:
                     self._allowance -= not self._alone
-                    missed = Missed(dropped - self._told, len(load.superseded))
+                    missed = Missed(dropped, len(load.superseded))
                     await self.sink.sink.send(load.alerts, missed)
         except Rejected as refusal:
             return self._refused(load.alerts, refusal)
@@ -139,8 +139,8 @@ class Delivery:
             log.exception("a sink failed in an unforeseen way", sink=self.sink.name)
             return self._fault(load.alerts, f"{type(error).__name__}")
         self.outcomes["sent"] += len(load.alerts)
-        self._say_gap(dropped - self._told)
-        self._told = dropped
+        self._say_gap(dropped)
+        self._told += dropped
         self._recovered()
         return Outcome.SETTLED
 
@@ -232,8 +232,8 @@ class Delivery:
 
     async def _let_go(self) -> bool:
         """Whether the outbox has nothing any more that is dealt with."""
-        if self._undeleted and await self._store.done(self._undeleted):
-            self._undeleted = []
+        if (self._undeleted or self._told) and await self._store.done(self._undeleted, self.sink.name, self._told):
+            self._undeleted, self._told = [], 0
         return not self._undeleted
 
 

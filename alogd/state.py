@@ -157,10 +157,12 @@ class State(Reader):
         self._written: dict[tuple[str, str], bytes] = {}  # digests of the parts on disk
         self.recovered: Counter[str] = Counter()  # by reason
         self.dropped: Counter[tuple[str, str]] = Counter()  # moments of alerts never sent, by (sink, reason)
+        self.untold: Counter[str] = Counter()  # those that the full outbox dropped and no sink was told of, by sink
         self.notes: list[str] = []  # for the log
         self._lock = lock_directory(self._directory)
         try:
             super().__init__(self._open_file())
+            self.untold = self._saved_untold()
         except BaseException:
             os.close(self._lock)
             raise
@@ -200,6 +202,7 @@ class State(Reader):
         written: dict[tuple[str, str], bytes] = {}
         gone: list[tuple[str, str]] = []
         dropped: Counter[tuple[str, str]] = Counter()
+        untold = self.untold
         queued = 0
         with _Transaction(self._db):
             crashpoint("commit_begun")
@@ -211,26 +214,38 @@ class State(Reader):
                     queued += self._record(alert, sinks_of)
             if queued:
                 self._bound(dropped)
+            if dropped:
+                untold = untold + Counter({sink: n for (sink, _), n in dropped.items()})
+                self._write_untold(untold)
             crashpoint("commit_alerts")
         crashpoint("commit_ended")
         self._written |= written
         for key in gone:
             self._written.pop(key, None)
         self.dropped += dropped
+        self.untold = untold
         return queued
 
-    def done(self, seqs: Sequence[int]) -> None:
-        """These moments reached their sink (or were given up): they leave the outbox. Raises sqlite3.Error."""
+    def done(self, seqs: Sequence[int], sink: str = "", told: int = 0) -> None:
+        """These moments reached their sink (or were given up): they leave the outbox. `told`: how many dropped ones
+        the sink knows of since. Raises sqlite3.Error."""
+        untold = self.untold - Counter({sink: told})
         with _Transaction(self._db):
             self._db.executemany("DELETE FROM outbox WHERE seq = ?", [(seq,) for seq in seqs])
+            if untold != self.untold:
+                self._write_untold(untold)
+        self.untold = untold
 
     def drop_other_sinks(self, names: Sequence[str]) -> None:
         """Give up what waits for sinks that are no longer configured. Raises sqlite3.Error."""
         others = {sink: n for sink, n in self.queue_lengths().items() if sink not in names}
-        if not others:
+        untold = Counter({sink: n for sink, n in self.untold.items() if sink in names})
+        if not others and untold == self.untold:
             return
         with _Transaction(self._db):
             self._db.executemany("DELETE FROM outbox WHERE sink = ?", [(sink,) for sink in others])
+            self._write_untold(untold)
+        self.untold = untold
         for sink, n in others.items():
             self.notes.append(f"{n} alerts waited for sink {sink}, which is no longer configured; they were dropped")
 
@@ -246,6 +261,18 @@ class State(Reader):
             self.recovered["damaged"] += 1
             self.notes.append(note)
         return connection
+
+    def _saved_untold(self) -> Counter[str]:
+        """A part that belongs to no stream."""
+        where = "SELECT digest, data FROM part WHERE stream = '' AND name = 'untold'"
+        for digest, data in self._db.execute(where):
+            if _digest(data) == digest:
+                return Counter(msgspec.json.decode(data, type=dict[str, int]))
+        return Counter()
+
+    def _write_untold(self, untold: Counter[str]) -> None:
+        data = msgspec.json.encode(dict(untold))
+        self._db.execute("INSERT OR REPLACE INTO part VALUES ('', 'untold', ?, ?)", (_digest(data), data))
 
     def _write_stream(self, snapshot: Snapshot) -> dict[tuple[str, str], bytes]:
         """Only what changed; returns the digests of the parts written."""

@@ -117,10 +117,11 @@ class Store:
             await self._after(error)
             return []
 
-    async def done(self, seqs: Sequence[int]) -> bool:
-        """Take delivered moments out; False when the disk does not let us, then try again later."""
+    async def done(self, seqs: Sequence[int], sink: str = "", told: int = 0) -> bool:
+        """Take delivered moments out, and note of how many dropped ones the sink was told; False when the disk does
+        not let us, then try again later."""
         try:
-            await self.call(lambda: self.state.done(seqs))
+            await self.call(lambda: self.state.done(seqs, sink, told))
             self.lengths = await self.call(lambda: self.state.queue_lengths())
         except sqlite3.Error as error:
             await self._after(error)

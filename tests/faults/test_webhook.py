@@ -479,6 +479,23 @@ async def test_n6_an_hour_away(tmp_path, tally):
     tally.add(rounds=len(server.requests), lines=5000)
 
 
+async def test_n6_the_gap_is_told_once_also_after_a_restart(tmp_path, tally):
+    moments = [alert(n % 40, at=n, windows=n) for n in range(1, 2501)]
+    async with BadServer() as server:
+        entry = {"kind": "webhook", "url": server.url}
+        async with delivery(tmp_path, entry, moments):
+            pass  # the daemon ended before the receiver came back
+        for again in range(2):
+            async with delivery(tmp_path, entry, [alert(50 + again, at=9000)]) as (store, way):
+                way.finish()
+                await asyncio.wait_for(way.run(), 20)
+                assert store.lengths == {}
+    told = [request.json()["truncatedAlerts"] for request in server.requests]
+    assert told[0] == 501  # and the one that made room for the first alert of the next run
+    assert sum(told) == 501
+    tally.add(rounds=2, lines=2502)
+
+
 async def test_n6_dropped_changes_are_a_metric(tmp_path):
     moments = [alert(n % 40, at=n, windows=n) for n in range(1, 2501)]
     async with delivery(tmp_path, {"kind": "jsonl", "path": str(tmp_path / "out")}, []) as (store, way):
