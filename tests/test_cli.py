@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -262,29 +262,48 @@ def test_a_worker_that_dies_is_told(monkeypatch: pytest.MonkeyPatch, two: list[s
     assert main(["replay", "--each", *two, "--jobs", "2"]) == 1
 
 
-def test_an_interrupt_leaves_no_worker(place: Place, two: list[str]) -> None:
+@pytest.fixture
+def working(place: Place) -> Iterator[tuple[subprocess.Popen[bytes], set[str]]]:
+    """A replay of two long logs, and the processes of its workers."""
     long = place.folder / "long.log"
     with long.open("wb") as log:
-        for _ in range(200):
-            log.write(place.log.read_bytes())
-    command = [*ALOGD, "replay", "--each", str(long), str(long), "--jobs", "2"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        log.write(place.log.read_bytes())
+        log.truncate(1 << 38)  # a hole: minutes of reading that take no room
     process = subprocess.Popen(
-        command,
+        [*ALOGD, "replay", "--each", str(long), str(long), "--jobs", "2"],
         cwd=place.folder,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
     )
     children: set[str] = set()
-    while len(children) < 3:  # two workers, and the one that tidies up after processes
+    while len(children) < 2:
         assert process.poll() is None
         children = set(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+    yield process, children
+    process.kill()
+    process.communicate(timeout=60)
+
+
+def none_is_left(children: set[str]) -> None:
+    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), "their end", 10.0)
+
+
+def test_an_interrupt_leaves_no_worker(working: tuple[subprocess.Popen[bytes], set[str]]) -> None:
+    process, children = working
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, b"")
-    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), "their end", 5.0)
+    none_is_left(children)
+
+
+def test_a_replay_that_is_killed_leaves_no_worker(working: tuple[subprocess.Popen[bytes], set[str]]) -> None:
+    """Whoever tells what it found notices that nobody listens."""
+    process, children = working
+    process.kill()
+    process.wait(60)
+    none_is_left(children)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ def _dispatch(words: list[str]) -> int:
         name = "version"
     if name not in (command for _, command, _ in COMMANDS):
         return _unknown(name)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # or numpy starts a thread a core, for products too small for it
     module = import_module(f"alogd.cli.{name}")
     parser = argparse.ArgumentParser(
         prog=f"alogd {name}",

@@ -46,7 +46,6 @@ def main(args: argparse.Namespace) -> int:
         _check_listen(args.listen)
     if args.file and args.config:
         raise Usage("name files, or a configuration, not both")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # or numpy starts a thread a core, for products too small for it
     keep_little()
     gc.disable()  # little of what start-up makes is garbage; the daemon turns it on when reading has begun
     try:
