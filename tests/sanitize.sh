@@ -20,6 +20,9 @@ tests="$*"
 [ -n "$tests" ] || tests="$(ls tests/test_engine_*.py tests/test_drain_*.py tests/test_masks.py tests/test_headers*.py \
   tests/test_windows.py tests/test_features.py tests/test_dfa.py \
   tests/faults/test_engine_reference.py tests/faults/test_engine_snapshot.py | tr '\n' ' ')"
+# Left out: memory as the system sees it, which AddressSanitizer does not give back; and hundreds of engines made anew, whose
+# memory it fills each time: half an hour. What of the latter is C is fuzzed under the same sanitizers (fuzz_load.c).
+left_out="not memory_is_given_back and not changed_files_load_or_are_refused"
 # shellcheck disable=SC2086
 LD_PRELOAD="$preload" ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
-  "$python" -m pytest -q -n 2 --dist worksteal -p no:cacheprovider -m "not slow and not soak" $tests
+  "$python" -m pytest -q -n 2 --dist worksteal -p no:cacheprovider -m "not slow and not soak" -k "$left_out" $tests

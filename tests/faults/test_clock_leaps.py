@@ -50,7 +50,7 @@ def check_metrics(daemon: DaemonProcess) -> None:
     assert [(name, value) for name, value in samples if not float(value) >= 0] == []
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 @pytest.mark.parametrize("stamped", [True, False], ids=["stamped", "without stamps"])
 def test_c10_the_wall_clock_leaps(daemon: DaemonProcess, stamped: bool, tally: Tally) -> None:
     """A pause in the writing may be told of, and pauses depend on the load; that each leap is would be a flood.

@@ -36,7 +36,7 @@ def test_e9_engines_in_threads_share_nothing(tmp_path: Path, tally: Tally) -> No
     tally.add(rounds=int(done.stdout), lines=int(done.stdout) * 2000)
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_e1_the_engine_s_tests_under_address_and_undefined_behaviour_sanitizers(tally: Tally) -> None:
     if shutil.which("gcc") is None:
         pytest.skip("no gcc")
