@@ -92,8 +92,8 @@ class Runner:
         self._base_at: float | None = None
 
     def positions(self, slot: str) -> list[Mapping[str, Any]]:
-        """What a collector is given so that it resumes."""
-        return [row.position for row in self.rows.values() if row.open and row.slot == slot and row.position]
+        """What a collector is given so that it resumes, and knows what it has read to its end."""
+        return [row.position for row in self.rows.values() if row.slot == slot and row.position]
 
     # On the core thread
 
@@ -107,7 +107,7 @@ class Runner:
         elif isinstance(event, Idle):
             self._settle(slot, event.source)
         elif isinstance(event, Closed):
-            self._close(slot, event.source)
+            self._close(slot, event)
 
     def tick(self, now: float, wall: float) -> None:
         """Log time goes on though nothing comes, as far as the clock says it must have.
@@ -204,8 +204,8 @@ class Runner:
             self._base_ns = self.core.watermark_ns  # the record that was pending came with the last bytes
         self._idle.add(number)
 
-    def _close(self, slot: str, source: str) -> None:
-        number = self._ids.pop((slot, source), None)
+    def _close(self, slot: str, event: Closed) -> None:
+        number = self._ids.pop((slot, event.source), None)
         if number is None:
             return
         self._raise(self.core.close(number))
@@ -213,7 +213,7 @@ class Runner:
         self._idle.discard(number)
         self._fed.pop(number, None)
         row = self.rows.pop(number)
-        self.rows[number] = replace(row, position={}, open=False)  # last in order: the newest closed
+        self.rows[number] = replace(row, position=event.last or {}, open=False)  # last in order: the newest closed
         closed = [key for key, row in self.rows.items() if not row.open]
         for key in closed[: max(0, len(closed) - CLOSED_KEPT)]:
             del self.rows[key]

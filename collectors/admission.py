@@ -14,7 +14,8 @@ from typing import Literal, NamedTuple
 from alogd.collectors.base import Closed, Event, Note, Opened
 from alogd.collectors.copies import find_copy
 from alogd.collectors.firstlook import PEEK, not_text, year_of
-from alogd.collectors.followed import TELLING, Followed, Refused, Saved, first_data, identify, open_checked
+from alogd.collectors.followed import TELLING, Followed, Refused, Saved, first_data, identify, open_checked, shown
+from alogd.collectors.past import Past, is_copy
 
 _LINE = 65536  # bytes before the end in which a line's beginning is looked for
 
@@ -29,18 +30,14 @@ class Rules(NamedTuple):
     forbidden: Sequence[str]  # what the daemon itself writes
 
 
-def shown(path: str) -> str:
-    """A path as text that can be printed and saved, whatever bytes it is made of."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
 class Admission:
     """Opens files and finds the place to read from."""
 
     def __init__(self, rules: Rules, saved: Sequence[Saved], say: Callable[[Event], None]) -> None:
         self.rules = rules
-        self.saved = {(one.identity.device, one.identity.inode): one for one in saved}
-        self._known_paths = {one.path for one in saved}
+        self.saved = {(one.identity.device, one.identity.inode): one for one in saved if not one.ended}
+        self.past = Past(self.saved.values(), [one for one in saved if one.ended])
+        self._known_paths = {path for one in saved for path in (one.path, one.home)}
         self._say = say
         self.copies: set[int] = set()  # inodes of copies that were read since the last walk: not logs of their own
         self.begun: dict[str, tuple[Followed, int, bytes]] = {}  # source: its file, epoch and mark when it was opened
@@ -57,11 +54,12 @@ class Admission:
         """
         identity = identify(fd)
         key = (identity.device, identity.inode)
-        saved = self.saved.get(key)
-        file = Followed(path, fd, identity, 0)
+        saved = self.saved.pop(key, None)
+        file = Followed(path, fd, identity, self.past.epoch(identity))
+        if saved is None and (last := self.past.last(identity)) is not None and last.holds(fd):
+            return self._resume(file, last)
         if saved is not None and not file.fifo:
             resumes = saved.identity == identity and self._resumable(file, saved)
-            del self.saved[key]
             if resumes:
                 return self._resume(file, saved)
             self._replaced(file, saved)
@@ -76,7 +74,30 @@ class Admission:
         """Whether a saved position is of this very file, not of an earlier one with its inode."""
         identity = identify(fd)
         saved = self.saved.get((identity.device, identity.inode))
-        return saved is not None and saved.identity == identity
+        last = self.past.last(identity)
+        return (saved is not None and saved.identity == identity) or (last is not None and last.holds(fd))
+
+    def is_copy(self, fd: int, home: str) -> bool:
+        """Whether a file that nobody knows is a copy of what was read before a truncation, all of it."""
+        return self.past.is_copy(fd, home)
+
+    def original(self, fd: int, home: str, intact: Callable[[Saved], bool]) -> Saved | None:
+        """The saved position of what a file is a copy of. `intact`: whether a position's own file has what was read."""
+        saved = (one for one in self.saved.values() if one.home == shown(home))
+        return next((one for one in saved if is_copy(one, fd, not intact(one))), None)
+
+    def adopt(self, path: str, fd: int, saved: Saved) -> Followed:
+        """Goes on in the copy of a file that is no more."""
+        del self.saved[saved.identity.device, saved.identity.inode]
+        identity = identify(fd)
+        file = Followed(path, fd, identity, self.past.epoch(identity))
+        text = f"{saved.path} was removed; what was not read of it is read from its copy {shown(path)}"
+        self._say(Note(saved.source, "replaced", text, 1))
+        self._say(Closed(saved.source, "replaced"))
+        file.seek(saved.offset)
+        file.looked = saved.offset > 0
+        self.announce(file)
+        return file
 
     def announce(self, file: Followed, resumed: bool = False) -> None:
         """Says Opened for the place a file stands at."""
@@ -137,12 +158,13 @@ class Admission:
 
     def _replaced(self, file: Followed, saved: Saved) -> None:
         same = saved.identity == file.identity
-        file.epoch = saved.epoch + 1 if same else 0
+        file.epoch = max(file.epoch, saved.epoch + 1 if same else 0)
         text = (
             f"{shown(file.path)} is not what was read up to byte {saved.offset} in an earlier run; read from its start"
         )
         self._say(Note(saved.source, "replaced", text, 1))
         self._say(Closed(saved.source, "replaced"))
+        self.past.replaced(saved)
         self._known_paths.add(shown(file.path))
 
     def _look(self, file: Followed) -> None:

@@ -77,6 +77,7 @@ class Closed:
 
     source: str
     reason: str  # rotated, removed, truncated, replaced, refused, gone, end_of_input
+    last: Position | None = None  # what later runs are given of it, among the positions, for as long as it is known
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ import msgspec
 from msgspec import Meta
 
 from alogd.clock import Clock, Waker
-from alogd.collectors.admission import Rules, shown
+from alogd.collectors.admission import Rules
 from alogd.collectors.base import Closed, Data, Event, Idle, Opened, Options, Position, Status
-from alogd.collectors.followed import MARK, Followed, Identity, Refused, Saved, digest, identify, open_checked
+from alogd.collectors.followed import MARK, Followed, Identity, Refused, Saved, identify, open_checked, place
 from alogd.collectors.follower import Follower, Pace
 from alogd.collectors.globs import Walk
 from alogd.collectors.recent import Recent
@@ -184,18 +184,7 @@ class FileCollector:
         # Older than what is kept: what was read last is as good a mark, for it was read from the same file.
         end = consumed if consumed - kept_from >= min(MARK, consumed) else one.offset
         mark = one.kept[max(0, end - MARK - kept_from) : end - kept_from]
-        return {
-            "source": source,
-            "path": shown(one.file.path),
-            "device": one.identity.device,
-            "inode": one.identity.inode,
-            "generation": one.identity.generation,
-            "epoch": one.epoch,
-            "offset": consumed,
-            "mark": digest(mark),
-            "mark_length": len(mark),
-            "mark_end": end,
-        }
+        return place(one.file, one.epoch, consumed, mark, end)
 
     def text(self, source: str, offset: int, length: int) -> bytes | None:
         length = min(length, MAX_TEXT)
@@ -229,9 +218,10 @@ class FileCollector:
         sources = self._follower.status()
         if not self._looked:
             return Status(False, "has not looked yet", sources, looked=False)
+        looked = not self._follower.names.pending  # each step opens a few of many
         if self._sources or not (troubled := [one for one in sources if one.state == "denied"]):
-            return Status(True, "", sources)
-        return Status(False, troubled[0].error, sources)
+            return Status(True, "", sources, looked)
+        return Status(False, troubled[0].error, sources, looked)
 
     async def close(self) -> None:
         if self._closing:

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from alogd.collectors.base import NoteKind, SourceState
+from alogd.collectors.base import NoteKind, Position, SourceState
 
 MARK = 256  # bytes
 TELLING = 64  # bytes of a mark that hardly another log begins with; less, and it must hold a whole line
 HEAD = 4096  # bytes: more than the header with which some logs always begin
+_NEVER = 2**63 - 1  # later than any file was written
 _GETVERSION = 0x80087601  # FS_IOC_GETVERSION
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _KINDS = (
@@ -75,6 +76,9 @@ class Saved:
     mark: str  # digest of the bytes that end at mark_end
     mark_length: int
     mark_end: int
+    home: str  # the name it had before it was rotated
+    modified: int  # when it was last written as far as it was read; nanoseconds since 1970
+    ended: str = ""  # why it is not read any more; "" while it is
 
     @classmethod
     def of(cls, position: Mapping[str, Any]) -> Saved | None:
@@ -85,7 +89,9 @@ class Saved:
             if offset < 0 or not 0 <= length <= MARK or end < length:
                 return None
             text = [str(position[key]) for key in ("source", "path", "mark")]
-            return cls(text[0], text[1], Identity(*numbers), int(position["epoch"]), offset, text[2], length, end)
+            home, modified = str(position.get("home") or text[1]), int(position.get("modified", _NEVER))
+            place = (text[0], text[1], Identity(*numbers), int(position["epoch"]), offset, text[2], length, end)
+            return cls(*place, home, modified, str(position.get("ended", "")))
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -170,6 +176,29 @@ def _ends(fd: int, end: int, mark: bytes) -> bool:
     return telling and os.pread(fd, len(mark), end - len(mark)) == mark
 
 
+def shown(path: str) -> str:
+    """A path as text that can be printed and saved, whatever bytes it is made of."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def place(file: Followed, epoch: int, offset: int, mark: bytes, mark_end: int) -> Position:
+    """A position in a file, as Saved.of() reads it. `mark`: the bytes that end at `mark_end`."""
+    return {
+        "source": file.identity.source(epoch),
+        "path": shown(file.path),
+        "home": shown(file.home),
+        "device": file.identity.device,
+        "inode": file.identity.inode,
+        "generation": file.identity.generation,
+        "epoch": epoch,
+        "offset": offset,
+        "mark": digest(mark),
+        "mark_length": len(mark),
+        "mark_end": mark_end,
+        "modified": file.read_ns,
+    }
+
+
 class Followed:
     """A file under its identity. Only the reading thread touches it; others may look at single attributes."""
 
@@ -222,6 +251,10 @@ class Followed:
         self.offset = offset
         length = min(MARK, offset)
         self.mark = b"" if self.fifo else os.pread(self.content, length, offset - length)
+
+    def position(self) -> Position:
+        """Where reading stands."""
+        return place(self, self.epoch, self.offset, self.mark, self.offset)
 
     def restart(self) -> int:
         """Begins anew after a rewriting. Returns how many bytes of hole were skipped."""

@@ -17,9 +17,9 @@ from itertools import count
 from typing import NamedTuple
 
 from alogd.clock import Clock
-from alogd.collectors.admission import Admission, Rules, shown
+from alogd.collectors.admission import Admission, Rules
 from alogd.collectors.base import MAX_BLOCK, Closed, Data, Event, Idle, Note, SourceStatus
-from alogd.collectors.followed import MARK, Followed, Refused, Rewritten, Saved, identify
+from alogd.collectors.followed import MARK, Followed, Refused, Rewritten, Saved, identify, shown
 from alogd.collectors.globs import Walk
 from alogd.collectors.names import MAX_BACKOFF, Names
 from alogd.collectors.table import Table
@@ -348,7 +348,7 @@ class Follower:
 
     def _restart(self, file: Followed) -> None:
         source = file.source
-        self._say(Closed(source, "truncated"))
+        self._say(Closed(source, "truncated", self._admission.past.end(file, "truncated")))
         del self.table.sources[source]
         file.restart()
         self.table.sources[file.source] = file
@@ -424,5 +424,5 @@ class Follower:
         return self._youngest.get(file.home, file) is not file
 
     def _end(self, file: Followed, reason: str) -> None:
-        self._say(Closed(file.source, reason))
+        self._say(Closed(file.source, reason, self._admission.past.end(file, reason)))
         self.table.remove(file)

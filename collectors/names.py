@@ -7,17 +7,17 @@ second name for a file that is read already never has it read twice.
 from __future__ import annotations
 
 import errno
-import math
 import os
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from alogd.collectors.admission import Admission, denial, shown
+from alogd.collectors.admission import Admission, denial
 from alogd.collectors.base import Event, Note, NoteKind, SourceStatus
-from alogd.collectors.followed import Followed, Refused, Saved
+from alogd.collectors.followed import Followed, Refused, Saved, identify, shown
 from alogd.collectors.globs import Found, Walk, is_compressed, unrotated
+from alogd.collectors.past import Aside
 from alogd.collectors.table import Table
 
 MAX_BACKOFF = 60.0  # seconds between two attempts to open what is denied
@@ -78,8 +78,10 @@ class Names:
         self._candidates: deque[Candidate] = deque()
         self.nameless: list[Followed] = []  # files that no longer have a name of interest; the follower drains them
         self._first = True
-        self._old: set[int] = set()  # inodes under rotated names, as of the last walk
-        self._scanned = self._since = 0.0  # seconds since 1970: the last walk, and the one before
+        self._aside = Aside(admission.past, admission.open)
+        self._inodes: dict[int, str] = {}  # as of the last walk, while there are saved positions
+        self._missed: set[int] = set()  # inodes of rotated files that were not opened yet, under whatever name they are
+        self._scanned = 0.0  # when the last walk was; seconds since 1970
         self._limits_said: set[str] = set()
 
     @property
@@ -103,19 +105,23 @@ class Names:
         found = self._walk.run()
         followed = {inode for _, inode in self._table.files}
         saved = {inode for _, inode in self._admission.saved}
-        old = self._old | self._admission.copies
         missing: list[tuple[str, Followed | None]] = []
         fresh: list[Candidate] = []
-        left_off = _left_off(found, self._admission.saved.values()) if self._first else {}
+        self._aside.begin()
         for path, entry in found.items():
             seen = self._paths.get(path)
-            if seen and seen.inode == entry.inode and not entry.symlink and now < seen.again_at:
-                continue
             rotated = entry.rotated and not self._rotated
-            missed = rotated and not (entry.inode in followed or entry.inode in old or is_compressed(path))
-            missed = missed and (not self._first or _modified(path) > left_off.get(_home(path), math.inf))
-            if rotated and not missed and entry.inode not in followed and entry.inode not in saved:
+            missed = False
+            if rotated and entry.inode not in followed and entry.inode not in saved:
+                missed = self._is_missed(path, entry.inode)
+                if not missed:
+                    continue
+            elif seen and seen.inode == entry.inode and not entry.symlink and now < seen.again_at:
+                if rotated:
+                    self._aside.keep(entry.inode, path)
                 continue
+            elif rotated:
+                self._aside.keep(entry.inode, path)
             if seen and seen.file:
                 missing.append((path, seen.file))
             if not self._known(entry, rotated):
@@ -125,10 +131,32 @@ class Names:
         else:
             self._limit("entries", "too many directory entries to look at all; make the patterns narrower")
         self._admission.copies.clear()
-        self._old = {entry.inode for entry in found.values() if entry.rotated}
-        self._since, self._scanned = self._scanned, wall
+        self._aside.end()
+        self._inodes = {entry.inode: path for path, entry in found.items()} if self._admission.saved else {}
+        self._missed &= {entry.inode for entry in found.values()}
+        self._scanned = wall
         self._queue(fresh)
         self.nameless += [file for path, file in missing if file and file.path == path and not self._still_there(file)]
+
+    def _is_missed(self, path: str, inode: int) -> bool:
+        """Whether a rotated file that is not followed may have what was never read."""
+        if is_compressed(path):
+            return False
+        if inode in self._missed:
+            return True
+        if inode in self._admission.copies:
+            self._aside.keep(inode, path)
+            return False
+        if not self._aside.is_new(inode, path):
+            return False
+        since = self._admission.past.since(_home(path))
+        if not self._first:  # ... or it was put back
+            since = int((self._scanned - CLOCK_GRAIN) * 1e9)
+        if since is None or _modified(path) < since:  # from before anything was known of this log
+            self._aside.keep(inode, path)
+            return False
+        self._missed.add(inode)
+        return True
 
     def _queue(self, fresh: list[Candidate]) -> None:
         waiting = {candidate.found.path for candidate in self._candidates}
@@ -219,7 +247,7 @@ class Names:
         return begun
 
     def _open(self, candidate: Candidate) -> Followed | None:
-        found, at_start, rotated, missed = candidate
+        found, _, rotated, missed = candidate
         if self._known(found, rotated):
             return None
         if len(self._table) >= self._max_files:
@@ -230,11 +258,15 @@ class Names:
         try:
             status = os.fstat(fd)
             known = (status.st_dev, status.st_ino) in self._table.files  # it was swapped since _known looked
-            known = known or (rotated and not found.symlink and status.st_ino != found.inode)  # the next walk will tell
-            resumes = self._admission.resumes(fd)
-            if missed and not (known or resumes):
-                known = self._is_copy(found, fd, status.st_mtime) or self._is_empty(status)
-            file = None if known else self._admission.begin(found.path, fd, at_start, rotated and not missed)
+            if rotated and not found.symlink and status.st_ino != found.inode:
+                known = True  # the next walk will tell
+            elif missed and not (known or self._admission.resumes(fd)):
+                known = status.st_size == 0  # perhaps a copy is about to be made: the next walk looks again
+                if not known:
+                    known = self._is_copy(found, fd)
+                    self._missed.discard(status.st_ino)
+                    self._aside.decided(fd)
+            file = None if known else self._begin(candidate, fd)
         except BaseException:
             os.close(fd)
             raise
@@ -244,26 +276,49 @@ class Names:
         self._admitted(file, found, rotated)
         return file
 
+    def _begin(self, candidate: Candidate, fd: int) -> Followed | None:
+        found, at_start, rotated, missed = candidate
+        saved = self._admission.original(fd, _home(found.path), self._is_intact) if missed else None
+        if saved is not None:
+            there = self._has(saved, lambda _: True, unsure=True)
+            return None if there else self._admission.adopt(found.path, fd, saved)
+        return self._admission.begin(found.path, fd, at_start, rotated and not missed)
+
+    def _is_intact(self, saved: Saved) -> bool:
+        return self._has(saved, saved.holds, unsure=False)
+
+    def _has(self, saved: Saved, holds: Callable[[int], bool], unsure: bool) -> bool:
+        """Whether the file of a saved position is there, and holds what is asked for; `unsure` if it is denied."""
+        path = self._inodes.get(saved.identity.inode)
+        if path is None:
+            return False
+        try:
+            fd = self._admission.open(path)
+        except (FileNotFoundError, Refused):
+            return False
+        except OSError:
+            return unsure
+        try:
+            return identify(fd) == saved.identity and holds(fd)
+        except OSError:
+            return unsure
+        finally:
+            os.close(fd)
+
     def _siblings(self, found: Found) -> list[Followed]:
         """The files that are or were followed under the name a rotated file had before."""
         home = _home(found.path)
         return [file for file in self._table.files.values() if file.home == home]
 
-    def _is_copy(self, found: Found, fd: int, modified: float) -> bool:
-        """Whether a rotated file that nobody knows is a copy of what was read, or an old one that was put back."""
-        siblings = self._siblings(found)
-        if not siblings or modified < self._since - CLOCK_GRAIN:
+    def _is_copy(self, found: Found, fd: int) -> bool:
+        """Whether a rotated file that nobody knows is a copy of what was read, or of a log that nobody knows either."""
+        siblings, home = self._siblings(found), _home(found.path)
+        if not siblings and self._admission.past.since(home) is None:
             return True
-        return any(file.is_copy(fd) or file.begins_as(fd) for file in siblings)
-
-    def _is_empty(self, status: os.stat_result) -> bool:
-        """Whether a rotated file that nobody knows has nothing yet: perhaps a copy is about to be made. The next walk
-        looks again."""
-        if status.st_size == 0:
-            self._old.discard(status.st_ino)
-        return status.st_size == 0
+        return any(one.is_copy(fd) or one.begins_as(fd) for one in siblings) or self._admission.is_copy(fd, home)
 
     def _admitted(self, file: Followed, found: Found, rotated: bool) -> None:
+        self._missed.discard(file.identity.inode)
         file.symlink = found.symlink
         self._table.add(file)
         if rotated:
@@ -276,6 +331,7 @@ class Names:
 
     def _refuse(self, candidate: Candidate, why: Refused, now: float) -> None:
         found = candidate.found
+        self._missed.discard(found.inode)
         self._denied.pop(found.path, None)
         self.refused(found.path, found.inode, why, now)
 
@@ -347,16 +403,3 @@ def _home(path: str) -> str:
     """The name a rotated file had before."""
     directory, name = os.path.split(path)
     return os.path.join(directory, unrotated(name) or name)
-
-
-def _left_off(found: Mapping[str, Found], saved: Iterable[Saved]) -> dict[str, int]:
-    """When the file was last written that had a log's name as alogd stopped, by that name, where it was rotated since:
-    what was rotated after it was never seen. Not so what was rotated before it: that was read, or has a position."""
-    names = {one.identity.inode: one.path for one in saved}
-    claims = Counter(names.values())  # two: one is of a file that was rotated earlier, and denied since
-    times: dict[str, int] = {}
-    for path, entry in found.items():
-        home = _home(path)
-        if entry.rotated and names.get(entry.inode) == shown(home) and claims[shown(home)] == 1:
-            times[home] = _modified(path)
-    return times

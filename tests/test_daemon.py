@@ -53,6 +53,13 @@ def test_once_and_once_again_reads_only_what_is_new(daemon):
     assert daemon.stop() == 0
 
 
+def test_once_reads_more_files_than_are_opened_in_one_step(daemon):
+    for number in range(300):
+        write(daemon.directory, log_lines(1), f"{number}.log")
+    assert daemon.finish() == 0
+    assert "caught up: 300 lines" in daemon.said()
+
+
 # Reload
 
 

@@ -111,8 +111,10 @@ class Rig:
             if event.source not in self._opened:
                 self.open.append(event.source)
             self._opened.add(event.source)
-            self.begins[event.source] = event.offset
-            self.text[event.source] = b""
+            read = self.begins.get(event.source, -1) + len(self.text.get(event.source, b""))
+            if not (event.resumed and event.offset == read):  # else it was closed before, and more came
+                self.begins[event.source] = event.offset
+                self.text[event.source] = b""
         elif isinstance(event, Data):
             assert event.source in self._opened, "data of a source that is not open"
             assert 0 < len(event.block) <= 256 * 1024
@@ -169,6 +171,10 @@ class Rig:
         """What a checkpoint would hold now."""
         made = [self.collector.position(source, self.consumed(source)) for source in self.open]
         return [position for position in made if position]
+
+    def ends(self) -> list[dict[str, Any]]:
+        """What a checkpoint would hold of the sources that are closed."""
+        return [event.last for event in self.of(Closed) if event.last]
 
     @property
     def ended(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import sqlite3
@@ -16,11 +15,14 @@ from tests.daemon_process import DaemonProcess
 
 SEED = "1234"  # of hashes: learned state is then alike to the byte
 KILLED = -9
+MAX_LINE = 4096  # bytes
 
 
-def patient(directory: Path, **sections: Any) -> DaemonProcess:
-    """A daemon that never takes a half-written line as whole, however slow the writer is on a busy machine."""
-    files = {"kind": "file", "include": [f"{directory}/logs/*.log"], "settle": "1h"}
+def patient(directory: Path, collector: dict[str, object] | None = None, **sections: Any) -> DaemonProcess:
+    """A daemon that never takes a half-written line as whole, however slow the writer is on a busy machine.
+
+    `collector`: options of it; `sections`: of the configuration."""
+    files = {"kind": "file", "include": [f"{directory}/logs/*.log"], "settle": "1h", **(collector or {})}
     daemon = DaemonProcess(directory, **{"streams": [{"name": "host", "collect": [files]}], **sections})
     daemon.environment["ALOGD_HASH_SEED"] = SEED
     return daemon
@@ -61,15 +63,14 @@ def check(found: dict[str, Any], expected: dict[str, Any]) -> None:
 
 
 class Grower:
-    """Appends to a log in pieces cut anywhere; rotates it between two lines, once for each time it is asked."""
+    """Appends to a log in pieces cut anywhere; rotates it between two lines."""
 
     def __init__(self, path: Path, lines: Sequence[bytes], seed: int, rotate: Callable[[Path], None] | None) -> None:
         self._path = path
-        self._left = b"".join(lines)
+        self._left = memoryview(b"".join(lines))
         self._chance = random.Random(seed)
         self._rotate = rotate
         self._file = path.open("ab", buffering=0)
-        self.rotations = 0
 
     def grow(self) -> bool:
         """Whether there is more."""
@@ -79,16 +80,15 @@ class Grower:
     def rotate(self) -> None:
         """Ends the line first."""
         assert self._rotate is not None
-        self._write(self._left.find(b"\n") + 1)
+        self._write(bytes(self._left[:MAX_LINE]).find(b"\n") + 1)
         self._file.close()
         self._rotate(self._path)
-        self.rotations += 1
         self._file = self._path.open("ab", buffering=0)
 
     @property
-    def inode(self) -> int:
-        """Of the file that is written to."""
-        return os.fstat(self._file.fileno()).st_ino
+    def left(self) -> int:
+        """Bytes to come."""
+        return len(self._left)
 
     def _write(self, size: int) -> None:
         self._file.write(self._left[:size])
@@ -102,16 +102,11 @@ def committed(directory: Path) -> list[tuple[str, object]]:
     except StateUnusable:
         return []
     try:
-        return [(row.source, row.position) for row in reader.sources("host")]
+        return [(row.source, row.position) for row in reader.sources("host") if row.position]
     except sqlite3.Error:  # it is being made
         return []
     finally:
         reader.close()
-
-
-def committed_inodes(rows: Sequence[tuple[str, object]]) -> set[str]:
-    """Hexadecimal, of the files whose positions these are."""
-    return {source.split("-")[1] for source, position in rows if position}
 
 
 def live_killed(
@@ -120,30 +115,40 @@ def live_killed(
     seed: int,
     rotate: Callable[[Path], None] | None = None,
     longest: int = 40,
+    least: int = 1,
+    **options: object,
 ) -> int:
-    """The log grows while the daemon is started and killed at random; returns how often it was killed.
+    """The log grows, and is rotated, while the daemon is started and killed at random; returns how often it was killed.
 
-    longest: hundredths of a second it lives at most, or lives on after a commit.
+    longest: hundredths of a second it lives at most, or lives on after a commit. least: lives that the lines last for.
     """
     grower = Grower(begin(directory), lines, seed, rotate)
     chance = random.Random(seed)
+    share = grower.left // least
     kills, more = 0, True
     while more:
-        daemon = patient(directory).start()
+        daemon = patient(directory, options).start()
         last, looks = committed(directory), chance.randrange(1, longest)
+        known = bool(last)  # before that, what is rotated away was there before alogd
+        keep = grower.left - share
         wait_for_commit = chance.random() < 0.7
         while more and (looks or wait_for_commit):
-            more = grower.grow()
+            more = grower.grow() if grower.left > keep else bool(grower.left)
             pause(daemon)
             now = committed(directory)
-            if rotate is not None and grower.rotations < kills + 1 and f"{grower.inode:x}" in committed_inodes(now):
-                grower.rotate()  # once a life, when what it takes away is known: what was never seen is beyond reach
+            known = known or bool(now)
+            if rotate is not None and known and more and chance.random() < 0.05:
+                grower.rotate()
             wait_for_commit = wait_for_commit and now == last
             looks -= bool(looks and not wait_for_commit)
             last = now
         daemon.kill()
         kills += 1
-    assert patient(directory).finish() == 0
+        for _ in range(chance.choice([0, 0, 0, 1, 3]) if rotate is not None and known and more else 0):
+            more = grower.grow()
+            if more:
+                grower.rotate()
+    assert patient(directory, options).finish() == 0
     return kills
 
 

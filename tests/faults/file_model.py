@@ -162,14 +162,15 @@ class History:
         assert self.rig is not None
         rig, given = self.rig, self.positions
         gone = {event.source for event in rig.of(Closed)}
-        kept = [one for one in given if one["source"] not in rig.begins and one["source"] not in gone]
-        self.positions = [*rig.positions(), *kept]
+        kept = [one for one in given if "ended" not in one and one["source"] not in {*rig.begins, *gone}]
+        ended = [*(one for one in given if "ended" in one), *rig.ends()]
+        self.positions = [*rig.positions(), *kept, *ended]
         self.acted = list(self.before)
         for text in rig.text.values():
             read = whole(text)
             assert read == sorted(read), "out of order"
             self.acted += read
-        saved = {(one["inode"], one["generation"]) for one in self.positions}
+        saved = {(one["inode"], one["generation"]) for one in self.positions if "ended" not in one}
         for log in self.logs:
             for content in log.contents:
                 acted = content.lines[-1] in self.acted if content.lines else not content.current

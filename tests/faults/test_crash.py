@@ -16,6 +16,8 @@ from tests.faults.conftest import Tally
 from tests.faults.crash_runs import KILLED, begin, check, live_killed, outcome, patient, uninterrupted
 
 LINES = 12_000
+KILLED_LINES = 60_000
+GRACE = ("50ms", "5s")  # with the one rotated files are closed before the kill, with the other they are not
 
 
 @pytest.fixture(scope="module")
@@ -61,28 +63,45 @@ def test_c2_killed_at_random_under_live_writing(
     tally.add(rounds=kills, lines=LINES)
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_c2_fifty_kills_under_live_writing(tmp_path: Path, seed: int, tally: Tally) -> None:
-    place, lines = tmp_path / "host", log_lines(200_000, seed)
+    place, lines = tmp_path / "host", log_lines(KILLED_LINES, seed)
     undisturbed = uninterrupted(place, lines)
-    kills = live_killed(place, lines, seed, longest=12)
+    kills = live_killed(place, lines, seed, longest=12, least=50)
     assert kills >= 50
     check(outcome(place), undisturbed)
     tally.add(rounds=kills, lines=len(lines))
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.soak), pytest.param(3, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 def test_c2_killed_at_random_under_live_writing_and_rotation(tmp_path: Path, seed: int, tally: Tally) -> None:
     """Several files, one after the other: every line counts once."""
-    place, lines = tmp_path / "host", log_lines(30_000, seed)
+    kills, rotated = killed_and_rotated(tmp_path / "host", log_lines(30_000, seed), seed)
+    assert kills >= 3
+    assert rotated >= 3
+    tally.add(rounds=kills, lines=30_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_c2_fifty_kills_under_live_writing_and_rotation(tmp_path: Path, seed: int, tally: Tally) -> None:
+    """Rotated at any moment, also several times between two lives, and what was never seen under the log's name."""
+    kills, rotated = killed_and_rotated(tmp_path / "host", log_lines(KILLED_LINES, seed), seed, longest=12, least=50)
+    assert kills >= 50
+    assert rotated >= 50
+    tally.add(rounds=kills, lines=KILLED_LINES)
+
+
+def killed_and_rotated(
+    place: Path, lines: list[bytes], seed: int, longest: int = 40, least: int = 1
+) -> tuple[int, int]:
+    """How often the daemon was killed and the log rotated, after every line was found to count once."""
     uninterrupted(place, lines)
     expected = counts(place)
-    kills = live_killed(place, lines, seed, rotate=shift)
-    assert kills >= 3
-    assert len(list((place / "logs").iterdir())) >= 3
+    kills = live_killed(place, lines, seed, rotate=shift, longest=longest, least=least, rotate_grace=GRACE[seed % 2])
     assert counts(place) == expected
-    tally.add(rounds=kills, lines=len(lines))
+    return kills, len(list((place / "logs").iterdir())) - 1
 
 
 def counts(place: Path) -> list[tuple[str, int]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from alogd.collectors.base import Closed, Data, Opened
 from tests.collectors.following import check, closed, follow
 from tests.faults.conftest import Tally
@@ -88,6 +90,79 @@ async def test_f9_finished_from_its_position(disk: Path, tally: Tally) -> None:
         check(tally, rig.numbers(), list(range(5, 15)))
         assert [event.resumed for event in rig.of(Opened)] == [True, False]
         assert closed(rig) == ["rotated"]
+
+
+async def test_f9_rotated_again_and_again_between_short_lives(disk: Path, tally: Tally) -> None:
+    """Killed before what was rotated meanwhile could be read, three times over."""
+    writer = LogWriter(disk / "a.log")
+    writer.write(5)
+    async with follow(disk) as rig:
+        positions = rig.positions()
+    for _ in range(3):
+        for _ in range(3):
+            writer.rotate(keep=20)
+            writer.write(5)
+        async with follow(disk, positions):
+            pass  # killed: nothing of it was committed
+    async with follow(disk, positions) as rig:
+        await rig.advance(30)
+        check(tally, rig.numbers(), list(range(5, 50)))
+        positions = [*rig.positions(), *rig.ends()]
+    async with follow(disk, positions) as rig:
+        await rig.advance(30)
+        check(tally, rig.numbers(), [])
+
+
+async def test_f9_what_was_rotated_before_anything_was_known_is_left(disk: Path, tally: Tally) -> None:
+    writer = LogWriter(disk / "a.log")
+    writer.write(5)
+    os.utime(disk / "a.log", (1e9, 1e9))
+    writer.rotate()
+    writer.write(5)
+    async with follow(disk) as rig:
+        positions = rig.positions()
+    writer.rotate()
+    writer.write(5)
+    async with follow(disk, positions) as rig:
+        await rig.advance(20)
+        check(tally, rig.numbers(), [10, 11, 12, 13, 14])
+
+
+async def test_f9_a_file_that_gets_its_name_back_is_not_read_again(disk: Path, tally: Tally) -> None:
+    writer = LogWriter(disk / "a.log")
+    writer.write(5)
+    async with follow(disk) as rig:
+        writer.rotate()
+        await rig.advance(20)
+        assert closed(rig) == ["rotated"]
+        os.rename(disk / "a.log.1", disk / "a.log")
+        writer.reopen()
+        writer.write(5)
+        await rig.advance(20)
+        check(tally, rig.numbers(), list(range(10)))
+
+
+async def test_f10_an_inode_used_again_between_two_looks(disk: Path, tally: Tally) -> None:
+    """A file that came and was rotated unseen has name and inode of an earlier one, which was removed."""
+    writer = LogWriter(disk / "a.log")
+    again, inode = 0, -1
+    async with follow(disk) as rig:
+        for number in range(5):
+            writer.write(10)
+            await rig.advance(15)
+            (disk / "a.log.1").unlink(missing_ok=True)
+            writer.rename(f".{number + 2}")
+            writer.reopen()
+            again += os.fstat(writer.fd).st_ino == inode
+            inode = os.fstat(writer.fd).st_ino
+            writer.write(10)
+            writer.rename(".1")
+            writer.reopen()
+        await rig.advance(30)
+        assert sorted(rig.numbers()) == list(range(100))
+    if not again:
+        pytest.skip("this file system did not use an inode again")
+    tally.add(rounds=again, lines=100)
 
 
 async def test_f10_followed_by_identity(disk: Path, tally: Tally) -> None:
