@@ -41,6 +41,12 @@ def unrotated(name: str) -> str | None:
     return match[1] if match else None
 
 
+def home_of(path: str) -> str:
+    """The name a rotated file had before; its own when it is not rotated."""
+    directory, name = os.path.split(path)
+    return os.path.join(directory, unrotated(name) or name)
+
+
 class Found(NamedTuple):
     """One path that matched."""
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from alogd.collectors.admission import Admission, denial
 from alogd.collectors.base import Event, Note, NoteKind, SourceStatus
 from alogd.collectors.followed import Followed, Refused, Saved, identify, shown
-from alogd.collectors.globs import Found, Walk, is_compressed, unrotated
+from alogd.collectors.globs import Found, Walk, home_of, is_compressed
 from alogd.collectors.past import Aside
 from alogd.collectors.table import Table
 
@@ -149,7 +149,7 @@ class Names:
             return False
         if not self._aside.is_new(inode, path):
             return False
-        since = self._admission.past.since(_home(path))
+        since = self._admission.past.since(home_of(path))
         if not self._first:  # ... or it was put back
             since = int((self._scanned - CLOCK_GRAIN) * 1e9)
         if since is None or _modified(path) < since:  # from before anything was known of this log
@@ -278,7 +278,7 @@ class Names:
 
     def _begin(self, candidate: Candidate, fd: int) -> Followed | None:
         found, at_start, rotated, missed = candidate
-        saved = self._admission.original(fd, _home(found.path), self._is_intact) if missed else None
+        saved = self._admission.original(fd, home_of(found.path), self._is_intact) if missed else None
         if saved is not None:
             there = self._has(saved, lambda _: True, unsure=True)
             return None if there else self._admission.adopt(found.path, fd, saved)
@@ -305,14 +305,10 @@ class Names:
         finally:
             os.close(fd)
 
-    def _siblings(self, found: Found) -> list[Followed]:
-        """The files that are or were followed under the name a rotated file had before."""
-        home = _home(found.path)
-        return [file for file in self._table.files.values() if file.home == home]
-
     def _is_copy(self, found: Found, fd: int) -> bool:
         """Whether a rotated file that nobody knows is a copy of what was read, or of a log that nobody knows either."""
-        siblings, home = self._siblings(found), _home(found.path)
+        home = home_of(found.path)
+        siblings = [file for file in self._table.files.values() if file.home == home]
         if not siblings and self._admission.past.since(home) is None:
             return True
         return any(one.is_copy(fd) or one.begins_as(fd) for one in siblings) or self._admission.is_copy(fd, home)
@@ -322,7 +318,7 @@ class Names:
         file.symlink = found.symlink
         self._table.add(file)
         if rotated:
-            file.home = _home(found.path)
+            file.home = home_of(found.path)
             self.nameless.append(file)
         self._paths[found.path] = Seen(found.inode, file)
         denied = self._denied.pop(found.path, None)
@@ -397,9 +393,3 @@ def _modified(path: str) -> int:
         return os.stat(path).st_mtime_ns
     except OSError:
         return 0
-
-
-def _home(path: str) -> str:
-    """The name a rotated file had before."""
-    directory, name = os.path.split(path)
-    return os.path.join(directory, unrotated(name) or name)
