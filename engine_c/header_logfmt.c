@@ -87,12 +87,15 @@ typedef struct {
 typedef struct {
     uint8_t *to;
     size_t len;
+    size_t end; /* of the last word, in the line */
 } rendering;
 
+/* One blank between words, but none where there was none (a="x"b="y"): what is put is never longer than the line. */
 static void put_word(rendering *out, const alog_reader *r, size_t begin, size_t end) {
-    if (out->len) out->to[out->len++] = ' ';
+    if (out->len && begin > out->end) out->to[out->len++] = ' ';
     alog_copy(out->to + out->len, r->text + begin, end - begin);
     out->len += end - begin;
+    out->end = end;
 }
 
 /* A line without a message: its words in order, without those that are header. */

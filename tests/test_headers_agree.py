@@ -35,6 +35,7 @@ HOSTILE = {
     "json_keys": b"{" + b",".join(b'"k%d":%d' % (i, i) for i in range(8000)) + b"}",
     "json_unterminated": b'{"msg":"' + b"z" * 60000,
     "quotes": b'"' * 65536,
+    "logfmt_words_that_touch": b"level=info " + b'a=""b="x"c' * 400,
     "logfmt_quotes": b'level=info msg="' + b'\\"' * 30000,
     "structured_data": b"<1>1 - - - - - [" + b'a="\\"" ' * 9000,
     "request": b'h - - [02/Jan/2026:03:04:05 +0000] "' + b"\\" * 60000,

@@ -256,7 +256,8 @@ def read_json(line: Line) -> tuple[str, bytes]:
 # ---- logfmt ----------------------------------------------------------------------------------------------
 
 
-def _words(text: bytes) -> Iterator[tuple[bytes, Pair | None]]:
+def _words(text: bytes) -> Iterator[tuple[int, bytes, Pair | None]]:
+    """Where each word begins, the word, and what it is as a pair."""
     at = end_of(BLANKS, text, 0)
     while at < len(text):
         start, pair = at, None
@@ -268,21 +269,32 @@ def _words(text: bytes) -> Iterator[tuple[bytes, Pair | None]]:
             pair = Pair(b"", key[1], content, key.end() + (quoted is not None), True)
         else:
             at = end_of(_BARE, text, at)
-        yield text[start:at], pair
+        yield start, text[start:at], pair
         at = end_of(BLANKS, text, at)
+
+
+def _without_header(words: list[tuple[int, bytes, Pair | None]], pairs: Pairs) -> bytes:
+    """One blank between words, but none where there was none: the message is never longer than the line."""
+    message, end = b"", 0
+    for start, word, pair in words:
+        if pair and pairs.taken(pair):
+            continue
+        message += (b" " if message and start > end else b"") + word
+        end = start + len(word)
+    return message
 
 
 def read_logfmt(line: Line) -> str:
     """key=value lines that name their time or level."""
     pairs = Pairs(line)
-    words: list[tuple[bytes, Pair | None]] = []
-    for word, pair in _words(line.text):
+    words: list[tuple[int, bytes, Pair | None]] = []
+    for start, word, pair in _words(line.text):
         if pair is None and not words:
             return ""
-        words.append((word, pair))
+        words.append((start, word, pair))
         if pair:
             pairs.take(pair)
-    if sum(pair is not None for _, pair in words) < 2 or not {"time", "level"} & pairs.found.keys():
+    if sum(pair is not None for _, _, pair in words) < 2 or not {"time", "level"} & pairs.found.keys():
         return ""
     pairs.give()
     if "message" in pairs.found:
@@ -290,5 +302,5 @@ def read_logfmt(line: Line) -> str:
     elif line.in_place:
         line.message(0)
     else:
-        line.out.message = b" ".join(word for word, pair in words if not (pair and pairs.taken(pair)))
+        line.out.message = _without_header(words, pairs)
     return "logfmt"
