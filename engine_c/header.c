@@ -1,5 +1,7 @@
 /* header.c: finds a source's kind by vote and reads each line with the reader of that kind (see header.h). */
+#include "header_again.h"
 #include "header_scan.h"
+#include "header_time.h"
 
 #define VOTES 20        /* lines that decide */
 #define MOST_MISSES 100 /* lines in a row that do not fit before the vote is taken again */
@@ -143,6 +145,7 @@ static void read_line(alog_reader *r) {
     else
         without_header(r);
     vote(r->state, fits, found);
+    if (fits && r->seen) alog_header_learn(r);
 }
 
 /* Whether the line is more than a message; skips the byte order mark. */
@@ -161,25 +164,29 @@ static int begin_line(alog_reader *r) {
 
 void alog_header_read(alog_header_state *state, const alog_header_config *config, const uint8_t *line, size_t len,
                       uint8_t *scratch, alog_fields *out) {
+    if (!len || !memchr(line, 0x1b, len)) {
+        alog_header_read_plain(state, config, line, len, scratch, out);
+        return;
+    }
     alog_reader r = {.state = state, .config = config, .text = line, .len = len, .room = scratch, .out = out};
     if (!begin_line(&r)) return;
-    if (r.len && memchr(r.text, 0x1b, r.len)) {
-        r.len = alog_strip_colours(r.text, r.len, scratch);
-        r.text = r.own = scratch;
-        r.room = NULL;
-    }
+    r.len = alog_strip_colours(r.text, r.len, scratch);
+    r.text = r.own = scratch;
+    r.room = NULL;
     read_line(&r);
 }
 
 void alog_header_read_plain(alog_header_state *state, const alog_header_config *config, const uint8_t *line, size_t len,
                             uint8_t *scratch, alog_fields *out) {
+    if (alog_header_again(state, config, line, len, out)) return;
     alog_reader r = {.state = state, .config = config, .text = line, .len = len, .room = scratch, .out = out};
     if (begin_line(&r)) read_line(&r);
 }
 
 int alog_header_state_valid(const alog_header_state *state) {
     if (state->kind >= ALOG_HEADER_COUNT || state->month > 12 || state->memo_len > sizeof state->memo) return 0;
-    if (state->memo_layout >= 64 || state->voted > 1 || state->partial > 1 || state->joins > 1 || state->plain > 1)
+    if (state->memo_layout >= ALOG_STAMP_COUNT || state->voted > 1 || state->partial > 1 || state->joins > 1 ||
+        state->plain > 1)
         return 0;
     if (state->body >= 64 || state->year < -9999 || state->year > 9999 || state->misses > MOST_MISSES) return 0;
     for (unsigned kind = 0; kind < ALOG_HEADER_COUNT; kind++)

@@ -152,22 +152,24 @@ static void late_pid(alog_reader *r, alog_app_line *line) {
 }
 
 /* A logger at `at` and what closes it: "name: ", "name : ", "name - ", "name [request] ", "name<tab>". Returns where the
- * message begins, 0 when it is none. */
-static size_t logger(alog_reader *r, size_t at, int thread, int columns) {
+ * message begins, 0 when it is none. *seen gets the end of what was looked at; it is kept where that is not known. */
+static size_t logger(alog_reader *r, size_t at, int thread, int columns, size_t *seen) {
     const uint8_t *p = r->text;
     int dotted;
     const size_t n = r->len, end = known_name_and_dots(r, at, &dotted);
+    if (end > at) *seen = alog_skip_blank(p, n, end) + 3;
     if (end == at || !(dotted || thread || columns) || is_exception(p + at, end - at)) return 0;
     const size_t next = alog_skip_blank(p, n, end);
     size_t message = 0;
     if (end < n && p[end] == ':' && (end + 1 == n || alog_is_blank(p[end + 1])))
-        message = end + 1;
+        message = *seen = end + 1;
     else if (next > end && next < n && (p[next] == ':' || p[next] == '-') &&
              (next + 1 == n || alog_is_blank(p[next + 1])))
-        message = next + 1;
+        message = *seen = next + 1;
     else if (next > end && next < n && p[next] == '[' && dotted) {
         message = bracket_end(p, n, next);
         if (message && message < n && !alog_is_blank(p[message])) message = 0;
+        *seen = 0;
     } else if (end < n && p[end] == '\t' && dotted)
         message = next;
     else if (columns && next > end + 1)
@@ -183,7 +185,7 @@ static void thread_and_logger(alog_reader *r, alog_app_line *line) {
     size_t at = line->at;
     if (at >= n) return;
     if (p[at] != '[') {
-        const size_t message = logger(r, at, 0, line->columns);
+        const size_t message = logger(r, at, 0, line->columns, &line->seen);
         if (message) line->at = message;
         return;
     }
@@ -196,7 +198,8 @@ static void thread_and_logger(alog_reader *r, alog_app_line *line) {
         line->at = next + 1;
         return;
     }
-    const size_t message = logger(r, next, 1, 0);
+    size_t seen;
+    const size_t message = logger(r, next, 1, 0, &seen);
     if (message) line->at = message;
 }
 
@@ -221,6 +224,9 @@ void alog_after_level(alog_reader *r, alog_app_line *line) {
         line->at = alog_separator(r->text, r->len, at);
         late_pid(r, line);
         line->at = alog_separator(r->text, r->len, line->at);
+        thread_and_logger(r, line);
+        line->seen = 0;
+        return;
     }
     thread_and_logger(r, line);
 }

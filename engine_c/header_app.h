@@ -20,6 +20,8 @@ typedef struct {
     uint8_t bracketed;  /* it was opened by '[' at all: such layouts put the logger last */
     uint8_t columns;    /* "stamp, Info      CBS    msg" */
     uint8_t redis;
+    uint8_t usual; /* the level was one that stands where it nearly always does */
+    size_t seen;   /* see alog_reader; 0 = not known */
 } alog_app_line;
 
 size_t alog_name_end(const uint8_t *p, size_t n, size_t at);

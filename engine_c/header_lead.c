@@ -193,6 +193,7 @@ static void rest_of_line(alog_reader *r, alog_app_line *line, uint8_t layout) {
     }
     if (!line->level_found && usual_level(r, line)) {
         alog_after_level(r, line);
+        line->usual = 1;
         return;
     }
     line->at = alog_separator(r->text, r->len, line->at);
@@ -259,6 +260,10 @@ uint8_t alog_read_app(alog_reader *r) {
     if (!r->wrapped) alog_stamp_keep(r->state, r->text + begin, &stamp);
     r->out->timestamp_ns = stamp.ns;
     alog_set_message(r, line.at);
+    if (line.usual && alog_is_digit(r->text[0])) {
+        r->layout = stamp.layout;
+        r->seen = line.seen;
+    }
     if (line.bracketed && line.level_found) alog_trailing_logger(r);
     return line.level_found ? ALOG_HEADER_LOG4J : ALOG_HEADER_ISO8601;
 }

@@ -8,6 +8,7 @@
 #include "alog.h"
 
 enum { ALOG_MEMO_NAMES = 64, ALOG_MEMO_NAME_BYTES = 48, ALOG_MEMO_PAIRS = 128, ALOG_MEMO_PAIR_BYTES = 32 };
+enum { ALOG_MEMO_HEADER_BITS = 4, ALOG_MEMO_HEADER_WAYS = 8, ALOG_MEMO_HEADER_BYTES = 64 };
 
 typedef struct {
     uint8_t text[ALOG_MEMO_NAME_BYTES];
@@ -33,8 +34,25 @@ typedef struct {
     alog_memo_pair pairs[ALOG_MEMO_PAIRS]; /* the first stands for a line's beginning */
 } alog_pair_memo;
 
+/* What stands between a line's stamp and its message; see header_again.h. */
+typedef struct {
+    uint64_t end;  /* its last eight bytes */
+    uint64_t tail; /* what stands between a number after the text and the message */
+    int32_t offset_s;
+    uint16_t sort; /* of line; 0: an empty place */
+    uint8_t len, tail_len, message, otel;
+    uint8_t host, host_len, program, program_len; /* where they lie in the text */
+    uint8_t text[ALOG_MEMO_HEADER_BYTES];
+} alog_memo_header;
+
+typedef struct {
+    alog_memo_header headers[ALOG_MEMO_HEADER_WAYS];
+    uint8_t order[ALOG_MEMO_HEADER_WAYS]; /* the ones met often first */
+} alog_memo_headers;
+
 typedef struct alog_header_memo {
     alog_memo_name names[ALOG_MEMO_NAMES];
+    alog_memo_headers headers[1 << ALOG_MEMO_HEADER_BITS];
     alog_pair_memo json, logfmt;
 } alog_header_memo;
 

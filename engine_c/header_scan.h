@@ -19,6 +19,9 @@ typedef struct {
     uint8_t *own;    /* `text` again when it may be changed */
     uint8_t wrapped; /* the text is what a container runtime wrapped: its stamps are not remembered */
     uint8_t stamped; /* only a line with a time is wanted; nothing is changed in place for another */
+    /* Told by a reader that has found something, for header_again.h: */
+    uint8_t layout; /* of the stamp the line begins with */
+    size_t seen;    /* the end of what it looked at, but for blanks around the message; 0 = not known */
     alog_fields *out;
 } alog_reader;
 

@@ -87,10 +87,11 @@ static size_t host_and_tag(alog_reader *r, size_t at, int *has_pid) {
     return 0;
 }
 
+static int is_kernel(alog_span program) { return program.len == 6 && memcmp(program.ptr, "kernel", 6) == 0; }
+
 static void kernel_message(alog_reader *r, size_t at) {
     at = alog_skip_blank(r->text, r->len, at);
-    const alog_span program = r->out->program;
-    if (program.len == 6 && memcmp(program.ptr, "kernel", 6) == 0) at = kernel_stamp(r->text, r->len, at);
+    if (is_kernel(r->out->program)) at = kernel_stamp(r->text, r->len, at);
     alog_set_message(r, at);
 }
 
@@ -124,6 +125,10 @@ uint8_t alog_read_syslog(alog_reader *r) {
     if (!r->wrapped) alog_stamp_keep(r->state, p, &stamp);
     r->out->timestamp_ns = stamp.ns;
     if (from) r->out->otel = alog_level_of_syslog(pri);
+    if (tag_end && !from && !iso && !is_kernel(r->out->program)) { /* what the tag is, its own text says */
+        r->layout = stamp.layout;
+        r->seen = tag_end;
+    }
     kernel_message(r, tag_end ? tag_end : (size_t)(r->out->host.ptr - r->text) + r->out->host.len);
     return ALOG_HEADER_RFC3164;
 }

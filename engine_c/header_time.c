@@ -3,7 +3,6 @@
 
 #include "header_scan.h"
 
-#define NS_PER_S INT64_C(1000000000)
 #define FRACTION_DIGITS 18 /* more digits than that are no fraction */
 
 /* Y m d y: digits of a date; D: day, one or two digits, blank-padded; b month name; a weekday name; H M S: two digits;
@@ -153,8 +152,8 @@ static int is_real(const civil *c, int yearless) {
 static void base_of(const civil *c, alog_stamp *out) {
     out->base_ns = out->day_ns = ALOG_NO_TIME;
     if (c->year < 1970 || c->year > 2261) return;
-    out->day_ns = days_from_civil(c->year, c->month, c->day) * 86400 * NS_PER_S;
-    out->base_ns = out->day_ns + (c->hour * 3600 + c->minute * 60 + c->second) * NS_PER_S;
+    out->day_ns = days_from_civil(c->year, c->month, c->day) * 86400 * ALOG_NS_PER_S;
+    out->base_ns = out->day_ns + (c->hour * 3600 + c->minute * 60 + c->second) * ALOG_NS_PER_S;
 }
 
 /* Seconds of the day of a clock in fixed width, "hh:mm:ss" or "hhmmss"; -1 when it is none (or 24:00, or a leap second).
@@ -242,10 +241,41 @@ static size_t from_memo(alog_stamp_layout layout, const alog_header_state *state
         return 0;
     const int seconds = clock_seconds(p + date, width);
     if (seconds < 0) return 0;
-    out->base_ns = state->memo_day_ns == ALOG_NO_TIME ? ALOG_NO_TIME : state->memo_day_ns + seconds * NS_PER_S;
+    out->base_ns = state->memo_day_ns == ALOG_NO_TIME ? ALOG_NO_TIME : state->memo_day_ns + seconds * ALOG_NS_PER_S;
     out->day_ns = state->memo_day_ns;
     out->text_len = (uint8_t)kept;
     return kept;
+}
+
+/* Whether the remembered stamp's date, of `len` bytes, stands at `p`, which has eight more. */
+static int has_date(const alog_header_state *state, const uint8_t *p, size_t len) {
+    const uint64_t other = alog_load64(p) ^ alog_load64(state->memo);
+    if (len < 8) return len == 0 || other << (64 - 8 * len) == 0;
+    return other == 0 && alog_is_equal(p + 8, state->memo + 8, len - 8);
+}
+
+int alog_clock_read(const alog_header_state *state, const uint8_t *p, size_t n, alog_clock *out) {
+    const size_t kept = state->memo_len, width = layouts[state->memo_layout].clock;
+    if (!width || layouts[state->memo_layout].behind || kept < 8 || n <= kept || alog_is_digit(p[kept])) return 0;
+    if (state->memo_day_ns == ALOG_NO_TIME || !has_date(state, p, kept - width)) return 0;
+    out->ns = out->base_ns = state->memo_ns;
+    out->text = alog_load64(p + kept - 8);
+    if (out->text != alog_load64(state->memo + kept - 8)) {
+        const int seconds = clock_seconds(p + kept - width, width);
+        if (seconds < 0) return 0;
+        out->ns = out->base_ns = state->memo_day_ns + seconds * ALOG_NS_PER_S;
+    }
+    out->end = kept;
+    if (p[kept] != '.' && p[kept] != ',') return 1;
+    civil c = {0};
+    out->end = fraction(p, n, kept, "..,", &c);
+    out->ns += c.fraction_ns;
+    return 1;
+}
+
+void alog_clock_keep(alog_header_state *state, const alog_clock *clock) {
+    alog_store64(state->memo + state->memo_len - 8, clock->text); /* with what stands before it, which is the same */
+    state->memo_ns = clock->base_ns;
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------- */
@@ -277,7 +307,7 @@ int alog_stamp_read_as(alog_stamp_layout layout, const alog_header_state *state,
     int32_t offset_s = utc_offset_s;
     out->len = at;
     if (may_be_zone(p, n, at)) out->len = alog_zone_read(p, n, at, &offset_s, &out->zone);
-    out->ns = out->base_ns == ALOG_NO_TIME ? ALOG_NO_TIME : out->base_ns + c.fraction_ns - offset_s * NS_PER_S;
+    out->ns = out->base_ns == ALOG_NO_TIME ? ALOG_NO_TIME : out->base_ns + c.fraction_ns - offset_s * ALOG_NS_PER_S;
     return 1;
 }
 
@@ -318,12 +348,12 @@ int64_t alog_epoch_ns(const uint8_t *p, size_t n) {
     if (value > INT64_MAX || (int64_t)value < EPOCH_S_FIRST) return ALOG_NO_TIME;
     civil c = {0};
     if (fraction(p, n, whole, "...", &c) != n) return ALOG_NO_TIME;
-    int64_t unit = NS_PER_S, limit = EPOCH_S_LIMIT;
+    int64_t unit = ALOG_NS_PER_S, limit = EPOCH_S_LIMIT;
     while (unit > 1 && (int64_t)value >= limit) {
         unit /= 1000;
         limit *= 1000;
     }
-    return (int64_t)value * unit + c.fraction_ns / (NS_PER_S / unit);
+    return (int64_t)value * unit + c.fraction_ns / (ALOG_NS_PER_S / unit);
 }
 
 static int read_epoch(const uint8_t *p, size_t n, alog_stamp *out) {

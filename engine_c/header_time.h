@@ -60,6 +60,21 @@ size_t alog_zone_read(const uint8_t *p, size_t n, size_t at, int32_t *offset_s, 
 /* Remembers the stamp, its year and month. */
 void alog_stamp_keep(alog_header_state *state, const uint8_t *p, const alog_stamp *stamp);
 
+#define ALOG_NS_PER_S INT64_C(1000000000)
+
+typedef struct {
+    int64_t ns;      /* before the zone */
+    int64_t base_ns; /* up to the seconds */
+    size_t end;      /* of the seconds and their fraction */
+    uint64_t text;   /* the eight bytes before the seconds' end */
+} alog_clock;
+
+/* The stamp at the start of `p` up to its zone, where it is the remembered one but for its clock. 0 when it is not, or when
+ * the remembered one has no clock of fixed width at its end or no day. */
+int alog_clock_read(const alog_header_state *state, const uint8_t *p, size_t n, alog_clock *out);
+/* Remembers it, as alog_stamp_keep would. */
+void alog_clock_keep(alog_header_state *state, const alog_clock *clock);
+
 /* Epoch in s, ms, us or ns, told apart by size, with an optional fraction; the whole of `p` must be the number.
  * ALOG_NO_TIME when it is not one or lies before 1973. */
 int64_t alog_epoch_ns(const uint8_t *p, size_t n);

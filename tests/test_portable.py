@@ -13,7 +13,8 @@ import pytest
 
 from tests.conftest import ROOT
 
-TESTS = "tests/test_headers.py", "tests/test_engine_feed.py", "tests/test_engine_state.py", "tests/test_masks.py"
+TESTS = ("tests/test_headers.py", "tests/test_header_again.py", "tests/test_alike.py", "tests/test_engine_feed.py",
+         "tests/test_engine_state.py", "tests/test_masks.py")  # fmt: skip
 PARTS = "alogd", "collectors", "detectors", "configs", "engine_c", "tests"
 FILES = "setup.py", "pyproject.toml", "README.md", "LICENSE"
 
