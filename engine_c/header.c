@@ -9,6 +9,7 @@
 /* ---- readers ---------------------------------------------------------------------------------------- */
 
 static uint8_t read_log4j(alog_reader *r) {
+    if (r->len && r->text[0] == '-') return alog_read_columns(r); /* no application begins a line so */
     const uint8_t kind = alog_read_app(r);
     if (kind) return kind;
     alog_fields_clear(r->out);
@@ -178,7 +179,7 @@ void alog_header_read(alog_header_state *state, const alog_header_config *config
 
 void alog_header_read_plain(alog_header_state *state, const alog_header_config *config, const uint8_t *line, size_t len,
                             uint8_t *scratch, alog_fields *out) {
-    if (alog_header_again(state, config, line, len, out)) return;
+    if (state->memo_len && alog_header_again(state, config, line, len, out)) return;
     alog_reader r = {.state = state, .config = config, .text = line, .len = len, .room = scratch, .out = out};
     if (begin_line(&r)) read_line(&r);
 }

@@ -1,6 +1,7 @@
 /* header_columns.c: lines in fixed columns: klog, access logs, the Linux audit trail, and supercomputers' logs
  * whose time is an epoch in a column. */
 #include "header_app.h"
+#include "header_time.h"
 
 /* ---- klog, glog ------------------------------------------------------------------------------------- */
 
@@ -141,17 +142,27 @@ typedef struct {
     size_t begins[COLUMNS + 1];
 } columns;
 
-static void find_columns(columns *c) {
-    size_t at = 0;
 #if ALOG_LANES
-    for (; c->count < COLUMNS && c->len - at >= 16; at += 16) {
-        const __m128i bytes = alog_lane_load(c->text + at);
-        uint32_t blanks = alog_lane_bits(_mm_or_si128(alog_lane_is(bytes, ' '), alog_lane_is(bytes, '\t')));
-        for (; blanks && c->count < COLUMNS; blanks &= blanks - 1)
-            c->begins[++c->count] = at + (size_t)__builtin_ctz(blanks) + 1;
-    }
+static uint64_t blanks_in_16(const uint8_t *p) {
+    const __m128i bytes = alog_lane_load(p);
+    return alog_lane_bits(_mm_or_si128(alog_lane_is(bytes, ' '), alog_lane_is(bytes, '\t')));
+}
+
+/* A bit for each of 64 bytes, lowest first. */
+static uint64_t blanks_in_64(const uint8_t *p) {
+    return blanks_in_16(p) | blanks_in_16(p + 16) << 16 | blanks_in_16(p + 32) << 32 | blanks_in_16(p + 48) << 48;
+}
 #endif
-    while (c->count < COLUMNS && (at = alog_skip_word(c->text, c->len, at)) < c->len) c->begins[++c->count] = ++at;
+
+static void find_columns(columns *c) {
+    size_t at = 0, *begin = c->begins, *const last = c->begins + COLUMNS;
+#if ALOG_LANES
+    for (; begin < last && c->len - at >= 64; at += 64)
+        for (uint64_t blanks = blanks_in_64(c->text + at); blanks && begin < last; blanks &= blanks - 1)
+            *++begin = at + (size_t)__builtin_ctzll(blanks) + 1;
+#endif
+    while (begin < last && (at = alog_skip_word(c->text, c->len, at)) < c->len) *++begin = ++at;
+    c->count = (size_t)(begin - c->begins);
 }
 
 /* The word in a column, which may not be empty and has a blank behind it; 0 when there is none, and then it is the rest. */
@@ -162,7 +173,15 @@ static int column(const columns *c, size_t at, alog_span *out) {
     return at < c->count && end > begin;
 }
 
-static int64_t epoch_of(alog_span s) { return s.len == 10 || s.len == 9 ? alog_epoch_ns(s.ptr, s.len) : ALOG_NO_TIME; }
+/* Ten digits with a 1 in front, as in all these logs, are seconds; alog_epoch_ns knows the others. */
+static int64_t epoch_of(alog_span s) {
+    if (s.len == 10 && s.ptr[0] == '1') {
+        const unsigned ten = s.ptr[8] - (unsigned)'0', one = s.ptr[9] - (unsigned)'0';
+        const int64_t first = alog_eight_digits(s.ptr);
+        return first < 0 || ten > 9 || one > 9 ? ALOG_NO_TIME : (first * 100 + ten * 10 + one) * ALOG_NS_PER_S;
+    }
+    return s.len == 10 || s.len == 9 ? alog_epoch_ns(s.ptr, s.len) : ALOG_NO_TIME;
+}
 
 /* "NODE 2005-06-03-15.42.50.675872 NODE RAS KERNEL INFO msg" (BGL) after label, epoch and date. */
 static uint8_t ras_columns(alog_reader *r, const columns *c) {
@@ -172,9 +191,10 @@ static uint8_t ras_columns(alog_reader *r, const columns *c) {
     if (!column(c, 5, &again) || !column(c, 6, &type) || !column(c, 7, &component)) return 0;
     int weak;
     const int whole = column(c, 8, &level);
+    const uint8_t usual = alog_level_usual(level.ptr, (size_t)(c->text + c->len - level.ptr));
     r->out->host = node;
     r->out->program = component;
-    r->out->otel = alog_level_of_word(level.ptr, level.len, &weak);
+    r->out->otel = usual ? usual : alog_level_of_word(level.ptr, level.len, &weak);
     alog_set_message(r, whole ? c->begins[9] : r->out->otel ? r->len : c->begins[8]);
     return ALOG_HEADER_LOG4J;
 }
@@ -232,7 +252,6 @@ uint8_t alog_read_columns(alog_reader *r) {
     columns found;
     found.text = r->text;
     found.len = r->len;
-    found.count = 0;
     found.begins[0] = 0;
     find_columns(&found);
     return has_number ? numbered(r, &found) : labelled(r, &found);

@@ -126,6 +126,15 @@ static inline void alog_copy(uint8_t *to, const uint8_t *from, size_t n) {
         memcpy(to, from, n);
 }
 
+/* The value of eight digits, pairs, then fours, then all of them; -1 when they are none. */
+static inline int64_t alog_eight_digits(const uint8_t *p) {
+    uint64_t v = alog_load64(p) ^ UINT64_C(0x3030303030303030);
+    if (((v + UINT64_C(0x7676767676767676)) | v) & ALOG_TOPS) return -1;
+    v = (v * 10 + (v >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+    v = (v * 100 + (v >> 16)) & UINT64_C(0x0000ffff0000ffff);
+    return (int64_t)((v * 10000 + (v >> 32)) & UINT64_C(0xffffffff));
+}
+
 /* Eight bytes at a time where the machine's byte order lets the first one be found. */
 static inline size_t alog_skip_digits(const uint8_t *p, size_t n, size_t at) {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

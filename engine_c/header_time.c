@@ -330,20 +330,12 @@ void alog_stamp_keep(alog_header_state *state, const uint8_t *p, const alog_stam
 #define EPOCH_S_LIMIT INT64_C(9200000000) /* seconds of the year 2261; and so on, by thousands */
 #define EPOCH_S_FIRST INT64_C(100000000)  /* 1973: smaller numbers are counters and run times */
 
-/* The value of eight digits: pairs, then fours, then all of them. */
-static uint64_t eight_digits(const uint8_t *p) {
-    uint64_t v = alog_load64(p) - UINT64_C(0x3030303030303030);
-    v = (v * 10 + (v >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
-    v = (v * 100 + (v >> 16)) & UINT64_C(0x0000ffff0000ffff);
-    return (v * 10000 + (v >> 32)) & UINT64_C(0xffffffff);
-}
-
 int64_t alog_epoch_ns(const uint8_t *p, size_t n) {
     const size_t whole = alog_skip_digits(p, n, 0);
     if (whole < 9 || whole > 19) return ALOG_NO_TIME;
     uint64_t value = 0;
     size_t i = 0;
-    for (; whole - i >= 8; i += 8) value = value * 100000000 + eight_digits(p + i);
+    for (; whole - i >= 8; i += 8) value = value * 100000000 + (uint64_t)alog_eight_digits(p + i);
     for (; i < whole; i++) value = value * 10 + (uint64_t)(p[i] - '0');
     if (value > INT64_MAX || (int64_t)value < EPOCH_S_FIRST) return ALOG_NO_TIME;
     civil c = {0};
