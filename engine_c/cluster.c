@@ -4,21 +4,28 @@
 
 #include "drain_state.h"
 #include "hash.h"
+#include "pairs.h"
 
-enum { POSTING_COST = 24 }; /* bytes charged for a token: its share of the postings of a leaf, when it has them */
+enum { POSTING_COST = 24 }; /* bytes charged for a key: its share of the postings of a leaf, when it has them */
 
 static const uint8_t wild_text[3] = {'<', '*', '>'};
 
-/* One piece: the struct, hashes, ends, text. What its postings take in a leaf that has them is charged here for
- * every cluster: what is counted does not depend on how leaves came to be. */
-alog_cluster *alog_cluster_new(alog_store *store, uint32_t tokens, size_t text_len) {
+/* What its postings take in a leaf that has them is charged for every cluster: what is counted does not depend on how
+ * leaves came to be. */
+static size_t posting_cost(alog_drain *drain, uint32_t tokens) {
+    const uint32_t keys = alog_pairs_count(tokens, alog_drain_needed(drain, tokens));
+    return (size_t)(keys > tokens ? keys : tokens) * POSTING_COST;
+}
+
+/* One piece: the struct, hashes, ends, text. */
+alog_cluster *alog_cluster_new(alog_drain *drain, uint32_t tokens, size_t text_len) {
     const size_t columns = (size_t)tokens * (sizeof(uint64_t) + sizeof(uint32_t));
     if (text_len > UINT32_MAX) return NULL;
-    const size_t size = sizeof(alog_cluster) + columns + text_len;
-    if (alog_store_charge(store, (size_t)tokens * POSTING_COST) != ALOG_OK) return NULL;
-    alog_cluster *cluster = alog_store_take(store, size);
+    const size_t size = sizeof(alog_cluster) + columns + text_len, cost = posting_cost(drain, tokens);
+    if (alog_store_charge(&drain->store, cost) != ALOG_OK) return NULL;
+    alog_cluster *cluster = alog_store_take(&drain->store, size);
     if (!cluster) {
-        alog_store_release(store, (size_t)tokens * POSTING_COST);
+        alog_store_release(&drain->store, cost);
         return NULL;
     }
     memset(cluster, 0, sizeof *cluster);
@@ -29,10 +36,10 @@ alog_cluster *alog_cluster_new(alog_store *store, uint32_t tokens, size_t text_l
     return cluster;
 }
 
-void alog_cluster_free(alog_store *store, alog_cluster *cluster) {
+void alog_cluster_free(alog_drain *drain, alog_cluster *cluster) {
     if (!cluster) return;
-    alog_store_release(store, (size_t)cluster->tokens * POSTING_COST);
-    alog_store_put(store, cluster, cluster->size);
+    alog_store_release(&drain->store, posting_cost(drain, cluster->tokens));
+    alog_store_put(&drain->store, cluster, cluster->size);
 }
 
 alog_span alog_cluster_first(const alog_cluster *cluster, uint32_t i) {

@@ -5,6 +5,7 @@
 #include "drain_state.h"
 #include "hash.h"
 #include "leaf.h"
+#include "pairs.h"
 
 enum { MAKE_ROOM_MOST = 64 }; /* clusters that may go for the memory of one new one */
 
@@ -41,12 +42,15 @@ alog_drain *alog_drain_new(const alog_drain_config *config, alog_status *status)
     drain->star = alog_hash_inline((const uint8_t *)"<*>", 3, config->seed);
     drain->roots = calloc(lengths, sizeof(alog_node *));
     drain->needed = calloc(lengths, sizeof *drain->needed);
-    drain->chains = malloc(lengths * sizeof *drain->chains);
+    drain->chains = malloc(ALOG_PAIRS_A_TOKEN * lengths * sizeof *drain->chains);
+    drain->places = malloc(lengths * sizeof *drain->places);
+    drain->left = malloc(lengths);
     drain->marks = malloc(lengths + 16);
     drain->remembered = calloc(ALOG_DRAIN_CACHE, sizeof *drain->remembered);
     drain->slots = 1; /* slot 0 is the overflow template's */
     drain->stamp = drain->tree_stamp = 1;
-    if (!drain->roots || !drain->needed || !drain->chains || !drain->marks || !drain->remembered) {
+    const int scratch = drain->chains && drain->places && drain->left && drain->marks;
+    if (!drain->roots || !drain->needed || !scratch || !drain->remembered) {
         alog_drain_free(drain);
         *status = ALOG_NOMEM;
         return NULL;
@@ -59,12 +63,14 @@ void alog_drain_free(alog_drain *drain) {
     for (uint32_t n = 0; drain->roots && n <= drain->config.max_tokens; n++)
         alog_node_free(&drain->store, drain->roots[n]);
     for (uint32_t slot = 1; slot < drain->slots && slot < drain->slot_cap; slot++)
-        alog_cluster_free(&drain->store, drain->by_slot[slot]);
+        alog_cluster_free(drain, drain->by_slot[slot]);
     free(drain->by_slot);
     free(drain->newer);
     free(drain->roots);
     free(drain->needed);
     free(drain->chains);
+    free(drain->places);
+    free(drain->left);
     free(drain->marks);
     free(drain->remembered);
     free(drain);
@@ -109,7 +115,7 @@ static void evict_oldest(alog_drain *drain) {
     leaf_changed(drain, cluster->leaf);
     alog_leaf_remove(drain, cluster);
     alog_drain_unseat(drain, cluster);
-    alog_cluster_free(&drain->store, cluster);
+    alog_cluster_free(drain, cluster);
     if (drain->oldest) alog_cluster_prefetch(drain->by_slot[drain->oldest]); /* where one goes others will */
     drain->counters.evicted++;
 }
@@ -175,7 +181,7 @@ static void copy_token(uint8_t *to, const uint8_t *from, uint32_t len) {
 static alog_cluster *cluster_of(alog_drain *drain, const alog_tokens *tokens) {
     size_t text_len = 0;
     for (uint32_t i = 0; i < tokens->count; i++) text_len += tokens->length[i];
-    alog_cluster *cluster = alog_cluster_new(&drain->store, tokens->count, text_len);
+    alog_cluster *cluster = alog_cluster_new(drain, tokens->count, text_len);
     if (!cluster) return NULL;
     uint32_t end = 0;
     for (uint32_t i = 0; i < tokens->count; i++) {
@@ -201,7 +207,7 @@ static alog_cluster *try_create(alog_drain *drain, const alog_tokens *tokens) {
         }
         alog_drain_unseat(drain, cluster);
     }
-    alog_cluster_free(&drain->store, cluster);
+    alog_cluster_free(drain, cluster);
     return NULL;
 }
 

@@ -120,7 +120,7 @@ static alog_status load_cluster(alog_drain *drain, alog_input *in) {
     if (!plausible(in, tokens, 4) || tokens > drain->config.max_tokens) return ALOG_CORRUPT;
     if (id == 0 || id > drain->last_id || slot == 0 || slot >= drain->slots || drain->by_slot[slot])
         return ALOG_CORRUPT;
-    alog_cluster *cluster = alog_cluster_new(&drain->store, tokens, tokens_length(*in, tokens));
+    alog_cluster *cluster = alog_cluster_new(drain, tokens, tokens_length(*in, tokens));
     if (!cluster) return ALOG_FULL;
     cluster->tokens = tokens;
     cluster->id = id;

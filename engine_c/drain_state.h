@@ -45,7 +45,9 @@ struct alog_drain {
     uint64_t star;     /* hash of a literal "<*>" */
     alog_node **roots; /* by token count, max_tokens + 1 */
     uint32_t *needed;  /* 1 + equal tokens that reach sim_th, by token count; 0 = not asked for yet */
-    uint64_t *chains;  /* scratch of a search, max_tokens */
+    uint64_t *chains;  /* scratch of a search, one for each key: pairs.h */
+    uint16_t *places;  /* the same, max_tokens */
+    uint8_t *left;     /* the same */
     uint8_t *marks;    /* the same, rounded up to whole lanes */
     alog_cluster **by_slot;
     uint32_t *newer, *older; /* order of use, by slot; only with max_clusters */
@@ -72,8 +74,8 @@ uint32_t alog_drain_needed(alog_drain *drain, uint32_t n);
 /* ---- cluster.c ---- */
 
 /* A cluster of these tokens without slot and leaf, or NULL when memory is out. */
-alog_cluster *alog_cluster_new(alog_store *store, uint32_t tokens, size_t text_len);
-void alog_cluster_free(alog_store *store, alog_cluster *cluster);
+alog_cluster *alog_cluster_new(alog_drain *drain, uint32_t tokens, size_t text_len);
+void alog_cluster_free(alog_drain *drain, alog_cluster *cluster);
 /* A token of the template, and of the line the cluster was made from. */
 alog_span alog_cluster_token(const alog_cluster *cluster, uint32_t i);
 alog_span alog_cluster_first(const alog_cluster *cluster, uint32_t i);

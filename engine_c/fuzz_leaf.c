@@ -32,7 +32,7 @@ static void put_word(alog_tokens *tokens, uint32_t place, uint32_t word, uint64_
 }
 
 static void make_line(alog_tokens *tokens, uint8_t choice, uint64_t *state, const alog_drain_config *config) {
-    const uint32_t words = choice & 64 ? 3000 : 2 + (choice & 31);
+    const uint32_t words = (choice & 64 ? 40u : 1u) * (2u + (choice & 31u));
     tokens->count = choice & 128 ? (uint32_t)(next_random(state) % config->max_tokens) : 6;
     for (uint32_t i = 0; i < tokens->count; i++)
         put_word(tokens, i, i == 0 && choice & 32 ? 1 : (uint32_t)(next_random(state) % words), config->seed);

@@ -5,35 +5,13 @@
 #include <string.h>
 
 #include "lanes.h"
+#include "postings.h"
 
 enum {
     INDEX_FROM = 24, /* clusters from which on a scan costs more than a look at the postings */
     INDEX_UNTIL = 8, /* below which the postings go */
-    AHEAD = 4,       /* clusters asked for before they are needed */
     LANE = 16,
-    EXPECT_MOST = 32, /* more than a processor asks memory for at once */
-    WALK_PART = 16,   /* of a leaf's clusters may be come upon in chains: one there costs as much as many in a row */
-    COUNT_MOST = UINT16_MAX,
-};
-
-/* The clusters that came with one of some tokens at one place: `head` is 1 + the place of the last one among the leaf's
- * slots, 0 = none. `seen` has a bit for every sixteenth of the hashes, set when one of them came: it spares most looks at
- * clusters that have another token. */
-typedef struct {
-    uint32_t head;
-    uint16_t count;
-    uint16_t seen;
-} bucket;
-
-/* Nothing is taken out of a chain: who walks it sees by a cluster's slot and tokens whether it is still meant. When the
- * leaf's slots, gaps and all, are more than `most`, everything is made anew without what is gone. */
-struct alog_postings {
-    uint32_t buckets; /* for each place in the line; a power of two */
-    uint32_t most;
-    uint32_t width;   /* bytes of a signature: tokens, rounded up to whole lanes */
-    uint32_t *before; /* cluster by cluster, place by place: what was the bucket's head before */
-    uint8_t *marks;   /* cluster by cluster: its signature, a byte for each token it came with, the rest zero */
-    bucket at[];      /* place by place */
+    WALK_PART = 16, /* of a leaf's clusters may be come upon in chains: one there costs as much as many in a row */
 };
 
 /* ---- comparing ---------------------------------------------------------------------------------------- */
@@ -79,87 +57,6 @@ alog_cluster *alog_leaf_scan(const alog_drain *drain, const alog_node *leaf, con
     return found.cluster;
 }
 
-/* ---- postings ----------------------------------------------------------------------------------------- */
-
-static bucket *bucket_of(alog_postings *postings, uint32_t place, uint64_t hash) {
-    return &postings->at[(size_t)place * postings->buckets + ((uint32_t)hash & (postings->buckets - 1))];
-}
-
-/* Two tokens with different bytes differ: a signature tells most clusters that share too little from the others without
- * a look at them. */
-static uint8_t mark_of(uint64_t hash) { return (uint8_t)(hash >> 48); }
-
-static uint16_t seen_bit(uint64_t hash) { return (uint16_t)(1u << (hash >> 60)); }
-
-/* A cluster with so many wildcards that no line reaches the threshold is in no chain. */
-static int can_match(alog_drain *drain, const alog_cluster *cluster) {
-    return cluster->tokens - cluster->wild >= alog_drain_needed(drain, cluster->tokens);
-}
-
-static void link_cluster(alog_drain *drain, alog_postings *postings, const alog_cluster *cluster) {
-    if (!can_match(drain, cluster)) return;
-    uint32_t *before = postings->before + (size_t)cluster->place * cluster->tokens;
-    uint8_t *marks = postings->marks + (size_t)cluster->place * postings->width;
-    for (uint32_t i = 0; i < cluster->tokens; i++) {
-        marks[i] = mark_of(cluster->hash[i]);
-        if (cluster->hash[i] == ALOG_WILD) continue;
-        bucket *b = bucket_of(postings, i, cluster->hash[i]);
-        before[i] = b->head;
-        b->head = cluster->place + 1;
-        b->count = (uint16_t)(b->count + (b->count < COUNT_MOST));
-        b->seen |= seen_bit(cluster->hash[i]);
-    }
-}
-
-/* Closes the gaps that removed clusters left; every cluster is told its place. */
-static void close_gaps(const alog_drain *drain, alog_node *leaf) {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < leaf->slot_count; i++) {
-        if (!leaf->slots[i]) continue;
-        drain->by_slot[leaf->slots[i]]->place = kept;
-        leaf->slots[kept++] = leaf->slots[i];
-    }
-    leaf->slot_count = kept;
-    leaf->gaps = 0;
-    alog_node_trim_slots(leaf);
-}
-
-/* Empty postings for `live` clusters and as many again: those there are when they fit, else new ones in their place. */
-static alog_postings *cleared(alog_node *leaf, uint32_t tokens, uint32_t live) {
-    alog_postings *postings = leaf->postings;
-    uint32_t buckets = 32;
-    while (buckets < live && buckets <= UINT32_MAX / 4) buckets *= 2;
-    const uint32_t most = live <= UINT32_MAX / 4 ? 2 * live + 16 : UINT32_MAX;
-    const size_t table = (size_t)tokens * buckets * sizeof(bucket);
-    const uint32_t width = (tokens + LANE - 1) / LANE * LANE;
-    if (postings && postings->buckets == buckets && postings->most >= most && postings->most / 2 <= most) {
-        memset(postings->at, 0, table);
-        return postings;
-    }
-    free(postings);
-    leaf->postings = NULL;
-    const size_t row = tokens * sizeof(uint32_t) + width;
-    if (tokens > SIZE_MAX / 4 / sizeof(bucket) / buckets || row > SIZE_MAX / 4 / most) return NULL;
-    postings = calloc(1, sizeof *postings + table + row * most);
-    if (!postings) return NULL;
-    postings->buckets = buckets;
-    postings->most = most;
-    postings->width = width;
-    postings->before = (uint32_t *)(void *)((uint8_t *)postings->at + table);
-    postings->marks = (uint8_t *)(postings->before + (size_t)tokens * most);
-    return leaf->postings = postings;
-}
-
-/* Without memory for postings the leaf has none and is scanned. */
-static void index_leaf(alog_drain *drain, alog_node *leaf, uint32_t tokens) {
-    close_gaps(drain, leaf);
-    alog_postings *postings = cleared(leaf, tokens, leaf->slot_count);
-    for (uint32_t i = 0; postings && i < leaf->slot_count; i++) {
-        if (leaf->slot_count - i > AHEAD) alog_cluster_prefetch(drain->by_slot[leaf->slots[i + AHEAD]]);
-        link_cluster(drain, postings, drain->by_slot[leaf->slots[i]]);
-    }
-}
-
 /* ---- the leaf's clusters ------------------------------------------------------------------------------ */
 
 alog_status alog_leaf_add(alog_drain *drain, alog_node *leaf, alog_cluster *cluster) {
@@ -168,9 +65,9 @@ alog_status alog_leaf_add(alog_drain *drain, alog_node *leaf, alog_cluster *clus
     cluster->place = leaf->slot_count - 1;
     if (!leaf->postings) return ALOG_OK;
     if (cluster->place < leaf->postings->most)
-        link_cluster(drain, leaf->postings, cluster);
+        alog_postings_link(drain, leaf->postings, cluster);
     else
-        index_leaf(drain, leaf, cluster->tokens);
+        alog_postings_make(drain, leaf, cluster->tokens);
     return ALOG_OK;
 }
 
@@ -180,9 +77,9 @@ static void remove_indexed(alog_drain *drain, alog_node *leaf, const alog_cluste
     if (live < INDEX_UNTIL) {
         free(leaf->postings);
         leaf->postings = NULL;
-        close_gaps(drain, leaf);
+        alog_leaf_close_gaps(drain, leaf);
     } else if (live < leaf->postings->most / 8) {
-        index_leaf(drain, leaf, cluster->tokens);
+        alog_postings_make(drain, leaf, cluster->tokens);
     }
 }
 
@@ -195,26 +92,37 @@ void alog_leaf_remove(alog_drain *drain, alog_cluster *cluster) {
 
 /* ---- search ------------------------------------------------------------------------------------------- */
 
-/* The shortest chain on top. */
-static void sift(uint64_t *heap, uint32_t count, uint32_t at) {
-    const uint64_t moved = heap[at];
-    for (uint32_t child; (child = 2 * at + 1) < count; at = child) {
-        child += child + 1 < count && heap[child + 1] < heap[child];
-        if (heap[child] >= moved) break;
-        heap[at] = heap[child];
-    }
-    heap[at] = moved;
-}
-
-/* The places whose token may be in the leaf, as (length of its chain, place). */
-static uint32_t chains_of(alog_postings *postings, const alog_tokens *tokens, uint64_t *chains) {
+/* The keys that a cluster may have in common with the line, as (length of its chain, key). */
+static inline uint32_t common_keys(alog_postings *postings, const uint64_t *hash, uint64_t *chains, int paired) {
     uint32_t found = 0;
-    for (uint32_t i = 0; i < tokens->count; i++) {
-        const bucket *b = bucket_of(postings, i, tokens->hash[i]);
-        chains[found] = (uint64_t)b->count << 32 | i;
-        found += (b->seen & seen_bit(tokens->hash[i])) != 0;
+    for (uint32_t key = 0; key < postings->keys; key++) {
+        const uint64_t token = alog_key_hash(postings, hash, key, paired);
+        const alog_bucket *b = alog_bucket_of(postings, key, token);
+        chains[found] = (uint64_t)b->count << 32 | key;
+        found += (b->seen & alog_seen_bit(token)) != 0;
     }
     return found;
+}
+
+/* Fills drain->chains. By group, drain->left gets how many of them there are; *bound, how many tokens any cluster may
+ * share. */
+static uint32_t chains_of(alog_drain *drain, alog_postings *postings, const alog_tokens *tokens, uint32_t *bound) {
+    if (!postings->groups) return *bound = common_keys(postings, tokens->hash, drain->chains, 0);
+    const uint32_t found = common_keys(postings, tokens->hash, drain->chains, 1);
+    *bound = postings->groups;
+    memset(drain->left, 0, postings->groups);
+    for (uint32_t i = 0; i < found; i++) {
+        const uint32_t before = drain->left[postings->pair[(uint32_t)drain->chains[i]].group]++;
+        *bound += alog_pairs_shared(before + 1) - alog_pairs_shared(before);
+    }
+    return found;
+}
+
+/* What the bound loses when a chain was walked. */
+static uint32_t walked(alog_drain *drain, const alog_postings *postings, uint32_t key) {
+    if (!postings->groups) return 1;
+    const uint32_t left = drain->left[postings->pair[key].group]--;
+    return alog_pairs_shared(left) - alog_pairs_shared(left - 1);
 }
 
 /* Bytes that are the same in two signatures: tokens besides, no fewer than two token lists share. */
@@ -235,7 +143,7 @@ static uint32_t marks_shared(const uint8_t *a, const uint8_t *b, uint32_t width)
 
 /* One search: the best cluster so far, and what others must share not to be passed over. */
 typedef struct {
-    const alog_drain *drain;
+    alog_drain *drain;
     const alog_node *leaf;
     const alog_tokens *tokens;
     const uint8_t *marks; /* the line's */
@@ -253,63 +161,68 @@ static void look_at(search *s, uint32_t place) {
     if (slot) consider(&s->found, s->drain->by_slot[slot], s->tokens);
 }
 
-static void walk_chain(search *s, uint32_t place) {
-    const alog_postings *postings = s->leaf->postings;
-    uint32_t at = bucket_of(s->leaf->postings, place, s->tokens->hash[place])->head;
+static void walk_chain(search *s, uint32_t key) {
+    alog_postings *postings = s->leaf->postings;
+    const uint64_t hash = alog_key_hash(postings, s->tokens->hash, key, postings->groups != 0);
+    uint32_t at = alog_bucket_of(postings, key, hash)->head;
     while (at) {
-        const uint32_t next = postings->before[(size_t)(at - 1) * s->tokens->count + place];
+        const uint32_t next = postings->before[(size_t)(at - 1) * postings->keys + key];
         look_at(s, at - 1);
         at = next;
     }
 }
 
 static void walk_all(search *s) {
+    s->leaf->postings->steps += s->leaf->slot_count / WALK_PART;
     for (uint32_t i = 0; i < s->leaf->slot_count; i++) look_at(s, i);
 }
 
 static const uint8_t *marks_of_line(alog_drain *drain, const alog_tokens *tokens, uint32_t width) {
-    for (uint32_t i = 0; i < tokens->count; i++) drain->marks[i] = mark_of(tokens->hash[i]);
+    for (uint32_t i = 0; i < tokens->count; i++) drain->marks[i] = alog_mark_of(tokens->hash[i]);
     memset(drain->marks + tokens->count, 0, width - tokens->count);
     return drain->marks;
 }
 
 void alog_leaf_expect(const alog_node *leaf, const alog_tokens *tokens) {
-#if defined(__GNUC__)
-    if (!leaf->postings) return;
-    const uint32_t most = tokens->count < EXPECT_MOST ? tokens->count : EXPECT_MOST;
-    for (uint32_t i = 0; i < most; i++) __builtin_prefetch(bucket_of(leaf->postings, i, tokens->hash[i]), 1);
-#else
-    (void)leaf, (void)tokens;
-#endif
+    if (leaf->postings) alog_postings_expect(leaf->postings, tokens->hash);
 }
 
-/* Chain by chain, the shortest first. A cluster in none of the chains so far shares at most `left` tokens. */
-static void walk_chains(search *s, uint64_t *chains, uint32_t left) {
+/* Chain by chain, the shortest first, until a cluster in none of them yet must share too few tokens. */
+static void walk_chains(search *s, uint64_t *chains, uint32_t count, uint32_t bound) {
+    alog_postings *postings = s->leaf->postings;
     uint32_t steps = alog_node_live(s->leaf) / WALK_PART;
-    for (uint32_t i = left / 2; i-- > 0;) sift(chains, left, i);
-    while ((int64_t)left >= (s->found.cluster ? s->found.equal : s->least)) {
-        const uint32_t count = (uint32_t)(chains[0] >> 32);
-        if (count > steps) {
+    for (uint32_t i = count / 2; i-- > 0;) alog_sift(chains, count, i);
+    while (count && (int64_t)bound >= (s->found.cluster ? s->found.equal : s->least)) {
+        const uint32_t length = (uint32_t)(chains[0] >> 32), key = (uint32_t)chains[0];
+        if (length > steps) {
             walk_all(s);
             return;
         }
-        steps -= count;
-        walk_chain(s, (uint32_t)chains[0]);
-        chains[0] = chains[--left];
-        if (left) sift(chains, left, 0);
+        steps -= length;
+        postings->steps += length;
+        walk_chain(s, key);
+        bound -= walked(s->drain, postings, key);
+        chains[0] = chains[--count];
+        if (count) alog_sift(chains, count, 0);
     }
 }
 
 alog_cluster *alog_leaf_match(alog_drain *drain, alog_node *leaf, const alog_tokens *tokens, int64_t least,
                               int64_t *equal) {
-    if (!leaf->postings && alog_node_live(leaf) >= INDEX_FROM) index_leaf(drain, leaf, tokens->count);
+    if (!leaf->postings && alog_node_live(leaf) >= INDEX_FROM) alog_postings_make(drain, leaf, tokens->count);
     if (!leaf->postings || least <= 0) return alog_leaf_scan(drain, leaf, tokens, least, equal);
-    const uint32_t left = chains_of(leaf->postings, tokens, drain->chains);
+    if (++leaf->postings->searches == UINT32_MAX || alog_postings_slow(leaf)) {
+        alog_postings_make(drain, leaf, tokens->count);
+        if (!leaf->postings) return alog_leaf_scan(drain, leaf, tokens, least, equal);
+    }
+    uint32_t bound;
+    const uint32_t count = chains_of(drain, leaf->postings, tokens, &bound);
     *equal = 0;
-    if ((int64_t)left < least) return NULL;
-    search s = {.drain = drain, .leaf = leaf, .tokens = tokens, .least = least, .found = {NULL, least - 1}};
+    if ((int64_t)bound < least) return NULL;
+    search s = {.drain = drain, .leaf = leaf, .tokens = tokens, .least = least};
+    s.found = (best){NULL, least - 1};
     s.marks = marks_of_line(drain, tokens, leaf->postings->width);
-    walk_chains(&s, drain->chains, left);
+    walk_chains(&s, drain->chains, count, bound);
     *equal = s.found.equal;
     return s.found.cluster;
 }

@@ -1,12 +1,13 @@
 /* leaf.h: the clusters of one leaf, and which of them a line resembles most; nobody but Drain includes it.
  *
- * A small leaf is scanned. From INDEX_FROM clusters on it has postings: for each place in the line a hash table from
- * token to the clusters that came with it there. A line that shares `least` tokens with a cluster shares one of any
- * n - least + 1 of its tokens, so only clusters in the shortest of those chains are looked at, and of those only the ones
- * whose signature, a byte a token, may share enough. The answer is the scan's, and the cost does not grow with the leaf
- * while tokens are rare. Where too many are frequent the walk gives up, and all signatures are looked at, in a row.
- * Adding a cluster costs a step for each of its tokens, and another when postings are made anew, which happens after as
- * many came as there were; removing one costs a step. Postings take 18 to 28 bytes for each token of a cluster. */
+ * A small leaf is scanned. From INDEX_FROM clusters on it has postings (postings.h): for each key, which is a place in the
+ * line or a pair of them, a hash table from what stands there to the clusters that came with it. How many tokens a cluster
+ * can share that is in none of the chains walked so far is known, so only the shortest of a line's chains are walked, and
+ * of the clusters in those only the ones looked at whose signature, a byte a token, may share enough. The answer is the
+ * scan's, and the cost does not grow with the leaf while tokens, or pairs of them, are rare. Where too many are frequent
+ * the walk gives up, and all signatures are looked at, in a row. Adding a cluster costs a step for each of its keys, and
+ * another when postings are made anew, which happens after as many came as there were; removing one costs a step. Postings
+ * take 18 to 28 bytes for each key of a cluster, of which there are at most two for each token. */
 #ifndef ALOG_LEAF_H
 #define ALOG_LEAF_H
 

@@ -1,7 +1,11 @@
 /* store.c: the counted allocator of the learned state (store.h). */
+#define _DEFAULT_SOURCE /* madvise */
 #include "store.h"
 
 #include <stdlib.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 enum { ALLOCATOR_OVERHEAD = 16 };
 
@@ -31,4 +35,14 @@ void alog_store_put(alog_store *store, void *ptr, size_t size) {
     if (!ptr) return;
     alog_store_release(store, size + ALLOCATOR_OVERHEAD);
     free(ptr);
+}
+
+void *alog_zeroed(size_t size) {
+    uint8_t *piece = calloc(1, size);
+#if defined(MADV_HUGEPAGE)
+    const uintptr_t page = (uintptr_t)1 << 21, begin = ((uintptr_t)piece + page - 1) & ~(page - 1);
+    const uintptr_t end = ((uintptr_t)piece + size) & ~(page - 1);
+    if (piece && begin < end) (void)madvise(piece + (begin - (uintptr_t)piece), end - begin, MADV_HUGEPAGE);
+#endif
+    return piece;
 }

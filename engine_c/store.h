@@ -24,4 +24,8 @@ void alog_store_put(alog_store *store, void *ptr, size_t size);
 alog_status alog_store_charge(alog_store *store, size_t size);
 void alog_store_release(alog_store *store, size_t size);
 
+/* Zeroed memory that is not counted, for free(); where it is large, in huge pages if the system has them: it is read all
+ * over, and a page of 4 KiB costs a fault when it is first touched. */
+void *alog_zeroed(size_t size);
+
 #endif

@@ -77,3 +77,33 @@ def test_hostile_lines_find_what_a_scan_finds(name: str, clusters: int | None) -
 def lines_of(name: str) -> Iterator[bytes]:
     case = hostile.CASES[name]
     return (line for block in case(4000, hostile.SEED) for line in block.splitlines())
+
+
+def few_words(rng: random.Random, count: int, size: int) -> Iterator[bytes]:
+    """Lines of words so few that each stands in very many clusters: the leaf comes to hold pairs as keys. Some places
+    have one word nearly always, and some lines repeat an earlier one but for a few words."""
+    words = [f"{letter}{other}" for letter in "abcdefghijklmnop" for other in "abcdefgh"][: rng.choice([12, 40, 128])]
+    common = {place: rng.choice(words) for place in rng.sample(range(size), size // 3)}
+    kept: list[list[str]] = []
+    for _ in range(count):
+        tokens = [common[i] if i in common and rng.random() < 0.8 else rng.choice(words) for i in range(size)]
+        if kept and rng.random() < 0.3:
+            changed = rng.sample(range(size), rng.randrange(size + 1))
+            tokens = [rng.choice(words) if i in changed else token for i, token in enumerate(rng.choice(kept))]
+        kept.append(tokens)
+        yield " ".join(["first", *tokens]).encode()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7, 9, 11, 13, 18])
+@pytest.mark.parametrize("sim_th", [0.25, 0.4, 0.75])
+def test_leaves_of_few_words_are_those_of_drain3(size: int, sim_th: float) -> None:
+    rng = random.Random(f"{size} {sim_th}")
+    config = EngineConfig(
+        sim_th=sim_th,
+        max_clusters=rng.choice([None, 150]),
+        masks=(),
+        header=None,
+        multiline=False,
+        seed=rng.getrandbits(64),
+    )
+    assert compare(Engine(config), drain_of(config), few_words(rng, 1200, size)) == 1200
