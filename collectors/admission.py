@@ -93,7 +93,7 @@ class Admission:
         file = Followed(path, fd, identity, self.past.epoch(identity))
         text = f"{saved.path} was removed; what was not read of it is read from its copy {shown(path)}"
         self._say(Note(saved.source, "replaced", text, 1))
-        self._say(Closed(saved.source, "replaced"))
+        self._say(Closed(saved.source, "replaced", self.past.give_up(saved)))
         file.seek(saved.offset)
         file.looked = saved.offset > 0
         self.announce(file)
@@ -163,8 +163,7 @@ class Admission:
             f"{shown(file.path)} is not what was read up to byte {saved.offset} in an earlier run; read from its start"
         )
         self._say(Note(saved.source, "replaced", text, 1))
-        self._say(Closed(saved.source, "replaced"))
-        self.past.replaced(saved)
+        self._say(Closed(saved.source, "replaced", self.past.give_up(saved)))
         self._known_paths.add(shown(file.path))
 
     def _look(self, file: Followed) -> None:
@@ -195,7 +194,7 @@ class Admission:
                 del self.saved[key]
                 text = f"{saved.path} was removed or renamed out of sight; what followed byte {saved.offset} is lost"
                 self._say(Note(saved.source, "lost", text, 1))
-                self._say(Closed(saved.source, "gone"))
+                self._say(Closed(saved.source, "gone", self.past.give_up(saved)))
 
 
 def _line_start(fd: int, size: int) -> int:

@@ -95,6 +95,22 @@ class Saved:
         except (KeyError, TypeError, ValueError):
             return None
 
+    def position(self) -> Position:
+        """What of() reads."""
+        return {
+            "source": self.source,
+            "path": self.path,
+            "home": self.home,
+            **self.identity._asdict(),
+            "epoch": self.epoch,
+            "offset": self.offset,
+            "mark": self.mark,
+            "mark_length": self.mark_length,
+            "mark_end": self.mark_end,
+            "modified": self.modified,
+            "ended": self.ended,
+        }
+
     def holds(self, fd: int) -> bool:
         """Whether an open file still has the bytes that were read from it."""
         mark = os.pread(fd, self.mark_length, self.mark_end - self.mark_length)

@@ -54,9 +54,10 @@ class Past:
         lost = (one for one in self._ended if one.home == shown(home) and one.ended in ("truncated", "replaced"))
         return any(is_copy(one, fd) for one in lost)
 
-    def replaced(self, saved: Saved) -> None:
-        """Notes that another file has the inode of one that was being read."""
+    def give_up(self, saved: Saved) -> Position:
+        """Notes that the file of a position is no more. Returns what is to be kept of it: copies may be left."""
         self._ended.append(replace(saved, ended="replaced"))
+        return self._ended[-1].position()
 
 
 def is_copy(saved: Saved, fd: int, short: bool = False) -> bool:

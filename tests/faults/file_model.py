@@ -2,9 +2,7 @@
 
 The model knows contents, not files: a content begins when a log is made, truncated or swapped, and ends when something
 else stands under the log's name. All of its lines have to be read, unless what held them was destroyed before they
-could be: then they are loose, and may be read once or not at all. Nothing is read twice, with one exception: where a
-log was rotated or copied while it was closed to its reader, and the reader was started again since, lines may be
-repeated (three histories in a thousand do; `strict` has none of it).
+could be: then they are loose, and may be read once or not at all. Nothing is read twice.
 """
 
 from __future__ import annotations
@@ -59,7 +57,6 @@ class Log:
         self.writer = LogWriter(path, first)
         self.contents: list[Content] = []
         self.torn = False
-        self.forbidden = self.ended_forbidden = self.may_repeat = False
         self.begin()
 
     @property
@@ -70,7 +67,6 @@ class Log:
         """Another content is under the name from now on."""
         for content in self.contents:
             content.current = False
-        self.ended_forbidden = self.ended_forbidden or self.forbidden
         here = identify(self.writer.fd)
         self.contents.append(Content(here, here))
 
@@ -93,8 +89,7 @@ class Log:
 class History:
     """Two logs (the second a symbolic link), a collector with many lives, and what was acted upon."""
 
-    def __init__(self, place: Path, seed: int, strict: bool = True) -> None:
-        self.strict = strict
+    def __init__(self, place: Path, seed: int) -> None:
         self.place = place
         self.random = random.Random(seed)
         (place / "real").mkdir()
@@ -180,7 +175,6 @@ class History:
         """What was not acted upon is found again under its name, or by a position; else it is loose."""
         there = {identity_of(path) for path in self.place.rglob("*") if path.is_file()}
         for log in self.logs:
-            log.may_repeat = log.may_repeat or log.ended_forbidden
             for content in log.contents:
                 found = content.known and content.lies_in in there and content.read_as in there
                 if content.lies_in != content.read_as:  # a copy is known by the 64 bytes that were read last
@@ -201,14 +195,7 @@ class History:
         count = Counter(self.acted)
         missing = [number for number in written if not count[number] and number not in self.loose]
         assert not missing, f"lost {missing[:5]} of {len(missing)}: {self.told}"
-        may_repeat = {
-            number
-            for log in self.logs
-            if log.may_repeat and not self.strict
-            for one in log.contents
-            for number in one.lines
-        }
-        twice = [number for number, times in count.items() if times > 1 and number not in may_repeat]
+        twice = [number for number, times in count.items() if times > 1]
         assert not twice, f"twice {twice[:5]} of {len(twice)}: {self.told}"
         assert not set(count) - set(written)
 
@@ -245,7 +232,6 @@ class History:
 
     def copytruncate(self, log: Log) -> None:
         log.finish()
-        log.ended_forbidden = log.ended_forbidden or log.forbidden
         self.permit(log)
         for number in range(KEPT - 1, 0, -1):
             old = self.place / f"a.log.{number}"
@@ -290,11 +276,9 @@ class History:
 
     def forbid(self, log: Log) -> None:
         os.fchmod(log.writer.fd, 0)
-        log.forbidden = True
 
     def permit(self, log: Log) -> None:
         os.fchmod(log.writer.fd, 0o644)
-        log.forbidden = False
 
 
 def whole(text: bytes) -> list[int]:
