@@ -12,18 +12,23 @@
 #include "hash.h"
 
 static const uint32_t WILD = UINT32_C(1) << 31;
+enum { AHEAD = 8 }; /* clusters that lie anywhere in memory are asked for so early */
 
 /* ---- save --------------------------------------------------------------------------------------------- */
 
 static void save_cluster(const alog_cluster *cluster, alog_output *out) {
-    alog_put_u32(out, cluster->id);
-    alog_put_u32(out, cluster->slot);
-    alog_put_u64(out, cluster->count);
-    alog_put_u32(out, cluster->tokens);
+    const size_t text = cluster->tokens ? cluster->end[cluster->tokens - 1] : 0;
+    uint8_t *p = alog_put_room(out, 20 + 4 * (size_t)cluster->tokens + text);
+    if (!p) return;
+    p = alog_lay_u32(p, cluster->id);
+    p = alog_lay_u32(p, cluster->slot);
+    p = alog_lay_u64(p, cluster->count);
+    p = alog_lay_u32(p, cluster->tokens);
     for (uint32_t i = 0; i < cluster->tokens; i++) {
         const alog_span token = alog_cluster_first(cluster, i);
-        alog_put_u32(out, (uint32_t)token.len | (cluster->hash[i] == ALOG_WILD ? WILD : 0));
-        alog_put_bytes(out, token.ptr, token.len);
+        p = alog_lay_u32(p, (uint32_t)token.len | (cluster->hash[i] == ALOG_WILD ? WILD : 0));
+        memcpy(p, token.ptr, token.len);
+        p += token.len;
     }
 }
 
@@ -48,7 +53,15 @@ static void save_node(const alog_node *node, uint32_t levels, alog_output *out) 
 static void save_clusters(const alog_drain *drain, alog_output *out) {
     alog_put_u32(out, drain->live);
     if (drain->config.max_clusters) {
-        for (uint32_t slot = drain->oldest; slot; slot = drain->newer[slot]) save_cluster(drain->by_slot[slot], out);
+        uint32_t ahead = drain->oldest;
+        for (uint32_t i = 0; i < AHEAD && ahead; i++) ahead = drain->newer[ahead];
+        for (uint32_t slot = drain->oldest; slot; slot = drain->newer[slot]) {
+            if (ahead) {
+                alog_cluster_prefetch(drain->by_slot[ahead]);
+                ahead = drain->newer[ahead];
+            }
+            save_cluster(drain->by_slot[slot], out);
+        }
         return;
     }
     for (uint32_t slot = 1; slot < drain->slots; slot++)

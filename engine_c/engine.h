@@ -118,7 +118,11 @@ uint64_t alog_engine_seed(const alog_engine *engine);
 /* Masks a text as a message would be; good until the engine's next call. */
 const alog_tokens *alog_engine_mask(alog_engine *engine, const uint8_t *text, size_t len);
 
-/* A snapshot with `meta` in front, free() it. NULL when memory is out. */
+/* Bytes a snapshot with `meta` in front takes; 0 when it cannot be saved, its meta being longer than 4 GiB. */
+size_t alog_engine_save_size(const alog_engine *engine, alog_span meta);
+/* That snapshot, in so many bytes of the caller's: memory is touched once. ALOG_INVALID for another size. */
+alog_status alog_engine_save_into(const alog_engine *engine, alog_span meta, uint8_t *bytes, size_t size);
+/* The same in memory of its own, free() it. NULL when memory is out. */
 uint8_t *alog_engine_save(const alog_engine *engine, alog_span meta, size_t *len);
 /* The meta of a snapshot whose checksum is right. */
 alog_status alog_engine_meta(const uint8_t *data, size_t len, alog_span *meta);

@@ -85,21 +85,36 @@ static alog_status load_source(alog_engine *engine, alog_input *in) {
     return in->failed ? ALOG_CORRUPT : ALOG_OK;
 }
 
+static void save_all(const alog_engine *engine, alog_span meta, alog_output *out) {
+    alog_snapshot_begin(out);
+    alog_put_span(out, meta.ptr, meta.len);
+    alog_put_u64(out, engine->config.seed);
+    alog_drain_save(engine->drain, out);
+    alog_put_u64(out, engine->records);
+    alog_put_u64(out, engine->tokens_cut);
+    save_counters(&engine->closed, out);
+    alog_put_u32(out, engine->source_count);
+    for (uint32_t i = 0; i < engine->source_count; i++) save_source(engine->sources[i], out);
+    alog_snapshot_end(out);
+}
+
+size_t alog_engine_save_size(const alog_engine *engine, alog_span meta) {
+    alog_output count = {.fixed = 1};
+    save_all(engine, meta, &count);
+    return count.failed ? 0 : count.len;
+}
+
+alog_status alog_engine_save_into(const alog_engine *engine, alog_span meta, uint8_t *bytes, size_t size) {
+    alog_output out = {.bytes = bytes, .cap = size, .fixed = 1};
+    save_all(engine, meta, &out);
+    return out.failed || out.len != size ? ALOG_INVALID : ALOG_OK;
+}
+
 uint8_t *alog_engine_save(const alog_engine *engine, alog_span meta, size_t *len) {
-    alog_output out = {0};
-    alog_snapshot_begin(&out);
-    alog_put_span(&out, meta.ptr, meta.len);
-    alog_put_u64(&out, engine->config.seed);
-    alog_drain_save(engine->drain, &out);
-    alog_put_u64(&out, engine->records);
-    alog_put_u64(&out, engine->tokens_cut);
-    save_counters(&engine->closed, &out);
-    alog_put_u32(&out, engine->source_count);
-    for (uint32_t i = 0; i < engine->source_count; i++) save_source(engine->sources[i], &out);
-    alog_snapshot_end(&out);
-    *len = out.len;
-    if (!out.failed) return out.bytes;
-    free(out.bytes);
+    *len = alog_engine_save_size(engine, meta);
+    uint8_t *bytes = *len ? malloc(*len) : NULL;
+    if (bytes && alog_engine_save_into(engine, meta, bytes, *len) == ALOG_OK) return bytes;
+    free(bytes);
     return NULL;
 }
 

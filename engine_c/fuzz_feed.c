@@ -119,6 +119,7 @@ static void check_same_state(const alog_engine *a, const alog_engine *b) {
             *y = alog_engine_save(b, (alog_span){NULL, 0}, &b_len);
     check(x && y && a_len == b_len && memcmp(x, y, a_len) == 0, "another state");
     check(alog_drain_memory(alog_engine_drain(a)) == alog_drain_memory(alog_engine_drain(b)), "other memory");
+    check(alog_engine_save_into(a, (alog_span){NULL, 0}, y, b_len - 1) == ALOG_INVALID, "saved into too little");
     free(x);
     free(y);
 }

@@ -9,18 +9,25 @@
 static const uint8_t magic[8] = {'A', 'L', 'O', 'G', 'S', 'N', 'A', 'P'};
 static const uint64_t checksum_seed = UINT64_C(0x616c6f6764);
 
-static uint8_t *writer_room(alog_output *out, size_t len) {
+static int grow(alog_output *out, size_t len) {
+    size_t cap = out->cap ? out->cap : 4096;
+    while (cap - out->len < len && cap < SIZE_MAX / 2) cap *= 2;
+    uint8_t *bytes = out->fixed || cap - out->len < len ? NULL : realloc(out->bytes, cap);
+    if (!bytes) return 0;
+    out->bytes = bytes;
+    out->cap = cap;
+    return 1;
+}
+
+uint8_t *alog_put_room(alog_output *out, size_t len) {
     if (out->failed) return NULL;
-    if (len > out->cap - out->len) {
-        size_t cap = out->cap ? out->cap : 4096;
-        while (cap - out->len < len && cap < SIZE_MAX / 2) cap *= 2;
-        uint8_t *bytes = cap - out->len < len ? NULL : realloc(out->bytes, cap);
-        if (!bytes) {
-            out->failed = 1;
-            return NULL;
-        }
-        out->bytes = bytes;
-        out->cap = cap;
+    if (out->fixed && !out->bytes) {
+        out->len += len;
+        return NULL;
+    }
+    if (len > out->cap - out->len && !grow(out, len)) {
+        out->failed = 1;
+        return NULL;
     }
     uint8_t *room = out->bytes + out->len;
     out->len += len;
@@ -32,7 +39,7 @@ static void store_le(uint8_t *p, uint64_t value, size_t bytes) {
 }
 
 static void put_le(alog_output *out, uint64_t value, size_t bytes) {
-    uint8_t *p = writer_room(out, bytes);
+    uint8_t *p = alog_put_room(out, bytes);
     if (p) store_le(p, value, bytes);
 }
 
@@ -41,7 +48,7 @@ void alog_put_u32(alog_output *out, uint32_t value) { put_le(out, value, 4); }
 void alog_put_u64(alog_output *out, uint64_t value) { put_le(out, value, 8); }
 
 void alog_put_bytes(alog_output *out, const void *ptr, size_t len) {
-    uint8_t *p = writer_room(out, len);
+    uint8_t *p = alog_put_room(out, len);
     if (p && len) memcpy(p, ptr, len);
 }
 
@@ -93,7 +100,7 @@ void alog_snapshot_begin(alog_output *out) {
 }
 
 void alog_snapshot_end(alog_output *out) {
-    if (out->failed) return;
+    if (out->failed || !out->bytes) return;
     const size_t len = out->len - ALOG_SNAPSHOT_HEADER;
     store_le(out->bytes + 12, len, 8);
     store_le(out->bytes + 20, alog_hash_inline(out->bytes + ALOG_SNAPSHOT_HEADER, len, checksum_seed), 8);

@@ -15,12 +15,24 @@ typedef struct {
     uint8_t *bytes;
     size_t len, cap;
     uint8_t failed; /* memory is out */
+    uint8_t fixed;  /* `bytes` is the caller's and does not grow; NULL: nothing is written, `len` alone counts */
 } alog_output;
 
 typedef struct {
     const uint8_t *at, *end;
     uint8_t failed; /* the data end too early, or hold something that cannot be */
 } alog_input;
+
+/* Room for so many bytes, to be filled by the caller; NULL when they are counted only, or memory is out. */
+uint8_t *alog_put_room(alog_output *out, size_t len);
+/* Lays a number down in such room; returns what follows it. */
+static inline uint8_t *alog_lay_u32(uint8_t *p, uint32_t value) {
+    for (size_t i = 0; i < 4; i++) p[i] = (uint8_t)(value >> (8 * i));
+    return p + 4;
+}
+static inline uint8_t *alog_lay_u64(uint8_t *p, uint64_t value) {
+    return alog_lay_u32(alog_lay_u32(p, (uint32_t)value), (uint32_t)(value >> 32));
+}
 
 void alog_put_u8(alog_output *out, uint8_t value);
 void alog_put_u32(alog_output *out, uint32_t value);
