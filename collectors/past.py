@@ -15,7 +15,7 @@ from typing import NamedTuple
 from alogd.collectors.base import Position
 from alogd.collectors.followed import TELLING, Followed, Identity, Refused, Saved, identify, shown
 
-KEPT = 1024  # files that were read to their end
+KEPT = 1024  # files that were read to their end, and of those a walk did not come by
 HEAD = 256  # bytes
 
 
@@ -77,7 +77,10 @@ class Look(NamedTuple):
 
 
 class Aside:
-    """Rotated files that are not to be read, or are already, as of the last walk."""
+    """Rotated files that are not to be read, or are already.
+
+    A listing is not of one moment: while files are renamed, a walk may come by none of the names of one.
+    """
 
     def __init__(self, past: Past, open_path: Callable[[str], int]) -> None:
         self._past = past
@@ -90,8 +93,13 @@ class Aside:
         self._next = {}
 
     def end(self) -> None:
-        """It is over: what it did not come by is forgotten."""
-        self._known = self._next
+        """It is over. What it did not come by may just have been renamed; the last KEPT of that are known on."""
+        gone = {
+            inode: look
+            for inode, look in self._known.items()
+            if look is not None and look.head and inode not in self._next
+        }
+        self._known = {inode: gone[inode] for inode in [*gone][-KEPT:]} | self._next
 
     def keep(self, inode: int, path: str) -> None:
         """Notes a file that need not be read."""
