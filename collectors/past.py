@@ -99,7 +99,7 @@ class Aside:
             for inode, look in self._known.items()
             if look is not None and look.head and inode not in self._next
         }
-        self._known = {inode: gone[inode] for inode in [*gone][-KEPT:]} | self._next
+        self._known = {**{inode: gone[inode] for inode in [*gone][-KEPT:]}, **self._next}
 
     def keep(self, inode: int, path: str) -> None:
         """Notes a file that need not be read."""
