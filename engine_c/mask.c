@@ -310,12 +310,12 @@ static void write_masked(writer *to, size_t level, size_t begin, size_t end) {
     if (begin < end) write_masked(to, level + 1, begin, end);
 }
 
-static int any_user_mask(const alog_masker *masker, const uint8_t *message, size_t len) {
-    const uint32_t possible = possible_masks(masker, message, len);
+/* The first of the users' masks that matches, or user_count; those before it need not be tried on the whole again. */
+static size_t first_user_mask(const alog_masker *masker, const uint8_t *message, size_t len, uint32_t possible) {
     size_t begin, end;
     for (size_t i = 0; i < masker->user_count; i++)
-        if (is_possible(possible, i) && alog_dfa_find(masker->user[i], message, len, 0, &begin, &end) >= 0) return 1;
-    return 0;
+        if (is_possible(possible, i) && alog_dfa_find(masker->user[i], message, len, 0, &begin, &end) >= 0) return i;
+    return masker->user_count;
 }
 
 static size_t space_at(const uint8_t *text, size_t len, size_t i) {
@@ -351,12 +351,13 @@ static size_t blank(uint8_t *text, size_t len, alog_span delimiter) {
     return to;
 }
 
-static void mask_whole(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out) {
-    writer to = {masker, message, out, possible_masks(masker, message, len), 0};
+static void mask_whole(const alog_masker *masker, const uint8_t *message, size_t len, uint32_t possible, size_t level,
+                       alog_tokens *out) {
+    writer to = {masker, message, out, possible, 0};
     out->count = 0;
     out->text_len = 0;
     out->truncated = 0;
-    write_masked(&to, 0, 0, len);
+    write_masked(&to, level, 0, len);
     if (masker->delimiter_count) out->text_len = strip(out->text, out->text_len);
     for (size_t i = 0; i < masker->delimiter_count; i++)
         out->text_len = blank(out->text, out->text_len, masker->delimiters[i]);
@@ -370,8 +371,14 @@ static void mask_whole(const alog_masker *masker, const uint8_t *message, size_t
     out->truncated = 1;
 }
 
-static int is_whole(const alog_masker *masker, const uint8_t *message, size_t len) {
-    return masker->delimiter_count || (masker->user_count && any_user_mask(masker, message, len));
+/* Masks the message whole where users' masks or delimiters ask for that; 0 when they do not. */
+static int try_whole(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out) {
+    if (!masker->user_count && !masker->delimiter_count) return 0;
+    const uint32_t possible = masker->user_count ? possible_masks(masker, message, len) : 0;
+    const size_t level = first_user_mask(masker, message, len, possible);
+    if (level == masker->user_count && !masker->delimiter_count) return 0;
+    mask_whole(masker, message, len, possible, level, out);
+    return 1;
 }
 
 static void mask_message(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out) {
@@ -383,15 +390,11 @@ static void mask_message(const alog_masker *masker, const uint8_t *message, size
 }
 
 void alog_mask_tokens(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out) {
-    if (is_whole(masker, message, len))
-        mask_whole(masker, message, len, out);
-    else
-        mask_message(masker, message, len, out);
+    if (!try_whole(masker, message, len, out)) mask_message(masker, message, len, out);
 }
 
 void alog_mask_line(const alog_masker *masker, const uint8_t *message, size_t len, alog_tokens *out) {
-    if (is_whole(masker, message, len))
-        mask_whole(masker, message, len, out);
-    else if (masker->builtin != ALOG_MASK_ALL || !masker->path.mask(masker, message, len, out))
+    if (try_whole(masker, message, len, out)) return;
+    if (masker->builtin != ALOG_MASK_ALL || !masker->path.mask(masker, message, len, out))
         mask_message(masker, message, len, out);
 }
