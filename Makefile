@@ -109,6 +109,7 @@ $(VENV)/run.stamp: pyproject.toml setup.py | $(BIN)/python
 $(VENV)/dev.stamp: pyproject.toml setup.py | $(BIN)/python
 	@echo "installing alogd and its tools into $(VENV) ..."
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check "setuptools>=77" wheel
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check torch==2.13.0 # first: resolved with others it brings gigabytes
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation -e ".[dev]"
 	@touch $@ $(VENV)/run.stamp
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from alogd import __version__
+from alogd import __version__, models_watch
 from alogd.clock import SystemClock
 from alogd.config import Config, Http
 from alogd.event import Alert, Template
@@ -134,6 +134,7 @@ class Daemon:
                     group.create_task(self._feed_watchdog(), name="watchdog"),
                     group.create_task(self._serve(), name="http"),
                     group.create_task(self._reload_when_asked(), name="reload"),
+                    group.create_task(models_watch.watch(lambda: self._config, self._pipeline.apply), name="models"),
                 ]
                 await self._over.wait()
                 self._notifier.send("STOPPING=1", "STATUS=stopping")

@@ -95,6 +95,10 @@ class Engine:
         row = self._raw.template(slot)
         return None if row is None else _template(row)
 
+    def slots(self) -> list[int]:
+        """Slots of all templates, in order of their ids."""
+        return [row[0] for row in sorted(self._raw.templates(), key=lambda row: row[1])]
+
     def first_text(self, slot: int) -> str:
         """The text a template had when it was created, which never changes; "" for a slot that is free."""
         row = self._raw.template(slot)

@@ -97,6 +97,7 @@ class TemplateEvidence:
     share: float  # of the window's score, 0-1
     nearest: str | None = None  # text of the nearest known template, for a new one
     difference: Sequence[tuple[str, str]] = ()  # (token there, token here) where the two differ
+    instead: Sequence[str] = ()  # texts of the templates a model expected in its place, likeliest first
 
 
 @dataclass(frozen=True, slots=True)

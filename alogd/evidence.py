@@ -7,7 +7,7 @@ log gives the same words whenever and however it is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,17 +77,17 @@ def _merge(contributions: Mapping[str, Sequence[Contribution]]) -> dict[int, Con
     """One contribution a template, shares added over detectors, largest first; the novelty itself is no template."""
     shares: dict[int, float] = {}
     first: dict[int, Contribution] = {}
+    instead: dict[int, tuple[str, ...]] = {}
     for parts in contributions.values():
         for part in parts:
             if part.slot == NEW or part.share < 0.01:
                 continue
             shares[part.slot] = shares.get(part.slot, 0.0) + part.share
             first.setdefault(part.slot, part)
+            if part.instead:
+                instead.setdefault(part.slot, part.instead)
     order = sorted(shares, key=lambda slot: (-shares[slot], slot))
-    return {
-        slot: Contribution(slot, first[slot].seen, first[slot].expected, shares[slot], first[slot].after)
-        for slot in order
-    }
+    return {slot: replace(first[slot], share=shares[slot], instead=instead.get(slot, ())) for slot in order}
 
 
 def _first_record(windows: WindowBatch, begin: int, end: int, slot: int) -> int | None:
@@ -124,6 +124,7 @@ def _template(
         share=round(part.share, 4),
         nearest=None if nearest is None else nearest[0][:MAX_TEXT],
         difference=() if nearest is None else tuple(nearest[1])[:16],
+        instead=tuple(reader.show.template(other)[:MAX_TEXT] for other in part.instead),
     )
 
 
@@ -176,6 +177,8 @@ def _reasons(templates: Sequence[TemplateEvidence], severity: int, says: str, re
     new = [template for template in templates if template.is_new]
     more = f" and {len(new) - 1} more" if new[1:] else ""
     sentences = [f"never seen before: {_quote(new[0].text)}{more}"] if new else []
+    if unexpected := next((t for t in templates if t.instead and not t.is_new), None):
+        sentences.append(f"expected {_either(unexpected.instead[:2])}, saw {_quote(unexpected.text)}")
     counted = [t for t in templates if not t.is_new and _differs(t) and (t.seen > t.expected or records >= FEW)]
     sentences += [_count(template) for template in counted[: 3 - len(sentences)]]
     if severity >= 60 and says:
@@ -183,6 +186,10 @@ def _reasons(templates: Sequence[TemplateEvidence], severity: int, says: str, re
     if not sentences and templates:
         sentences.append(f"an unusual mix or order of lines, most of all {_quote(templates[0].text)}")
     return sentences
+
+
+def _either(texts: Sequence[str]) -> str:
+    return " or ".join(map(_quote, texts))
 
 
 def _count(template: TemplateEvidence) -> str:

@@ -248,11 +248,39 @@ class Judge:
 
     def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Raises ValueError when the arrays are damaged or of other detectors; this judge is then not to be used."""
-        for name, detector in self.detectors.items():
-            detector.restore(_under(arrays, f"{name}."))
-            self.calibrators[name].restore(_under(arrays, f"{name}.calibrator."))
+        for name in self.detectors:
+            if self._has_new_model(name, arrays):
+                self._restore_beside_new_model(arrays)
+                return
+        for name in self.detectors:
+            self._restore_detector(name, arrays)
         self.fusion.restore(_under(arrays, "fusion."))
         self.decision.restore(_under(arrays, "decision."))
+        self._restore_counts(arrays)
+        self._restore_epoch(arrays)
+
+    def _has_new_model(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> bool:
+        """Whether a detector that was trained offline has another model than the one beside which it was saved."""
+        if not hasattr(self.detectors[name], "identity"):
+            return False
+        return not np.array_equal(arrays.get(f"{name}.model", np.empty(0)), self.detectors[name].state()["model"])
+
+    def _restore_beside_new_model(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Old scores say nothing of a new model's, nor of fused ones: their calibrations begin anew, all else goes on.
+
+        The open epoch is given up; its windows have been judged and told.
+        """
+        for name in self.detectors:
+            if not self._has_new_model(name, arrays):
+                self._restore_detector(name, arrays)
+        kept = {key: value for key, value in arrays.items() if key != "judge.failures"}
+        self._restore_counts(kept | {"judge.failures": np.zeros(len(self.detectors), np.int64)})
+
+    def _restore_detector(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        self.detectors[name].restore(_under(arrays, f"{name}."))
+        self.calibrators[name].restore(_under(arrays, f"{name}.calibrator."))
+
+    def _restore_counts(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         self.coverage.restore(_under(arrays, "coverage."))
         try:
             self.seen, self.gain = int(arrays["judge.seen"][0]), float(arrays["judge.gain"][0])
@@ -266,7 +294,6 @@ class Judge:
         self.levels = levels.copy()
         self.failures = dict(zip(self.detectors, failures.tolist(), strict=True))
         self._derive()
-        self._restore_epoch(arrays)
 
     def _restore_epoch(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         if "epoch.learnable" not in arrays:

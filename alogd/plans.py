@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from alogd import bundle
 from alogd.config import Config, StreamOptions, effective_excludes, stream_budget
 from alogd.members import Plan
 from alogd.registry import find
@@ -52,8 +53,28 @@ def _plan(config: Config, index: int, own: tuple[str, ...]) -> Plan:
         collect=tuple(_without(entry, taken) for entry in stream.collect),
         exclude_paths=own,
         flush_after=_longest_window(stream),
-        settings=(stream, config.alerts, config.risk, stream_budget(config)),
+        settings=(stream, config.alerts, config.risk, stream_budget(config), _models(stream)),
     )
+
+
+def model_directories(stream: StreamOptions) -> list[str]:
+    """Where the stream's detectors take trained models from."""
+    return [one.options["models"] for one in stream.detectors if isinstance(one.options.get("models"), str)]
+
+
+def _models(stream: StreamOptions) -> tuple[str, ...]:
+    """Which models are in service: another one makes another stream. Raises ValueError that names what is wrong."""
+    directories = model_directories(stream)
+    try:
+        found = bundle.ids_in_service(directories)
+    except bundle.BadBundle as error:
+        raise ValueError(f"stream {stream.name}: {error}") from None
+    if "" in found:
+        where = directories[found.index("")]
+        raise ValueError(
+            f"stream {stream.name}: no model is in service in {where}; train one: alogd retrain --out {where}"
+        )
+    return found
 
 
 def _without(entry: Mapping[str, Any], taken: tuple[str, ...]) -> Mapping[str, Any]:

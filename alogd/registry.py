@@ -22,6 +22,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "detectors": {
         "ewma": "alogd.detectors.ewma",
         "loganomaly": "alogd.detectors.loganomaly",
+        "deeplog": "alogd.detectors.deeplog",
     },
     "sinks": {
         "log": "alogd.sinks.log",

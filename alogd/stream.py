@@ -16,7 +16,7 @@ import numpy as np
 
 from alogd import registry, severity
 from alogd.config import Alerts, DetectorOptions, Risk, StreamOptions
-from alogd.detectors.base import Contribution, Detector
+from alogd.detectors.base import Contribution, Detector, NeedsTemplates
 from alogd.engine_config import EngineConfig, available_engine, token_difference
 from alogd.event import NO_TIME, Alert, Batch, Template, WindowBatch
 from alogd.evidence import Reader, gather
@@ -26,7 +26,9 @@ from alogd.pack import pack, unpack
 from alogd.redact import Redactor
 from alogd.risk import level
 from alogd.rows import part
+from alogd.template_name import fingerprint
 from alogd.verdict import Verdict
+from alogd.vocabulary import mining
 from alogd.windows import Windows
 
 _LEVELS = ("", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")  # of OpenTelemetry numbers, four each
@@ -62,6 +64,9 @@ class Stream:
         self.windows = Windows(options.windows)
         names = detector_names([detector.name for detector in options.detectors])
         detectors = {name: _detector(chosen) for name, chosen in zip(names, options.detectors, strict=True)}
+        for detector in detectors.values():
+            if isinstance(detector, NeedsTemplates):
+                detector.attach(lambda slot: self.engine.first_text(slot), mining(self.engine.config))
         self.judge = Judge(detectors, alerts=self.alerts, weights=self.risk, budget_per_day=self.budget_per_day)
         self.incidents = Incidents(self.alerts, self.budget_per_day)
         self.last_risk = 0.0
@@ -201,7 +206,7 @@ class Stream:
             masked=self._masked,
             first=self.engine.first_text,
             nearest=self._nearest,
-            fingerprint=_fingerprint,
+            fingerprint=fingerprint,
             show=self.show,
         )
 
@@ -322,11 +327,6 @@ def engine_config(options: StreamOptions, alerts: Alerts) -> EngineConfig:
         key=key,
         severity_rules=severity.rules(alerts.severity_rules),
     )
-
-
-def _fingerprint(text: str) -> str:
-    """As alogd.engine.fingerprint, without the C extension."""
-    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
 def _utc_offset(zone: str) -> int:

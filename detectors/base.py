@@ -7,9 +7,9 @@ which other windows stand in the batch (no matrix products: their rounding depen
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ class Contribution:
     expected: float  # occurrences a window of this group usually has
     share: float  # of the score, 0-1
     after: int | None = None  # slot of the template it followed, where the order is what is odd
+    instead: tuple[str, ...] = ()  # templates that were expected in its place, likeliest first
 
 
 class Detector(Protocol):
@@ -49,6 +50,14 @@ class Detector(Protocol):
 
     def restore(self, state: State) -> None:
         """Take over a saved state. Raises ValueError when it does not fit."""
+
+
+@runtime_checkable
+class NeedsTemplates(Protocol):
+    """A detector that has to know what the templates behind the slots say."""
+
+    def attach(self, first_text: Callable[[int], str], settings: Mapping[str, object]) -> None:
+        """first_text(slot): the text a template had when it was created; settings: how templates are mined."""
 
 
 def take(state: State, name: str, dtype: type, ndim: int) -> npt.NDArray[Any]:

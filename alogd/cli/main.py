@@ -22,6 +22,7 @@ COMMANDS = (
     ("Look back", "explain", "how a line, a file or an alert is understood, and why"),
     ("Look inside", "alerts", "the alerts a daemon has raised"),
     ("Look inside", "templates", "the templates a daemon has learned, or those of some files"),
+    ("Models", "retrain", "train a model on logs, judge it, put it into service"),
     ("Set up", "check", "check the configuration and what it would read"),
     ("Set up", "version", "version, engine and plugins"),
 )

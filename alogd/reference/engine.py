@@ -159,6 +159,10 @@ class Drain3Engine:
         cluster = self._miner.at(slot)
         return None if cluster is None else _template(cluster)
 
+    def slots(self) -> list[int]:
+        """Slots of all templates, in order of their ids."""
+        return [slot for _, slot in sorted(self._miner.slots.items())]
+
     def first_text(self, slot: int) -> str:
         """The text a template had when it was created."""
         cluster = self._miner.at(slot)

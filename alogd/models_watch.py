@@ -1,0 +1,46 @@
+"""Notices while the daemon runs that another model was promoted, and lets the streams that use it begin with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from alogd.bundle import IN_SERVICE
+from alogd.config import Config
+from alogd.logs import get_logger
+from alogd.members import Plan
+from alogd.plans import model_directories, plans
+
+LOOK_EVERY = 2.0  # seconds
+
+log = get_logger("models")
+
+
+async def watch(config: Callable[[], Config], apply: Callable[[Sequence[Plan]], Awaitable[None]]) -> None:
+    """Never returns. A stream with another model stops, committed, and goes on from there: nothing is read twice."""
+    before = _links(config())
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        now = _links(config())
+        changed = [where for where, led in before.items() if now.get(where, led) != led]
+        before = now
+        if not changed:
+            continue
+        try:
+            await apply(plans(config()))
+        except (ValueError, OSError) as error:
+            log.error("the promoted model cannot be used; the one before stays in service", error=str(error))
+            continue
+        log.info("another model is in service", models=", ".join(changed))
+
+
+def _links(config: Config) -> Mapping[str, str]:
+    """Where each models directory's link leads; "" where there is none."""
+    found = {}
+    for models in (where for stream in config.streams for where in model_directories(stream)):
+        try:
+            found[models] = os.readlink(os.path.join(models, IN_SERVICE))
+        except OSError:
+            found[models] = ""
+    return found

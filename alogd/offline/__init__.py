@@ -1,0 +1,1 @@
+"""Training and what belongs to it, done offline: needs PyTorch. The daemon imports none of it."""

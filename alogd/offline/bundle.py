@@ -1,0 +1,88 @@
+"""Writes model bundles and puts them into service: whole directories, by one rename and one link."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from alogd import __version__
+from alogd.bundle import IN_SERVICE, KIND, MANIFEST, SCHEMA, VOCABULARY, FileFacts, Manifest, Quality, TrainedOn
+from alogd.vocabulary import Vocabulary
+
+
+def write(
+    models: Path,
+    files: Mapping[str, bytes],
+    *,
+    vocabulary: Vocabulary,
+    windows: Mapping[str, Any],
+    thresholds: Mapping[str, float],
+    trained_on: TrainedOn,
+    quality: Quality,
+) -> Path:
+    """A new bundle in the directory `models`; its name begins with the moment. Durable when it returns."""
+    everything = {**files, VOCABULARY: vocabulary.to_json()}
+    now = datetime.now(UTC)
+    manifest = Manifest(
+        schema=SCHEMA,
+        kind=KIND,
+        created=now.isoformat(timespec="seconds"),
+        alogd=__version__,
+        vocabulary=vocabulary.hash,
+        files={n: FileFacts(sha256=hashlib.sha256(d).hexdigest(), bytes=len(d)) for n, d in everything.items()},
+        windows=dict(windows),
+        thresholds=dict(thresholds),
+        trained_on=trained_on,
+        quality=quality,
+    )
+    everything[MANIFEST] = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+    models.mkdir(parents=True, exist_ok=True)
+    name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    unfinished = models / f".{name}"
+    try:
+        unfinished.mkdir()
+        for file, data in everything.items():
+            _write(unfinished / file, data)
+        _sync(unfinished)
+        unfinished.rename(models / name)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    _sync(models)
+    return models / name
+
+
+def promote(bundle: Path) -> None:
+    """Put a bundle into service, in one step: whoever looks sees the old one or the new one."""
+    models = bundle.parent
+    link = models / f".{IN_SERVICE}-{secrets.token_hex(3)}"
+    link.symlink_to(bundle.name)
+    try:
+        link.replace(models / IN_SERVICE)
+    except BaseException:
+        link.unlink()
+        raise
+    _sync(models)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

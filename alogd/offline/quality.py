@@ -1,0 +1,80 @@
+"""How good a model is, without labels: how quiet it stays on normal sessions that were held back, and what it finds of
+anomalies injected into them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from alogd.bundle import Quality
+from alogd.detectors.deeplog import UNSEEN
+from alogd.event import F64
+from alogd.offline.sessions import Sessions
+from alogd.vocabulary import SPECIAL, UNK
+
+MOST_SESSIONS = 2000  # of each kind
+FALSE_ALARMS = 500.0  # one normal session in so many may exceed the threshold
+
+Score = Callable[[Sessions], F64]
+
+
+def threshold(scores: F64) -> float:
+    """The score that at most one in 500 of normal sessions held back exceeds; their largest where they are fewer.
+
+    Sessions with a template that training never saw are not asked: new is odd, however often it comes.
+    """
+    known = scores[scores < UNSEEN]
+    return float(np.quantile(known, 1 - 1 / FALSE_ALARMS, method="higher")) if len(known) else UNSEEN / 2
+
+
+def judge(score: Score, held: Sessions, size: int, limit: float, seed: int) -> Quality:
+    """total 0-100: half for being quiet, half for what was found of each kind of anomaly.
+
+    size: entries of the vocabulary. limit: score above which a session is odd.
+    """
+    chance = np.random.default_rng(seed)
+    some = held.take(np.sort(chance.permutation(len(held))[:MOST_SESSIONS]))
+    quiet = 100.0 * float((score(some) <= limit).mean())
+    kinds = {"foreign": _foreign, "repeated": _repeated, "swapped": _swapped, "lost": _lost}
+    found = {
+        f"found_{name}": 100.0 * float((score(_changed(some, change, size, chance)) > limit).mean())
+        for name, change in kinds.items()
+    }
+    total = 0.5 * quiet + 0.5 * sum(found.values()) / len(found)
+    return Quality(total=round(total, 1), parts={"quiet": round(quiet, 1)} | {k: round(v, 1) for k, v in found.items()})
+
+
+Change = Callable[[list[int], int, int, np.random.Generator], list[int]]
+
+
+def _changed(sessions: Sessions, change: Change, size: int, chance: np.random.Generator) -> Sessions:
+    """Every session with one change among the records that are to be judged."""
+    changed = []
+    for number, fresh in enumerate(sessions.fresh.tolist()):
+        tokens = sessions.tokens[sessions.start[number] : sessions.start[number + 1]].tolist()
+        changed.append(change(tokens, int(chance.integers(len(tokens) - fresh, len(tokens))), size, chance))
+    made = Sessions.of(changed)
+    more = np.diff(made.start) - np.diff(sessions.start)  # what came before stays what came before
+    return Sessions(made.tokens, made.start, np.maximum(sessions.fresh + more, 1), sessions.ends)
+
+
+def _foreign(tokens: list[int], at: int, size: int, chance: np.random.Generator) -> list[int]:
+    """A template in a place where another stood."""
+    other = int(chance.integers(len(SPECIAL), size)) if size > len(SPECIAL) else UNK
+    return [*tokens[:at], other, *tokens[at + 1 :]]
+
+
+def _repeated(tokens: list[int], at: int, size: int, chance: np.random.Generator) -> list[int]:
+    """One template ten times instead of once."""
+    return [*tokens[:at], *[tokens[at]] * 10, *tokens[at + 1 :]]
+
+
+def _swapped(tokens: list[int], at: int, size: int, chance: np.random.Generator) -> list[int]:
+    """A stretch of up to six, backwards."""
+    return [*tokens[:at], *tokens[at : at + 6][::-1], *tokens[at + 6 :]]
+
+
+def _lost(tokens: list[int], at: int, size: int, chance: np.random.Generator) -> list[int]:
+    """A stretch of up to three is missing."""
+    return [*tokens[:at], *tokens[at + 3 :]] or tokens

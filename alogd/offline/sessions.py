@@ -1,0 +1,122 @@
+"""Sessions of template numbers as training takes them: sampled and split evenly in time, repeats counted once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alogd.detectors._sequences import I32, ended, histories
+from alogd.event import I64, IDLE, Bool, WindowBatch
+
+CHUNK = 4096  # sessions cut at once: histories are `window` times as large as what they are cut from
+MOST_RECORDS = 4_000_000  # kept of a corpus, however large it is
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """n sessions in time order: the numbers of session i are tokens[start[i]:start[i + 1]]."""
+
+    tokens: I32
+    start: I64
+    fresh: I64  # (n,) of each, the last so many are to be judged; those before are only what came before
+    ends: Bool  # (n,) whether it came to its end
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    @classmethod
+    def of(cls, sessions: list[list[int]]) -> Sessions:
+        """From lists; all of them whole and ended."""
+        sizes = np.array([len(one) for one in sessions], np.int64)
+        tokens = np.array([number for one in sessions for number in one], np.int32)
+        return cls(tokens, _starts(sizes), sizes, np.ones(len(sessions), bool))
+
+    def take(self, which: I64 | Bool) -> Sessions:
+        """Some of them, in order."""
+        sizes = np.diff(self.start)[which]
+        start = _starts(sizes)
+        place = np.arange(start[-1]) + np.repeat(self.start[:-1][which] - start[:-1], sizes)
+        return Sessions(self.tokens[place], start, self.fresh[which], self.ends[which])
+
+    def held_back(self, every: int) -> tuple[Sessions, Sessions]:
+        """(the others, every `every`-th): both span the whole time, so that drift does not pass for oddness."""
+        held = np.arange(len(self)) % every == every - 1
+        return self.take(~held), self.take(held)
+
+
+class EvenSample:
+    """Windows as they close; of too many every second is let go, again and again, so that what stays spans the time."""
+
+    def __init__(self, most: int = MOST_RECORDS) -> None:
+        self.seen = 0  # windows
+        self.step = 1  # every so many is kept
+        self._most = most
+        self._held = 0  # records
+        self._parts: list[tuple[int, Sessions]] = []  # number of each's first window among those kept
+
+    def add(self, windows: WindowBatch) -> None:
+        """Slots stand for numbers until `sessions`."""
+        whole = Sessions(
+            windows.slot.astype(np.int32),
+            windows.start,
+            windows.fresh.astype(np.int64),
+            np.asarray((windows.reason == IDLE) & (windows.group == 0)),
+        )
+        number = self.seen + np.arange(len(whole))
+        self.seen += len(whole)
+        kept = whole.take(number % self.step == 0)
+        if len(kept):
+            self._parts.append((int(-(-int(number[0]) // self.step)), kept))
+            self._held += len(kept.tokens)
+        while self._held > self._most and len(self._parts) > 1:
+            self._halve()
+
+    def _halve(self) -> None:
+        self.step *= 2
+        parts = [(at, part.take((at + np.arange(len(part))) % 2 == 0)) for at, part in self._parts]
+        self._parts = [(-(-at // 2), part) for at, part in parts if len(part)]
+        self._held = sum(len(part.tokens) for _, part in self._parts)
+
+    def sessions(self, number_of_slot: I32) -> Sessions:
+        """All that was kept, with the numbers of a vocabulary. Raises ValueError when nothing was."""
+        if not self._parts:
+            raise ValueError("no window closed: there is nothing to train on")
+        parts = [part for _, part in self._parts]
+        return Sessions(
+            number_of_slot[np.concatenate([part.tokens for part in parts])],
+            _starts(np.concatenate([np.diff(part.start) for part in parts])),
+            np.concatenate([part.fresh for part in parts]),
+            np.concatenate([part.ends for part in parts]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Distinct (history, next) pairs and how often each occurred."""
+
+    before: I32  # (n, window)
+    event: I32  # (n,)
+    count: I64  # (n,)
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+
+def examples(sessions: Sessions, window: int, *, ends: bool) -> Examples:
+    """All of them; memory grows with the distinct pairs alone. In order of the numbers, whatever order they came in."""
+    rows, counts = np.empty((0, window + 1), np.int32), np.empty(0, np.int64)
+    for at in range(0, len(sessions), CHUNK):
+        part = sessions.take(np.arange(at, min(len(sessions), at + CHUNK)))
+        ending = part.ends & ends
+        tokens, start = ended(part.tokens, part.start, ending)
+        cut = histories(tokens, start, window)
+        asked = np.arange(len(cut)) >= (start[1:] - part.fresh - ending)[cut.session]
+        new, number = np.unique(np.column_stack([cut.before, cut.event])[asked], axis=0, return_counts=True)
+        rows, back = np.unique(np.concatenate([rows, new]), axis=0, return_inverse=True)
+        counts = np.bincount(back.ravel(), np.concatenate([counts, number]), len(rows)).astype(np.int64)
+    return Examples(rows[:, :-1], rows[:, -1], counts)
+
+
+def _starts(sizes: I64) -> I64:
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)

@@ -1,0 +1,58 @@
+"""What models of sequences share: sessions of template numbers cut into histories and the event that followed each.
+
+Columns throughout: `tokens` holds the numbers of all sessions one after the other, `start` (n + 1 entries) where each
+begins. A session is a window that was gathered by key, or any window of consecutive records.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from alogd.event import I64, Bool
+from alogd.vocabulary import END, PAD
+
+I32 = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """n events, each with the `window` events before it."""
+
+    before: I32  # (n, window), oldest first, PAD in front where the session is younger
+    event: I32  # (n,)
+    session: I64  # (n,) which session it belongs to
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+
+def ended(tokens: I32, start: I64, which: Bool | None = None) -> tuple[I32, I64]:
+    """The same sessions, those with `which` (all) closed by END: one that broke off early then has an odd event."""
+    more = np.ones(len(start) - 1, np.int64) if which is None else which.astype(np.int64)
+    at = start[1:][more > 0]  # np.insert counts in places of the array given
+    return np.insert(tokens, at, np.int32(END)), start + np.concatenate([[0], np.cumsum(more)])
+
+
+def histories(tokens: I32, start: I64, window: int) -> Histories:
+    """Every event of every session with what came before it there.
+
+    >>> import numpy as np
+    >>> from alogd.detectors._sequences import histories
+    >>> cut = histories(np.array([7, 8, 9, 5], np.int32), np.array([0, 3, 4]), 2)
+    >>> cut.before.tolist(), cut.event.tolist(), cut.session.tolist()
+    ([[0, 0], [0, 7], [7, 8], [0, 0]], [7, 8, 9, 5], [0, 0, 0, 1])
+    """
+    session = np.repeat(np.arange(len(start) - 1), np.diff(start))
+    place = np.arange(len(tokens))[:, None] + np.arange(-window, 0)
+    before = np.where(place >= start[:-1][session][:, None], tokens[np.maximum(place, 0)], np.int32(PAD))
+    return Histories(before.astype(np.int32), tokens.astype(np.int32), session)
+
+
+def largest(values: npt.NDArray[np.float64], session: I64, sessions: int) -> npt.NDArray[np.float64]:
+    """Largest value of each session, shape (sessions,); 0 for one without events."""
+    most = np.zeros(sessions)
+    np.maximum.at(most, session, values)
+    return most

@@ -1,0 +1,201 @@
+"""DeepLog: an LSTM says which template may come next; what it did not expect is odd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from alogd import bundle, rows
+from alogd.config import Strict
+from alogd.detectors._answers import Answers
+from alogd.detectors._network import Network
+from alogd.detectors._sequences import I32, ended, histories, largest
+from alogd.detectors._slots import Numbers
+from alogd.detectors.base import Contribution, State, take
+from alogd.event import F64, I64, IDLE, Bool, WindowBatch
+from alogd.registry import register
+from alogd.vocabulary import END, PAD, UNK
+
+UNSEEN = 30.0  # nats; the surprise of a template that training never saw, and the largest there is
+CHUNK = 16_384  # events looked at together, so that memory is bounded whatever the input
+NEVER_NEXT = (PAD, UNK)  # of these the network's opinion is not asked
+MOST_SHOWN = 5  # events of a window that are explained, and templates named as expected for each
+
+
+class DeepLogOptions(Strict, frozen=True, kw_only=True):
+    """models: the directory `alogd retrain --out` writes; what it has promoted is in service."""
+
+    models: str
+
+
+@register("detectors", "deeplog")
+class DeepLog:
+    """The model in service, over a stream's windows; it was trained offline and learns nothing here.
+
+    A window's score is the largest surprise (-log p, nats) of its fresh records, given those before them in the
+    window; a session that has ended is asked for its end too. Templates the model does not know are taken for the most
+    similar one it knows, else they are a surprise of 30 nats.
+    """
+
+    Options = DeepLogOptions
+
+    def __init__(self, options: DeepLogOptions) -> None:
+        """Raises BadBundle when there is no model in service or it is damaged."""
+        place = bundle.in_service(options.models)
+        if place is None:
+            raise bundle.BadBundle(
+                f"{options.models}: no model is in service; train one: alogd retrain --out {options.models}"
+            )
+        self.bundle = bundle.read(place)
+        try:
+            self.model = NextTemplate(self.bundle.model("deeplog"))
+        except ValueError as error:
+            raise bundle.BadBundle(f"{place}: deeplog.onnx: {error}") from None
+        if self.model.vocabulary != self.bundle.vocabulary.hash:
+            raise bundle.BadBundle(f"{place}: deeplog.onnx was trained with another vocabulary")
+        self.numbers = Numbers(self.bundle.vocabulary)
+
+    @property
+    def identity(self) -> str:
+        """Of what scores depend on: with another model old scores mean nothing."""
+        return self.bundle.id
+
+    def attach(self, first_text: Callable[[int], str], settings: dict[str, object]) -> None:
+        """The stream's templates by slot, and how they are mined. Raises BadBundle when not as the model's were."""
+        self.numbers.attach(first_text, settings)
+
+    def score(self, windows: WindowBatch) -> F64:
+        """Largest surprise of each window's fresh records, nats, shape (n,)."""
+        if not len(windows):
+            return np.empty(0)
+        return self._judged(windows).largest(len(windows))
+
+    def _judged(self, windows: WindowBatch) -> Surprises:
+        ends = np.asarray((windows.reason == IDLE) & (windows.group == 0))
+        return self.model.judge(self.numbers.of(windows), windows.start, windows.fresh.astype(np.int64), ends)
+
+    def learn(self, windows: WindowBatch, keep: Bool) -> None:
+        """Nothing: `alogd retrain` does."""
+
+    def explain(self, windows: WindowBatch, index: int) -> Sequence[Contribution]:
+        """The most surprising records, and what was expected in their place."""
+        window = rows.part(windows, index, index + 1)
+        surprise = self._judged(window).surprise
+        total = float(surprise.sum()) or 1.0
+        told: dict[int, Contribution] = {}
+        for at in np.argsort(-surprise, kind="stable")[:MOST_SHOWN].tolist():
+            if surprise[at] <= 0:
+                continue
+            slot = int(window.slot[min(at, len(window.slot) - 1)])
+            seen = float((window.slot == slot).sum())
+            expected = tuple(self.bundle.vocabulary.text(number) for number, _ in self._expected(window, at))
+            told.setdefault(slot, Contribution(slot, seen, 0.0, float(surprise[at]) / total, instead=expected))
+        return list(told.values())
+
+    def _expected(self, window: WindowBatch, at: int) -> list[tuple[int, float]]:
+        tokens, width = self.numbers.of(window)[:at], self.model.window
+        before = np.full(width, PAD, np.int32)
+        if len(recent := tokens[-width:]):
+            before[-len(recent) :] = recent
+        return self.model.expected(before, MOST_SHOWN)
+
+    def state(self) -> State:
+        """Which model it was."""
+        return {"model": np.frombuffer(bytes.fromhex(self.identity), np.uint8)}
+
+    def restore(self, state: State) -> None:
+        """Raises ValueError when the state was saved beside another model."""
+        if take(state, "model", np.uint8, 1).tobytes().hex() != self.identity:
+            raise ValueError("saved state: another model was in service")
+
+
+@dataclass(frozen=True, slots=True)
+class Surprises:
+    """n events of some sessions; those that only came before what was asked for have rank and surprise 0."""
+
+    event: I32  # (n,) number of its template
+    session: I64  # (n,)
+    rank: I64  # (n,) how many templates were likelier; 0 = the likeliest came
+    surprise: F64  # (n,) -log p of what came, nats
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def largest(self, sessions: int) -> F64:
+        """Of each session, shape (sessions,)."""
+        return largest(self.surprise, self.session, sessions)
+
+    def misses(self, sessions: int, k: int) -> I64:
+        """Events of each session that were not among the k likeliest, shape (sessions,)."""
+        return np.bincount(self.session[self.rank >= k], minlength=sessions)
+
+
+class NextTemplate:
+    """Next-template prediction after Du, Li, Zheng and Srikumar (CCS 2017), section 3: execution-path anomalies.
+
+    The network sees the `window` templates before an event and gives every template a probability. As in the paper an
+    event is a miss when it is not among the k likeliest (ties: the lower number first). Deviations: histories shorter
+    than the window are padded in front, so that a session's first events are judged too (the paper begins with the
+    (h+1)-th); a session may end with a mark of its own, so that one that breaks off is judged; and beside the top-k
+    verdict there is a score, the largest surprise (-log p) of a session's events, which calibration can rank.
+    The paper's second model, of parameter values, is not part of it.
+    """
+
+    KIND = "deeplog"
+
+    def __init__(self, graph: bytes) -> None:
+        """Raises ValueError when the graph is no DeepLog."""
+        self._network = Network(graph, kind=self.KIND)
+        self.window = self._network.number("window")
+        self.k = self._network.number("k")
+        self.ends = bool(self._network.number("ends"))  # sessions carry the mark of their end
+        self.vocabulary = self._network.facts.get("alogd.vocabulary", "")  # its hash
+        self.size = self._network.number("size")  # entries of the vocabulary
+        self.answers = Answers(self._ask, width=2)
+
+    def judge(self, tokens: I32, start: I64, fresh: I64, ends: Bool) -> Surprises:
+        """The last `fresh` events of every session (see _sequences.py), and the end of one that `ends`, if the model knows it.
+
+        Raises ValueError for a number beyond the vocabulary.
+        """
+        if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.size:
+            raise ValueError(
+                f"template numbers from {tokens.min()} to {tokens.max()}; the model knows 0-{self.size - 1}"
+            )
+        ending = ends & self.ends
+        tokens, start = ended(tokens, start, ending)
+        cut = histories(tokens, start, self.window)
+        asked = np.flatnonzero(np.arange(len(cut)) >= (start[1:] - fresh - ending)[cut.session])
+        answers = np.zeros((len(cut), 2))
+        for at in range(0, len(asked), CHUNK):
+            part = asked[at : at + CHUNK]
+            answers[part] = self.answers.of(np.column_stack([cut.before[part], cut.event[part]]))
+        return Surprises(cut.event, cut.session, answers[:, 0].astype(np.int64), answers[:, 1])
+
+    def expected(self, before: I32, most: int | None = None) -> list[tuple[int, float]]:
+        """The likeliest next templates after one history, shape (window,): (number, probability), likeliest first."""
+        p = np.exp(self._log_p(before[None]))[0]
+        order = np.argsort(-p, kind="stable")[: self.k if most is None else most]
+        return [(int(number), float(p[number])) for number in order]
+
+    def _ask(self, rows: npt.NDArray[np.int32]) -> F64:
+        log_p = self._log_p(rows[:, :-1])
+        event = rows[:, -1]
+        own = log_p[np.arange(len(rows)), event][:, None]
+        before = np.arange(log_p.shape[1]) < event[:, None]
+        rank = ((log_p > own) | ((log_p == own) & before)).sum(axis=1)
+        unseen = np.isin(event, NEVER_NEXT)
+        surprise = np.where(unseen, UNSEEN, np.minimum(-own[:, 0], UNSEEN))
+        return np.column_stack([np.where(unseen, self.size, rank), surprise])
+
+    def _log_p(self, before: I32) -> F64:
+        (logits,) = self._network.run(before.astype(np.int64), "sequence")
+        logits = logits.astype(np.float64)
+        logits[:, NEVER_NEXT] = -np.inf
+        if not self.ends:
+            logits[:, END] = -np.inf
+        logits -= logits.max(axis=1, keepdims=True)
+        return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
