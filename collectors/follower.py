@@ -22,6 +22,7 @@ from alogd.collectors.base import MAX_BLOCK, Closed, Data, Event, Idle, Note, So
 from alogd.collectors.followed import MARK, Followed, Refused, Rewritten, Saved, identify, shown
 from alogd.collectors.globs import Walk
 from alogd.collectors.names import MAX_BACKOFF, Names
+from alogd.collectors.notices import Notices
 from alogd.collectors.table import Table
 from alogd.collectors.watch import Watch
 
@@ -63,7 +64,7 @@ class Follower:
         self._admission = Admission(rules, saved, self._say)
         self.names = Names(walk, self._admission, self.table, self._say, rotated, limits[1])
         self.begun = self._admission.begun
-        self._watch = watch
+        self._notices = Notices(watch, pace.poll, self._say)
         self._ready: deque[Followed] = deque()
         self._active: dict[Followed, None] = {}
         self._settles: list[tuple[float, int, Followed]] = []
@@ -72,8 +73,6 @@ class Follower:
         self._forget_at = math.inf
         self._before = memoryview(bytearray(MARK))
         self._room = memoryview(mmap.mmap(-1, MAX_BLOCK))  # page-aligned: the kernel copies into it twice as fast
-        self._polling_said = False
-        self._youngest: dict[str, Followed] | None = None  # by name; None: to be looked up
 
     def step(self, now: float, clock: Clock) -> list[Event]:
         """Does what is due and reads up to MAX_BLOCK bytes in all. Returns what happened, in order."""
@@ -116,9 +115,7 @@ class Follower:
 
     def _notice(self, now: float) -> None:
         """Takes the kernel's notices."""
-        if self._watch is None:
-            return
-        changes = self._watch.take()
+        changes = self._notices.take()
         if changes.names or changes.overflow:
             self._scan_soon(now)
         for path in changes.modified:
@@ -128,7 +125,8 @@ class Follower:
             else:
                 self.names.retry(now, path)  # its permissions may have changed
         if changes.overflow:
-            self._say_polling("more changes at once than the system tells of")
+            if self._notices.distrust("more changes at once than the system tells of"):
+                self._poll_at = -math.inf
             for file in [*self.table.files.values()]:
                 self._enqueue(file)
 
@@ -152,28 +150,13 @@ class Follower:
 
     def _scan(self, now: float, clock: Clock) -> None:
         begun = clock.monotonic()
-        self._keep_watching()
+        if self._notices.keep():
+            self._poll_at = -math.inf
         self.names.scan(now, clock.time())
         spent = clock.monotonic() - begun
         self._scan_not_before = now + 10 * spent  # a tree that takes long to walk takes at most a tenth of the time
         self._scan_at = now + max(self._pace.idle_poll, 100 * spent)
         self._drain_nameless(now)
-
-    def _keep_watching(self) -> None:
-        if self._watch is None:
-            return
-        try:
-            self._watch.ensure()
-        except OSError as error:
-            self._watch.stop()
-            self._watch = None
-            self._say_polling(f"the system gives no change notices ({error.strerror or error})")
-
-    def _say_polling(self, cause: str) -> None:
-        if not self._polling_said:
-            self._polling_said = True
-            self._poll_at = -math.inf
-            self._say(Note(None, "polling", f"{cause}; files are looked at every {self._pace.poll:g} s", 1))
 
     def _begin(self, now: float) -> None:
         for file in self.names.admit(now, ADMIT):
@@ -186,7 +169,6 @@ class Follower:
         self._drain_nameless(now)
 
     def _poll(self, now: float) -> None:
-        self._youngest = None
         self.names.retry(now)
         if self._forget_at == math.inf and not self.names.pending:
             self._forget_at = now + self._pace.forget_after
@@ -205,7 +187,7 @@ class Follower:
 
     def _needs_polling(self) -> bool:
         """Whether something is looked at in every poll; where the system tells of changes, quiet files need it less."""
-        told = self._watch is not None and not self._polling_said and len(self.table) <= SMALL
+        told = self._notices.reliable and len(self.table) <= SMALL
         return not told or bool(self._active) or self.names.has_denied
 
     def _stays_active(self, file: Followed, now: float) -> bool:
@@ -235,14 +217,9 @@ class Follower:
             if (status.st_dev, status.st_ino) != file.identity[:2]:
                 self._scan_soon(now)
             elif (status.st_size, status.st_mtime_ns) != (file.size, file.modified_ns):
-                self._unannounced(file)
+                if self._notices.missed(file):
+                    self._poll_at = -math.inf
                 self._stir(file, now)
-
-    def _unannounced(self, file: Followed) -> None:
-        """Counts a change that polling found. Two in a row, and notices are not to be relied on for this file."""
-        file.silent_changes += 1
-        if self._watch is not None and file.silent_changes == 2:
-            self._say_polling(f"changes of {shown(file.path)} are not announced by the system")
 
     def _settle(self, now: float) -> None:
         while self._settles and self._settles[0][0] <= now:
@@ -411,17 +388,11 @@ class Follower:
             return
         since = file.drained_from or 0.0
         removed = os.fstat(file.fd).st_nlink == 0
-        succeeded = removed or os.path.lexists(file.home) or self._has_younger(file)
+        succeeded = removed or os.path.lexists(file.home) or self.table.has_younger(file)
         file.state = "draining" if succeeded else "waiting"
         quiet = now - max(since, file.last_data) >= self._pace.rotate_grace
         if quiet and (succeeded or now - since >= self._pace.close_after):
             self._end(file, "removed" if removed else "rotated")
-
-    def _has_younger(self, file: Followed) -> bool:
-        """Whether a later file had the same name, though it may have lost it too."""
-        if self._youngest is None:
-            self._youngest = {one.home: one for one in self.table.files.values()}  # in the order they were taken in
-        return self._youngest.get(file.home, file) is not file
 
     def _end(self, file: Followed, reason: str) -> None:
         self._say(Closed(file.source, reason, self._admission.past.end(file, reason)))

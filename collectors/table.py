@@ -20,6 +20,7 @@ class Table:
         self.files: dict[Key, Followed] = {}
         self.sources: dict[str, Followed] = {}
         self.rotation: deque[Followed] = deque()  # whose turn it is to be looked at
+        self._youngest: dict[str, Followed] | None = None  # by name; None: to be looked up
         self._open: OrderedDict[Followed, None] = OrderedDict()  # least recently used first
 
     def __len__(self) -> int:
@@ -30,6 +31,7 @@ class Table:
         self.files[file.identity.device, file.identity.inode] = file
         self.sources[file.source] = file
         self.rotation.append(file)
+        self._youngest = None
         self.opened(file)
 
     def remove(self, file: Followed) -> None:
@@ -41,6 +43,12 @@ class Table:
 
     def holds(self, file: Followed) -> bool:
         return self.files.get((file.identity.device, file.identity.inode)) is file
+
+    def has_younger(self, file: Followed) -> bool:
+        """Whether a file that was taken in later had the same name, though it may have lost it too, or be closed."""
+        if self._youngest is None:
+            self._youngest = {one.home: one for one in self.files.values()}
+        return self._youngest.get(file.home, file) is not file
 
     def opened(self, file: Followed) -> None:
         """Marks a file that holds a descriptor as just used."""
