@@ -23,7 +23,7 @@ STOP_TIMEOUT = 45.0  # seconds; TimeoutStopSec of the unit
 STORM = [sys.executable, str(ROOT / "tests" / "faults" / "log_storm.py")]
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_l1_stopped_under_full_load(daemon: DaemonProcess, rounds: int, tally: Tally) -> None:
     """A writer faster than anybody reads; each run is stopped in the midst of it and the next one goes on."""
     log = daemon.directory / "logs" / "a.log"
