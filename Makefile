@@ -12,7 +12,7 @@ ENGINE_C     := $(filter-out engine_c/py% engine_c/fuzz_% engine_c/main% engine_
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$python; break; }; done)
 
-.PHONY: help dev run demo test lint types bench bench-daemon bench-docs bench-peers bench-profile bench-scaling detection fuzz sanitize soak faults clean
+.PHONY: help dev run demo test lint types bench bench-daemon bench-deep bench-docs bench-peers bench-profile bench-scaling detection fuzz sanitize soak faults clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ bench-docs: dev ## measure all of this anew and write it into docs/performance.m
 
 detection: dev ## what the default settings detect on real labelled logs (needs ../shared/data)
 	@$(BIN)/python -m tests.bench.detection
+
+bench-deep: dev ## what a trained DeepLog finds in real labelled logs (needs ../shared/data; half a minute)
+	@$(BIN)/python -m tests.bench.deep $(BENCH)
 
 # Without FUZZ_SECONDS the first target runs until it is stopped: `make fuzz FUZZ_TARGETS=window`.
 fuzz: $(addprefix build/fuzz/,$(FUZZ_TARGETS)) ## fuzz the engine (FUZZ_SECONDS=20 FUZZ_TARGETS="window feed")

@@ -157,7 +157,7 @@ class NextTemplate:
         self.answers = Answers(self._ask, width=2)
 
     def judge(self, tokens: I32, start: I64, fresh: I64, ends: Bool) -> Surprises:
-        """The last `fresh` events of every session (_sequences.py), and the end of one that `ends`, if the model knows it.
+        """The last `fresh` events of every session (_sequences.py), and the end of one that `ends` if the model knows.
 
         Raises ValueError for a number beyond the vocabulary.
         """

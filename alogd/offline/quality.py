@@ -20,7 +20,7 @@ Score = Callable[[Sessions], F64]
 
 
 def threshold(scores: F64) -> float:
-    """The score that at most one in 500 of normal sessions held back exceeds; their largest where they are fewer.
+    """The score that at most one in 500 of the sessions trained on exceeds; their largest where they are fewer.
 
     Sessions with a template that training never saw are not asked: new is odd, however often it comes.
     """

@@ -76,7 +76,7 @@ def retrain(
         facts=facts | {"vocabulary": vocabulary.hash},
     )
     score = _scorer(NextTemplate(graph))
-    limit = quality.threshold(score(held))
+    limit = quality.threshold(score(read.sessions))
     found = quality.judge(score, held, len(vocabulary), limit, chosen.seed)
     place = bundles.write(
         models,
