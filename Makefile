@@ -78,7 +78,9 @@ fuzz: $(addprefix build/fuzz/,$(FUZZ_TARGETS)) ## fuzz the engine (FUZZ_SECONDS=
 		echo "fuzz: $$target, $(or $(FUZZ_SECONDS),unbounded)$(if $(FUZZ_SECONDS), s)"; \
 		mkdir -p build/fuzz/$$target.corpus; \
 		build/fuzz/$$target $(if $(FUZZ_SECONDS),-max_total_time=$(FUZZ_SECONDS)) -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
-			-print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz/ build/fuzz/$$target.corpus; \
+			-print_final_stats=1 -print_funcs=0 -artifact_prefix=build/fuzz/ build/fuzz/$$target.corpus \
+			>build/fuzz/$$target.log 2>&1 || { tail -n 100 build/fuzz/$$target.log; exit 1; }; \
+		grep -h 'executed_units\|new_units' build/fuzz/$$target.log; \
 	done
 
 FUZZ_CC := clang -std=c11 -O1 -g -fno-sanitize-recover=all -Iengine_c
