@@ -53,7 +53,7 @@ def _plan(config: Config, index: int, own: tuple[str, ...]) -> Plan:
         collect=tuple(_without(entry, taken) for entry in stream.collect),
         exclude_paths=own,
         flush_after=_longest_window(stream),
-        settings=(stream, config.alerts, config.risk, stream_budget(config), _models(stream)),
+        settings=(stream, config.alerts, config.risk, stream_budget(config), models_in_service(stream)),
     )
 
 
@@ -62,7 +62,7 @@ def model_directories(stream: StreamOptions) -> list[str]:
     return [one.options["models"] for one in stream.detectors if isinstance(one.options.get("models"), str)]
 
 
-def _models(stream: StreamOptions) -> tuple[str, ...]:
+def models_in_service(stream: StreamOptions) -> tuple[str, ...]:
     """Which models are in service: another one makes another stream. Raises ValueError that names what is wrong."""
     directories = model_directories(stream)
     try:

@@ -18,11 +18,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from alogd.cli.failures import BAD_CONFIG, OK
+from alogd.cli.failures import BAD_CONFIG, OK, Unusable
 from alogd.cli.output import add_output, count, emit, paint, safe, size, table, use_color
 from alogd.cli.settings import add_config, require_config
 from alogd.config import Config, StreamOptions, budget_per_day, effective_excludes
 from alogd.config_load import Loaded
+from alogd.plans import models_in_service
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +42,11 @@ def main(args: argparse.Namespace) -> int:
         print(schema_text(), end="")
         return OK
     loaded = require_config(args.config)
+    try:
+        for stream in loaded.config.streams:
+            models_in_service(stream)
+    except ValueError as error:
+        raise Unusable(f"{loaded.name}: {error}") from None
     reads = [look(loaded.config, index) for index in range(len(loaded.config.streams))]
     warnings = [problem.text(loaded.name) for problem in loaded.warnings]
     warnings += [f"{loaded.name}: {text}" for text in _troubles(loaded.config, reads)]

@@ -33,6 +33,12 @@ class NoConfig(Failed):
     exit_code = BAD_CONFIG
 
 
+class Unusable(Failed):
+    """The configuration asks for what is not there."""
+
+    exit_code = BAD_CONFIG
+
+
 class BadData(Failed):
     """The input cannot be used."""
 

@@ -23,6 +23,7 @@ COMMANDS = (
     ("Look inside", "alerts", "the alerts a daemon has raised"),
     ("Look inside", "templates", "the templates a daemon has learned, or those of some files"),
     ("Models", "retrain", "train a model on logs, judge it, put it into service"),
+    ("Models", "models", "list, compare, promote, roll back trained models"),
     ("Set up", "check", "check the configuration and what it would read"),
     ("Set up", "version", "version, engine and plugins"),
 )

@@ -45,7 +45,7 @@ def write(
     )
     everything[MANIFEST] = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
     models.mkdir(parents=True, exist_ok=True)
-    name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    name = f"{now:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}"
     unfinished = models / f".{name}"
     try:
         unfinished.mkdir()

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from alogd.bundle import Quality
-from alogd.detectors.deeplog import UNSEEN
+from alogd.bundle import BadBundle, Bundle, Quality
+from alogd.detectors.deeplog import UNSEEN, NextTemplate
 from alogd.event import F64
 from alogd.offline.sessions import Sessions
-from alogd.vocabulary import SPECIAL, UNK
+from alogd.vocabulary import SPECIAL, UNK, Vocabulary
 
 MOST_SESSIONS = 2000  # of each kind
 FALSE_ALARMS = 500.0  # one normal session in so many may exceed the threshold
@@ -43,6 +43,31 @@ def judge(score: Score, held: Sessions, size: int, limit: float, seed: int) -> Q
     }
     total = 0.5 * quiet + 0.5 * sum(found.values()) / len(found)
     return Quality(total=round(total, 1), parts={"quiet": round(quiet, 1)} | {k: round(v, 1) for k, v in found.items()})
+
+
+def scorer(model: NextTemplate) -> Score:
+    """Largest surprise of each session."""
+
+    def score(sessions: Sessions) -> F64:
+        judged = model.judge(sessions.tokens, sessions.start, sessions.fresh, sessions.ends)
+        return judged.largest(len(sessions))
+
+    return score
+
+
+def of_bundle(old: Bundle, vocabulary: Vocabulary, held: Sessions, seed: int) -> Quality:
+    """A bundle judged on sessions told in the numbers of another vocabulary. Raises BadBundle when it cannot run."""
+    theirs = [old.vocabulary.number(one.fingerprint, one.text) for one in vocabulary.templates]
+    numbers = np.array([*range(len(SPECIAL)), *theirs], np.int32)
+    try:
+        score, limit = scorer(NextTemplate(old.model(NextTemplate.KIND))), old.manifest.thresholds[NextTemplate.KIND]
+    except (ValueError, KeyError) as error:
+        raise BadBundle(f"{old.path}: {error}") from None
+
+    def translated(sessions: Sessions) -> F64:
+        return score(Sessions(numbers[sessions.tokens], sessions.start, sessions.fresh, sessions.ends))
+
+    return judge(translated, held, len(vocabulary), limit, seed)
 
 
 Change = Callable[[list[int], int, int, np.random.Generator], list[int]]

@@ -11,11 +11,10 @@ import numpy as np
 import torch
 
 from alogd import bundle
-from alogd.bundle import Bundle, Quality, TrainedOn
+from alogd.bundle import Quality, TrainedOn
 from alogd.cli.inputs import Input
 from alogd.config import Alerts, StreamOptions
 from alogd.detectors.deeplog import NextTemplate
-from alogd.event import F64
 from alogd.offline import bundle as bundles
 from alogd.offline import corpus, quality
 from alogd.offline.export import export
@@ -75,7 +74,7 @@ def retrain(
         kind=NextTemplate.KIND,
         facts=facts | {"vocabulary": vocabulary.hash},
     )
-    score = _scorer(NextTemplate(graph))
+    score = quality.scorer(NextTemplate(graph))
     limit = quality.threshold(score(read.sessions))
     found = quality.judge(score, held, len(vocabulary), limit, chosen.seed)
     place = bundles.write(
@@ -101,14 +100,6 @@ def _example(held: Sessions, chosen: Training) -> torch.Tensor:
     return torch.from_numpy(some.astype(np.int64))
 
 
-def _scorer(model: NextTemplate) -> quality.Score:
-    def score(sessions: Sessions) -> F64:
-        judged = model.judge(sessions.tokens, sessions.start, sessions.fresh, sessions.ends)
-        return judged.largest(len(sessions))
-
-    return score
-
-
 def _weights(trained: Trained) -> bytes:
     """As torch.save writes them; read back with weights_only=True alone."""
     import io
@@ -124,20 +115,9 @@ def _in_service(models: Path, read: corpus.Corpus, held: Sessions, seed: int) ->
     if place is None:
         return None
     try:
-        old = bundle.read(place)
-        score = _translated(old, read)
-        limit = old.manifest.thresholds[NextTemplate.KIND]
-    except (bundle.BadBundle, ValueError, KeyError):
+        return quality.of_bundle(bundle.read(place), read.vocabulary, held, seed)
+    except bundle.BadBundle:
         return None
-    return quality.judge(score, held, len(read.vocabulary), limit, seed)
-
-
-def _translated(old: Bundle, read: corpus.Corpus) -> quality.Score:
-    """The old model over sessions told in the new one's numbers."""
-    theirs = [old.vocabulary.number(one.fingerprint, one.text) for one in read.vocabulary.templates]
-    numbers = np.array([*range(len(read.vocabulary) - len(theirs)), *theirs], np.int32)
-    score = _scorer(NextTemplate(old.model(NextTemplate.KIND)))
-    return lambda sessions: score(Sessions(numbers[sessions.tokens], sessions.start, sessions.fresh, sessions.ends))
 
 
 def _decide(new: Quality, old: Quality | None, force: bool) -> tuple[bool, str]:
