@@ -28,7 +28,9 @@ def alert(number: int = 1, **changes: Any) -> Alert:
         "lines_seen": 50,
         "detectors": {"ewma": 0.75, "loganomaly": 0.25},
         "scores": {"ewma": 91.0},
-        "templates": [TemplateEvidence("Out of <*>", "0123456789abcdef", True, 3, 0, 1, "In <*>", [("In", "Out")])],
+        "templates": [
+            TemplateEvidence("Out of <*>", "0123456789abcdef", True, 3, 0, 1, "In <*>", [("In", "Out")], ["In <*>"])
+        ],
         "lines": [EvidenceLine("/var/log/auth.log", 4711, "Out of memory", True)],
         "reasons": ["a template never seen before"],
     }

@@ -11,7 +11,7 @@ from tempfile import mkdtemp
 import torch
 
 from alogd.cli.inputs import open_all
-from alogd.config import Alerts, EngineOptions, StreamOptions, WindowOptions
+from alogd.config import Alerts, EngineOptions, StreamOptions, UserMask, WindowOptions
 from alogd.detectors.deeplog import NextTemplate
 from alogd.offline.export import export
 from alogd.offline.retrain import Result, Tell, retrain
@@ -41,32 +41,37 @@ def workflow_log(requests: int, *, seed: int = 1, start: int = 1_760_000_000) ->
     return lines
 
 
-def stream(models: Path | None = None) -> StreamOptions:
+def stream(*masks: UserMask) -> StreamOptions:
     """Windows of 20 records, 10 of them fresh."""
     return StreamOptions(
-        name="host", collect=({"kind": "file", "include": ["x"]},), windows=WindowOptions(size=20, stride=10)
+        name="host",
+        collect=({"kind": "file", "include": ["x"]},),
+        engine=EngineOptions(user_masks=masks),
+        windows=WindowOptions(size=20, stride=10),
     )
 
 
-def trained(directory: Path, log: Path, *, epochs: int = 12, seed: int = 1, force: bool = False) -> Result:
+def trained(
+    directory: Path, log: Path, *masks: UserMask, epochs: int = 12, seed: int = 1, force: bool = False
+) -> Result:
     """`alogd retrain` on a log, with a small network."""
     torch.set_num_threads(1)
     inputs = open_all([str(log)])
     chosen = Training(window=6, k=3, epochs=epochs, seed=seed, embedding=16, hidden=16, batch=32, rate=1e-2)
     try:
-        return retrain(inputs, stream(), Alerts(), directory, chosen, SILENT, force=force)
+        return retrain(inputs, stream(*masks), Alerts(), directory, chosen, SILENT, force=force)
     finally:
         for one in inputs:
             one.close()
 
 
 @cache
-def models() -> Path:
+def models(*masks: UserMask) -> Path:
     """A models directory with a bundle in service, trained on 400 requests."""
     place = Path(mkdtemp(prefix="alogd-models-"))
     log = place / "web.log"
     log.write_bytes(b"".join(workflow_log(400)))
-    trained(place, log)
+    trained(place, log, *masks)
     return place
 
 
@@ -93,4 +98,4 @@ def vocabulary() -> Vocabulary:
     return Vocabulary.of(known, mining(engine_config(stream(), Alerts())))
 
 
-__all__ = ["EngineOptions", "graph", "models", "settings", "stream", "trained", "vocabulary", "workflow_log"]
+__all__ = ["graph", "models", "settings", "stream", "trained", "vocabulary", "workflow_log"]

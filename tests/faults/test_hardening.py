@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from alogd import registry
+from alogd.config import UserMask
+from tests import deep_models
 from tests.daemon_process import ROOT, DaemonProcess, log_lines
 from tests.faults.conftest import Tally
 
@@ -44,9 +46,13 @@ def test_r5_all_shipped_detectors_run_without_writable_code(daemon: DaemonProces
     if not has_mdwe():
         pytest.skip("THE BAN OF WRITABLE CODE WAS NOT TRIED: this kernel has no PR_SET_MDWE")
     files = {"kind": "file", "include": [f"{daemon.directory}/logs/*.log"]}
-    engine = {"user_masks": [{"name": "WHO", "pattern": "user [a-z]+"}]}
+    mask = {"name": "WHO", "pattern": "user [a-z]+"}
     detectors = sorted(registry.BUILT_IN["detectors"])
-    daemon.configure(streams=[{"name": "host", "collect": [files], "engine": engine, "detectors": detectors}])
+    options = {"deeplog": {"models": str(deep_models.models(UserMask(**mask)))}}
+    chosen = [{"name": name, "options": options.get(name, {})} for name in detectors]
+    daemon.configure(
+        streams=[{"name": "host", "collect": [files], "engine": {"user_masks": [mask]}, "detectors": chosen}]
+    )
     daemon.write(log_lines(6_000))
     command = [sys.executable, "-c", STRICT, "run", "--config", str(daemon.config), "--once"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
