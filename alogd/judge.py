@@ -19,7 +19,7 @@ from alogd import rows
 from alogd.calibration import Calibrator
 from alogd.config import Alerts, Risk
 from alogd.coverage import Coverage
-from alogd.detectors.base import Detector
+from alogd.detectors.base import Detector, OtherModel
 from alogd.epoch import FLAGS, Epoch
 from alogd.event import F64, Bool, WindowBatch
 from alogd.risk import POINTS_PER_DECADE, rarity, risk, window_severity
@@ -248,45 +248,33 @@ class Judge:
 
     def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Raises ValueError when the arrays are damaged or of other detectors; this judge is then not to be used."""
-        for name in self.detectors:
-            if self._has_new_model(name, arrays):
-                self._restore_beside_new_model(arrays)
-                return
-        for name in self.detectors:
-            self._restore_detector(name, arrays)
+        anew = [name for name in self.detectors if not self._restore_detector(name, arrays)]
+        if anew:  # old scores say nothing of a new model's, nor of fused ones; the open epoch was judged and told
+            self._restore_counts(arrays, np.zeros(len(self.detectors), np.int64))
+            return
         self.fusion.restore(_under(arrays, "fusion."))
         self.decision.restore(_under(arrays, "decision."))
-        self._restore_counts(arrays)
+        self._restore_counts(arrays, arrays.get("judge.failures"))
         self._restore_epoch(arrays)
 
-    def _has_new_model(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> bool:
-        """Whether a detector that was trained offline has another model than the one beside which it was saved."""
-        if not hasattr(self.detectors[name], "identity"):
+    def _restore_detector(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> bool:
+        """False where it begins anew, because it has another model than when it was saved."""
+        try:
+            self.detectors[name].restore(_under(arrays, f"{name}."))
+        except OtherModel:
             return False
-        return not np.array_equal(arrays.get(f"{name}.model", np.empty(0)), self.detectors[name].state()["model"])
-
-    def _restore_beside_new_model(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Old scores say nothing of a new model's, nor of fused ones: their calibrations begin anew, all else goes on.
-
-        The open epoch is given up; its windows have been judged and told.
-        """
-        for name in self.detectors:
-            if not self._has_new_model(name, arrays):
-                self._restore_detector(name, arrays)
-        kept = {key: value for key, value in arrays.items() if key != "judge.failures"}
-        self._restore_counts(kept | {"judge.failures": np.zeros(len(self.detectors), np.int64)})
-
-    def _restore_detector(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        self.detectors[name].restore(_under(arrays, f"{name}."))
         self.calibrators[name].restore(_under(arrays, f"{name}.calibrator."))
+        return True
 
-    def _restore_counts(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    def _restore_counts(self, arrays: Mapping[str, npt.NDArray[Any]], failures: npt.NDArray[Any] | None) -> None:
         self.coverage.restore(_under(arrays, "coverage."))
         try:
             self.seen, self.gain = int(arrays["judge.seen"][0]), float(arrays["judge.gain"][0])
-            failures, levels = arrays["judge.failures"], arrays["judge.levels"]
+            levels = arrays["judge.levels"]
         except (KeyError, IndexError):
             raise ValueError("saved state: the judge's counts are missing") from None
+        if failures is None:
+            raise ValueError("saved state: the judge's counts are missing")
         if failures.shape != (len(self.detectors),):
             raise ValueError("saved state: the judge's counts are damaged")
         if levels.shape != (101,) or not (levels >= 0).all():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
-from alogd.bundle import IN_SERVICE
+from alogd.bundle import in_service
 from alogd.config import Config
 from alogd.logs import get_logger
 from alogd.members import Plan
@@ -35,12 +35,6 @@ async def watch(config: Callable[[], Config], apply: Callable[[Sequence[Plan]], 
         log.info("another model is in service", models=", ".join(changed))
 
 
-def _links(config: Config) -> Mapping[str, str]:
-    """Where each models directory's link leads; "" where there is none."""
-    found = {}
-    for models in (where for stream in config.streams for where in model_directories(stream)):
-        try:
-            found[models] = os.readlink(os.path.join(models, IN_SERVICE))
-        except OSError:
-            found[models] = ""
-    return found
+def _links(config: Config) -> dict[str, Path | None]:
+    """Where each models directory's link leads."""
+    return {models: in_service(models) for stream in config.streams for models in model_directories(stream)}

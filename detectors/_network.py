@@ -44,11 +44,9 @@ class Network:
     def run(self, rows: npt.NDArray[Any], name: str) -> list[npt.NDArray[Any]]:
         """All outputs for the rows of the one input, each with one entry a row."""
         parts: list[list[npt.NDArray[Any]]] = []
-        for at in range(0, len(rows), BATCH):
+        for at in range(0, max(1, len(rows)), BATCH):
             chunk = rows[at : at + BATCH]
             if missing := BATCH - len(chunk):
                 chunk = np.concatenate([chunk, np.zeros((missing, *chunk.shape[1:]), chunk.dtype)])
             parts.append(self._session.run(self._outputs, {name: chunk}))
-        if not parts:
-            return self.run(np.zeros((BATCH, *rows.shape[1:]), rows.dtype), name)
         return [np.concatenate(column)[: len(rows)] for column in zip(*parts, strict=True)]

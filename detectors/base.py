@@ -33,6 +33,10 @@ class Contribution:
     instead: tuple[str, ...] = ()  # templates that were expected in its place, likeliest first
 
 
+class OtherModel(ValueError):
+    """The state was saved beside another model, or none: what it says of scores means nothing now."""
+
+
 class Detector(Protocol):
     """One per stream; parameters come from its own strict `Options` struct."""
 
@@ -49,7 +53,7 @@ class Detector(Protocol):
         """All that was learned, as arrays."""
 
     def restore(self, state: State) -> None:
-        """Take over a saved state. Raises ValueError when it does not fit."""
+        """Take over a saved state. Raises ValueError when it does not fit, OtherModel when the model is another."""
 
 
 @runtime_checkable

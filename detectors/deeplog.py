@@ -14,7 +14,7 @@ from alogd.detectors._answers import Answers
 from alogd.detectors._network import Network
 from alogd.detectors._sequences import I32, ended, histories, largest
 from alogd.detectors._slots import Numbers
-from alogd.detectors.base import Contribution, State, take
+from alogd.detectors.base import Contribution, OtherModel, State
 from alogd.event import F64, I64, IDLE, Bool, WindowBatch
 from alogd.registry import register
 from alogd.vocabulary import END, PAD, UNK
@@ -58,11 +58,6 @@ class DeepLog:
             raise bundle.BadBundle(f"{place}: deeplog.onnx was trained with another vocabulary")
         self.numbers = Numbers(self.bundle.vocabulary)
 
-    @property
-    def identity(self) -> str:
-        """Of what scores depend on: with another model old scores mean nothing."""
-        return self.bundle.id
-
     def attach(self, first_text: Callable[[int], str], settings: dict[str, object]) -> None:
         """The stream's templates by slot, and how they are mined. Raises BadBundle when not as the model's were."""
         self.numbers.attach(first_text, settings)
@@ -104,12 +99,12 @@ class DeepLog:
 
     def state(self) -> State:
         """Which model it was."""
-        return {"model": np.frombuffer(bytes.fromhex(self.identity), np.uint8)}
+        return {"model": np.frombuffer(bytes.fromhex(self.bundle.id), np.uint8)}
 
     def restore(self, state: State) -> None:
-        """Raises ValueError when the state was saved beside another model."""
-        if take(state, "model", np.uint8, 1).tobytes().hex() != self.identity:
-            raise ValueError("saved state: another model was in service")
+        """Raises OtherModel when the state was not saved beside this model."""
+        if not np.array_equal(state.get("model", ()), self.state()["model"]):
+            raise OtherModel("saved state: another model was in service")
 
 
 @dataclass(frozen=True, slots=True)

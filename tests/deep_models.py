@@ -95,7 +95,4 @@ def settings() -> dict[str, object]:
 def vocabulary() -> Vocabulary:
     """Two templates, and the settings they were mined with."""
     known = [("00aa", "disk <NUM> is full"), ("00bb", "disk <NUM> is back")]
-    return Vocabulary.of(known, mining(engine_config(stream(), Alerts())))
-
-
-__all__ = ["graph", "models", "settings", "stream", "trained", "vocabulary", "workflow_log"]
+    return Vocabulary.of(known, settings())

@@ -14,8 +14,13 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from alogd.cli.failures import BadData, Failed
+
+if TYPE_CHECKING:
+    from alogd.engine import Engine
+    from alogd.event import Batch
 
 BLOCK = 1 << 20  # bytes
 GZIP = b"\x1f\x8b"
@@ -113,6 +118,16 @@ def open_all(paths: Sequence[str]) -> list[Input]:
             one.close()
         raise
     return opened
+
+
+def batches(engine: Engine, inputs: Sequence[Input]) -> Iterator[Batch]:
+    """The records of all inputs, one after another, each a source of its own."""
+    for source, one in enumerate(inputs):
+        engine.open(source, year=one.year)
+        for block in one.blocks():
+            yield engine.feed(block, source)
+        yield engine.flush(source)
+        engine.close(source)
 
 
 class Progress:

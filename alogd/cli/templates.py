@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from alogd.cli.drive import choose
 from alogd.cli.failures import OK
-from alogd.cli.inputs import open_all
+from alogd.cli.inputs import batches, open_all
 from alogd.cli.output import add_output, count, emit, table, use_color
 from alogd.cli.settings import add_state, open_state, require_stream
 from alogd.engine_config import EngineConfig, available_engine
@@ -77,11 +77,8 @@ def mined(args: argparse.Namespace) -> Sequence[Row]:
     """The templates of some files."""
     config, options = choose(args.config, args.stream, args.file)
     engine = available_engine(options.engine.kind)(engine_config(options, config.alerts))
-    for source, one in enumerate(open_all(args.file)):
-        engine.open(source, year=one.year)
-        for block in one.blocks():
-            engine.feed(block, source)
-        engine.flush(source)
+    for _ in batches(engine, open_all(args.file)):
+        pass
     return [(options.name, template) for template in engine.templates()]
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from alogd import __version__
 from alogd.bundle import IN_SERVICE, KIND, MANIFEST, SCHEMA, VOCABULARY, FileFacts, Manifest, Quality, TrainedOn
+from alogd.durable import sync_directory
 from alogd.vocabulary import Vocabulary
 
 
@@ -51,12 +52,12 @@ def write(
         unfinished.mkdir()
         for file, data in everything.items():
             _write(unfinished / file, data)
-        _sync(unfinished)
+        sync_directory(unfinished)
         unfinished.rename(models / name)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    _sync(models)
+    sync_directory(models)
     return models / name
 
 
@@ -70,7 +71,7 @@ def promote(bundle: Path) -> None:
     except BaseException:
         link.unlink()
         raise
-    _sync(models)
+    sync_directory(models)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -78,11 +79,3 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

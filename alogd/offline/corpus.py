@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alogd.cli.inputs import Input
+from alogd.cli.inputs import Input, batches
 from alogd.config import Alerts, StreamOptions
 from alogd.detectors._sequences import I32
 from alogd.engine_config import EngineConfig, available_engine
-from alogd.event import NO_TIME, Batch
+from alogd.event import NO_TIME
 from alogd.offline.sessions import EvenSample, Sessions
 from alogd.stream import engine_config
 from alogd.template_name import fingerprint
@@ -45,7 +45,7 @@ def read(
     config = engine_config(options, alerts)
     engine = available_engine(options.engine.kind)(config)
     windows, sample = Windows(options.windows), EvenSample()
-    for batch in _batches(engine, inputs):
+    for batch in batches(engine, inputs):
         if len(batch):
             sample.add(windows.push(batch))
         tell(engine.counters()["lines"])
@@ -57,15 +57,6 @@ def read(
     return Corpus(
         sample.sessions(numbers), vocabulary, engine.save(), engine.counters()["lines"], sample.seen, sample.step
     )
-
-
-def _batches(engine: Engine, inputs: Sequence[Input]) -> Iterator[Batch]:
-    for source, one in enumerate(inputs):
-        engine.open(source, year=one.year)
-        for block in one.blocks():
-            yield engine.feed(block, source)
-        yield engine.flush(source)
-        engine.close(source)
 
 
 def _vocabulary(engine: Engine, config: EngineConfig) -> tuple[Vocabulary, I32]:

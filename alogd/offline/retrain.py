@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,6 @@ def retrain(
 
     Raises ValueError when there is too little to learn from, NotTheSame when the export failed its proof.
     """
-    torch.set_num_threads(max(1, torch.get_num_threads()))
     read = corpus.read(inputs, options, alerts, tell.reading)
     vocabulary = read.vocabulary
     trained = train(read.sessions, len(vocabulary), chosen, tell.training)
@@ -102,8 +102,6 @@ def _example(held: Sessions, chosen: Training) -> torch.Tensor:
 
 def _weights(trained: Trained) -> bytes:
     """As torch.save writes them; read back with weights_only=True alone."""
-    import io
-
     buffer = io.BytesIO()
     torch.save(trained.net.state_dict(), buffer)
     return buffer.getvalue()

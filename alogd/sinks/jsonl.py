@@ -15,6 +15,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from alogd.alert_json import encode
+from alogd.durable import sync_directory
 from alogd.event import Alert
 from alogd.registry import register
 from alogd.sinks.base import NONE_MISSED, Missed, SinkOptions
@@ -66,7 +67,7 @@ class JsonlSink:
             self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
             _cut_torn_line(self._path)
             if self._fsync and not os.fstat(self._fd).st_size:
-                _sync_name(self._path)
+                sync_directory(self._path.parent)
         return self._fd
 
     def _let_go(self) -> None:
@@ -85,15 +86,6 @@ def _cut_torn_line(path: Path) -> None:
         tail = file.read()
         if tail and not tail.endswith(b"\n"):
             file.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
-
-
-def _sync_name(path: Path) -> None:
-    """A new file's name outlives a loss of power only when its directory is on the disk too."""
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _is_at(fd: int, path: Path) -> bool:

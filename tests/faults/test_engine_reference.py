@@ -17,14 +17,20 @@ from tests.test_engine_fallback import assert_same, assert_same_knowledge
 from tests.test_engine_feed import RULES, config, rows
 
 
-@pytest.mark.parametrize("seed", range(24))
-def test_e10_the_same_records_and_knowledge(seed: int, tally: Tally) -> None:
-    rng = random.Random(3000 + seed)
-    options, text = config(rng), log(rng, 200)
+def both_after(rng: random.Random, lines: int) -> tuple[Engine, Drain3Engine, bytes]:
+    """Both engines, found the same after a log that was cut at random."""
+    options, text = config(rng), log(rng, lines)
     ours, theirs = Engine(options), Drain3Engine(options)
     blocks = cuts(rng, text)
     assert_same([*map(ours.feed, blocks), ours.flush()], [*map(theirs.feed, blocks), theirs.flush()])
     assert_same_knowledge(ours, theirs)
+    return ours, theirs, text
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_e10_the_same_records_and_knowledge(seed: int, tally: Tally) -> None:
+    ours, theirs, text = both_after(random.Random(3000 + seed), 200)
+    options = ours.config
     for line in text.splitlines()[:20]:
         mine, other = ours.explain(line), theirs.explain(line)
         for name in mine.__dataclass_fields__:
@@ -68,10 +74,5 @@ def test_e10_real_logs(data: Path, name: str, tally: Tally) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(200))
 def test_e10_the_same_records_at_length(seed: int, tally: Tally) -> None:
-    rng = random.Random(9000 + seed)
-    options, text = config(rng), log(rng, 2000)
-    ours, theirs = Engine(options), Drain3Engine(options)
-    blocks = cuts(rng, text)
-    assert_same([*map(ours.feed, blocks), ours.flush()], [*map(theirs.feed, blocks), theirs.flush()])
-    assert_same_knowledge(ours, theirs)
+    _, _, text = both_after(random.Random(9000 + seed), 2000)
     tally.add(lines=text.count(b"\n"))
