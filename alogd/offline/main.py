@@ -1,0 +1,32 @@
+"""Names the commands of `alog-detect`, the offline toolbox (what runs them: alogd/cli/front.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alogd.cli.front import Program, run
+
+# One line a command: its group, name and what it does. Its module is alogd.offline.commands.<name, _ for ->.
+COMMANDS = (("Look inside", "files", "the files these commands write, their columns; whether one is sound"),)
+
+ABOUT = """\
+alog-detect analyses logs at rest, with the engine and the detectors of alogd. Each step reads files of the one before.
+
+usage: alog-detect COMMAND [options]          alog-detect COMMAND --help says more
+"""
+
+EXAMPLES = """
+Examples
+  alog-detect files                           what is in which file
+  alog-detect files out/*.parquet             are these sound?
+
+Exit codes
+  0 done    1 failed    2 wrong usage    65 the input cannot be used    78 the configuration is wrong
+"""
+
+PROGRAM = Program("alog-detect", "alogd.offline.commands", COMMANDS, ABOUT, EXAMPLES)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit code. Failures end as one line on standard error."""
+    return run(PROGRAM, arguments)
