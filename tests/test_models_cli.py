@@ -28,7 +28,7 @@ def models(tmp_path: Path, log: Path) -> Path:
 
 
 def names(models: Path) -> list[str]:
-    return sorted(path.name for path in models.iterdir() if not path.is_symlink())
+    return sorted(path.name for path in models.iterdir() if path.is_dir() and not path.is_symlink())
 
 
 def test_the_one_in_service_is_marked(models: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 def choose(config_path: str | None, stream: str | None, paths: Sequence[str]) -> tuple[Config, StreamOptions]:
     """The configuration and the stream these files belong to; by default the one whose patterns match the first."""
-    return _choose(read_config(config_path), stream, paths)
+    return choose_in(read_config(config_path), stream, paths)
 
 
-def _choose(loaded: Loaded | None, stream: str | None, paths: Sequence[str]) -> tuple[Config, StreamOptions]:
+def choose_in(loaded: Loaded | None, stream: str | None, paths: Sequence[str]) -> tuple[Config, StreamOptions]:
+    """As `choose`, in a configuration that was read."""
     if loaded is None:
         if stream is not None:
             raise Usage("--stream needs a configuration")
@@ -52,9 +53,9 @@ def choose_each(config_path: str | None, stream: str | None, paths: Sequence[str
     """
     loaded = read_config(config_path)
     if each:
-        return [(path, *_choose(loaded, stream, [path]), [path]) for path in paths]
+        return [(path, *choose_in(loaded, stream, [path]), [path]) for path in paths]
     if loaded is None or stream is not None:
-        config, options = _choose(loaded, stream, paths)
+        config, options = choose_in(loaded, stream, paths)
         return [(options.name, config, options, list(paths))]
     return [(options.name, loaded.config, options, parts) for options, parts in _by_owner(loaded.config, paths)]
 

@@ -68,11 +68,14 @@ def _place(models: Path, name: str) -> Path:
 
 
 def _list(args: argparse.Namespace, places: list[Path]) -> int:
+    from alogd.offline import history
+
     current = bundle.in_service(args.models)
-    rows = []
+    since = {one.bundle: one.at for one in history.read(args.models)}
+    rows: list[dict[str, Any]] = []
     for path in reversed(_places(args.models)):
         try:
-            rows.append(_row(path, bundle.read_manifest(path), path == current))
+            rows.append(_row(path, bundle.read_manifest(path), path == current) | {"promoted": since.get(path.name)})
         except BadBundle as error:
             rows.append({"name": path.name, "in_service": path == current, "problem": str(error)})
     if args.output != "table":
@@ -84,11 +87,12 @@ def _list(args: argparse.Namespace, places: list[Path]) -> int:
             row["name"],
             row.get("quality", "-"),
             row.get("lines", 0),
+            (row.get("promoted") or "never")[:16].replace("T", " "),
             row.get("problem") or ", ".join(row["trained_on"]),
         )
         for row in rows
     ]
-    table(("", "name", "quality", "lines", "trained on"), cells, use_color(args.no_color))
+    table(("", "name", "quality", "lines", "promoted", "trained on"), cells, use_color(args.no_color))
     print(f"\n{count(len(rows), 'model')}, {'one' if current else 'none'} in service")
     return OK
 
@@ -105,6 +109,8 @@ def _row(path: Path, manifest: Manifest, in_service: bool) -> dict[str, Any]:
 
 
 def _show(args: argparse.Namespace, places: list[Path]) -> int:
+    from alogd.offline import history
+
     manifest = bundle.read_manifest(places[0])
     if args.output != "table":
         emit([msgspec.to_builtins(manifest)], args.output)
@@ -123,6 +129,9 @@ def _show(args: argparse.Namespace, places: list[Path]) -> int:
         print(f"threshold   {name} {value:.3f}")
     for name, facts in manifest.files.items():
         print(f"file        {name:<16}{facts.bytes:>12,} bytes  sha256 {facts.sha256[:16]}...")
+    for one in history.read(args.models):
+        if one.bundle == places[0].name:
+            print(f"put into service  {one.at} by {one.by}, instead of {one.before or 'none'}: {safe(one.why)}")
     return OK
 
 
@@ -176,24 +185,27 @@ def _compare(args: argparse.Namespace, places: list[Path]) -> int:
 def _promote(args: argparse.Namespace, places: list[Path]) -> int:
     from alogd.offline import bundle as bundles
 
-    bundle.read(places[0])  # whole, before anyone uses it
-    bundles.promote(places[0])
+    read = bundle.read(places[0])  # whole, before anyone uses it
+    bundles.promote(places[0], "promote", "by hand", read.manifest.quality.total)
     print(f"{places[0].name} is in service")
     return OK
 
 
 def _rollback(args: argparse.Namespace) -> int:
-    """To the newest sound bundle older than the one in service."""
+    """To the newest sound bundle that was in service before; where the history knows none, to the newest older one."""
     from alogd.offline import bundle as bundles
+    from alogd.offline import history
 
     current = _place(args.models, IN_SERVICE)
-    for path in reversed([path for path in _places(args.models) if path.name < current.name]):
+    was = [args.models / name for name in history.predecessors(history.read(args.models), current.name)]
+    older = [path for path in reversed(_places(args.models)) if path.name < current.name and path not in was]
+    for path in [*was, *older]:
         try:
-            bundle.read(path)
+            read = bundle.read(path)
         except BadBundle as error:
             print(f"left out: {error}")
             continue
-        bundles.promote(path)
+        bundles.promote(path, "rollback", f"instead of {current.name}", read.manifest.quality.total)
         print(f"{path.name} is in service again, {current.name} is not")
         return OK
-    raise Failed(f"{args.models}: no sound model is older than {current.name}")
+    raise Failed(f"{args.models}: no sound model is older than {current.name}, and none was in service before it")

@@ -3,6 +3,7 @@
   alogd retrain --from /var/log/app.log --out models
   alogd retrain --from app.log.2.gz app.log.1 app.log --out models    one log, oldest part first
   alogd retrain --from app.log --out models --epochs 20 --seed 7
+  alogd retrain --from web --out models                   all files of the stream "web", rotated ones too
 
 A stream uses it once its configuration names the directory:
 
@@ -23,8 +24,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alogd.cli.drive import choose, with_windows
+from alogd.cli.drive import with_windows
 from alogd.cli.failures import OK, BadData, Failed, Usage
+from alogd.cli.from_words import understand
 from alogd.cli.inputs import Progress, open_all
 from alogd.cli.output import count
 from alogd.cli.settings import add_config
@@ -36,7 +38,12 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of `alogd retrain`."""
     parser.add_argument(
-        "--from", dest="paths", metavar="FILE", nargs="+", required=True, help="logs in the order they were written"
+        "--from",
+        dest="words",
+        metavar="FILE|STREAM",
+        nargs="+",
+        required=True,
+        help="logs in the order they were written; or a stream of the configuration (stream:NAME)",
     )
     parser.add_argument("--out", metavar="MODELS", required=True, type=Path, help="directory of model bundles")
     add_config(parser)
@@ -62,17 +69,17 @@ def main(args: argparse.Namespace) -> int:
         raise Failed(
             f"training needs {error.name}: pip install torch==2.13.0, then pip install 'alogd[train]'"
         ) from None
-    config, options = choose(args.config, args.stream, args.paths)
-    options = with_windows(options, args.window, args.key)
-    inputs = open_all(args.paths)
+    chosen_from = understand(args.words, args.config, args.stream)
+    options = with_windows(chosen_from.options, args.window, args.key)
+    inputs = open_all(chosen_from.paths)
     bar = Progress(inputs)
     epochs = _Epochs(bar)
     tell = Tell(lambda lines: bar.show(f"{lines:,} lines"), epochs.show)
     chosen = Training(epochs=args.epochs, window=args.seq_len, k=args.k, seed=args.seed)
     try:
-        result = retrain(inputs, options, config.alerts, args.out, chosen, tell, force=args.force)
+        result = retrain(inputs, options, chosen_from.config.alerts, args.out, chosen, tell, force=args.force)
     except ValueError as error:
-        raise BadData(f"{', '.join(args.paths)}: {error}") from None
+        raise BadData(f"{', '.join(args.words)}: {error}") from None
     finally:
         bar.clear()
         epochs.clear()

@@ -14,8 +14,21 @@ from typing import Any
 import msgspec
 
 from alogd import __version__
-from alogd.bundle import IN_SERVICE, KIND, MANIFEST, SCHEMA, VOCABULARY, FileFacts, Manifest, Quality, TrainedOn
+from alogd.bundle import (
+    IN_SERVICE,
+    KIND,
+    MANIFEST,
+    SCHEMA,
+    VOCABULARY,
+    FileFacts,
+    Manifest,
+    Quality,
+    TrainedOn,
+    in_service,
+)
+from alogd.crashpoint import crashpoint
 from alogd.durable import sync_directory
+from alogd.offline import history
 from alogd.vocabulary import Vocabulary
 
 
@@ -52,25 +65,36 @@ def write(
         unfinished.mkdir()
         for file, data in everything.items():
             _write(unfinished / file, data)
+            crashpoint("bundle_file")
         sync_directory(unfinished)
+        crashpoint("bundle_written")
         unfinished.rename(models / name)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     sync_directory(models)
+    crashpoint("bundle_named")
     return models / name
 
 
-def promote(bundle: Path) -> None:
-    """Put a bundle into service, in one step: whoever looks sees the old one or the new one."""
+def promote(bundle: Path, by: history.By, why: str, quality: float | None = None) -> None:
+    """Put a bundle into service, in one step: whoever looks sees the old one or the new one. Told in history.jsonl.
+
+    Raises OSError; the one in service then stays.
+    """
     models = bundle.parent
+    before = in_service(models)
+    history.note(models, bundle.name, before.name if before else None, by, why, quality)
+    crashpoint("promotion_noted")
     link = models / f".{IN_SERVICE}-{secrets.token_hex(3)}"
     link.symlink_to(bundle.name)
+    crashpoint("promotion_linked")
     try:
         link.replace(models / IN_SERVICE)
     except BaseException:
         link.unlink()
         raise
+    crashpoint("promotion_moved")
     sync_directory(models)
 
 

@@ -91,7 +91,7 @@ def retrain(
     before = _in_service(models, read, held, chosen.seed)
     promoted, why = _decide(found, before, force)
     if promoted:
-        bundles.promote(place)
+        bundles.promote(place, "retrain", why, found.total)
     return Result(place, found, trained, read, before, promoted, why)
 
 

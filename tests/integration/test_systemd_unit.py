@@ -37,7 +37,9 @@ python3 -m venv /usr/lib/alogd
 /usr/lib/alogd/bin/pip install -q --no-index --find-links /wheels alogd
 ln -s /usr/lib/alogd/bin/alogd /usr/bin/alogd
 install -D -m 644 /usr/lib/alogd/share/alogd/alogd.yaml /etc/alogd/alogd.yaml
-install -D -m 644 /usr/lib/alogd/lib/systemd/system/alogd.service /etc/systemd/system/alogd.service
+for unit in alogd.service alogd-retrain.service alogd-retrain.timer; do
+  install -D -m 644 /usr/lib/alogd/lib/systemd/system/$unit /etc/systemd/system/$unit
+done
 seq 8000 | sed 's/.*/order & was placed/' | systemd-cat -t shop
 install -m 640 -o root -g adm /dev/null /var/log/syslog
 """
@@ -234,13 +236,27 @@ def test_the_engine_runs_without_writable_code(box: Box) -> None:
     assert not re.findall(r"^\S+ .wx. .*$", maps, re.MULTILINE)
 
 
-def test_exposure(box: Box) -> None:
-    unit = "/etc/systemd/system/alogd.service"
+@pytest.mark.parametrize("name", ["alogd.service", "alogd-retrain.service"])
+def test_exposure(name: str, box: Box) -> None:
+    unit = f"/etc/systemd/system/{name}"
     said = box.run("systemd-analyze", "security", "--offline=true", "--no-pager", unit)
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
     assert found
     assert float(found[1]) <= MOST_EXPOSED
-    assert "alogd.service" not in box.run("systemd-analyze", "verify", unit)
+    assert name not in box.run("systemd-analyze", "verify", unit)
+
+
+def test_training_is_timed_and_without_pytorch_says_so(box: Box) -> None:
+    timer = "alogd-retrain.timer"
+    assert timer not in box.run("systemd-analyze", "verify", f"/etc/systemd/system/{timer}")
+    box.systemctl("enable", "--now", timer)
+    assert timer in box.systemctl("list-timers", "--no-pager")
+    box.systemctl("disable", "--now", timer)
+    box.systemctl("start", "alogd-retrain", check=False)
+    assert "pip install torch==" in box.run("journalctl", "-u", "alogd-retrain", "-o", "cat", "--no-pager")
+    assert "models" not in box.run("ls", "/var/lib/alogd/")
+    assert box.show("ActiveState") == "active"  # the daemon beside it, whose user and state it shares
+    assert box.get("/-/ready").startswith("ready")
 
 
 def test_a_crash_raises_an_alert_in_a_file_and_in_the_journal(box: Box) -> None:
