@@ -28,6 +28,7 @@ class Incident:
     what: str
     seconds: int
     lines: Callable[[Shop, int], Iterator[Writer]]  # shop, second since it began -> what it writes then
+    kind: str  # as labelled logs name it: new_template, burst, crash, latency
 
 
 def _exception(shop: Shop, second: int) -> Iterator[Writer]:
@@ -84,11 +85,11 @@ def _disk(shop: Shop, second: int) -> Iterator[Writer]:
 
 # In the order they are injected; neighbours strike different logs, as real trouble rarely waits in line.
 INCIDENTS = (
-    Incident("a release brings a new exception into the checkout", 150, _exception),
-    Incident("a scanner sends garbage to the web server", 90, _scanner),
-    Incident("the kernel kills PostgreSQL: out of memory", 8, _out_of_memory),
-    Incident("the mail server is gone, the worker retries", 150, _retries),
-    Incident("someone guesses passwords", 120, _guessing),
-    Incident("queries turn slow", 150, _slow),
-    Incident("the database's disk is full", 120, _disk),
+    Incident("a release brings a new exception into the checkout", 150, _exception, "new_template"),
+    Incident("a scanner sends garbage to the web server", 90, _scanner, "new_template"),
+    Incident("the kernel kills PostgreSQL: out of memory", 8, _out_of_memory, "crash"),
+    Incident("the mail server is gone, the worker retries", 150, _retries, "burst"),
+    Incident("someone guesses passwords", 120, _guessing, "burst"),
+    Incident("queries turn slow", 150, _slow, "latency"),
+    Incident("the database's disk is full", 120, _disk, "new_template"),
 )

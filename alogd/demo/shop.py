@@ -1,6 +1,7 @@
 """The logs of a small web shop, second by second of log time: nginx, an application, a worker, PostgreSQL, a host.
 
-Seeded: the same seed and clock give the same lines. Nothing here is odd; incidents are added by incidents.py.
+Seeded: the same seed and clock give the same lines. Nothing here is odd; incidents are added by incidents.py, for the
+demo, and by alogd/offline/synth, which makes labelled logs of any size.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Shop:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311 - for show, not for secrets
+        self.load = 1.0  # of customers; what a clock starts comes regardless
         self._second = -1
         self._millisecond = 0
         self._stamps: dict[str, str] = {}
@@ -59,7 +61,7 @@ class Shop:
     def at(self, second: int, odd: Iterable[Callable[[], Line]] = ()) -> list[tuple[Line, bool]]:
         """The lines of one second of log time (seconds since 1970), `odd` ones strewn among them and marked."""
         self._clock(second)
-        usual = [write for rate, write in self._regular for _ in range(self._poisson(rate))]
+        usual = [write for rate, write in self._regular for _ in range(self.poisson(rate * self.load))]
         usual += [write for every, offset, write in self._timed if second % every == offset]
         self.random.shuffle(usual)
         strange = list(odd)
@@ -84,10 +86,10 @@ class Shop:
 
     # The five writers, also used by incidents
 
-    def web(self, method: str, page: str, status: int, size: int) -> Line:
-        """nginx, combined format."""
+    def web(self, method: str, page: str, status: int, size: int, more: str = "") -> Line:
+        """nginx, combined format, and whatever is logged behind it."""
         who, agent = f"{self.address()} - - [{self._stamps['clf']}]", self.random.choice(_AGENTS)
-        return Line("access.log", f'{who} "{method} {page} HTTP/1.1" {status} {size} "-" "{agent}"')
+        return Line("access.log", f'{who} "{method} {page} HTTP/1.1" {status} {size} "-" "{agent}"{more}')
 
     def garbage(self, request: str, address: str) -> Line:
         """nginx, of a request that is none."""
@@ -213,7 +215,8 @@ class Shop:
         """Between the two, both included."""
         return low + int(self.random.random() * (high - low + 1))
 
-    def _poisson(self, rate: float) -> int:
+    def poisson(self, rate: float) -> int:
+        """How often something happens that does so `rate` times on average."""
         count, left = 0, self.random.expovariate(rate)
         while left < 1.0:
             count += 1
