@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from alogd.cli.front import Program, run
 
 # One line a command: its group, name and what it does. Its module is alogd.offline.commands.<name, _ for ->.
-COMMANDS = (("Look inside", "files", "the files these commands write, their columns; whether one is sound"),)
+COMMANDS = (
+    ("Look inside", "files", "the files these commands write, their columns; whether one is sound"),
+    ("Try out", "gen-synth", "make a log of several services with labelled incidents"),
+)
 
 ABOUT = """\
 alog-detect analyses logs at rest, with the engine and the detectors of alogd. Each step reads files of the one before.

@@ -1,13 +1,11 @@
 """Writes a labelled log as it is made: nothing is held but what is under way, whatever its size.
 
-The log, labels.csv and incidents.csv appear together under their names when all is written; until then each has
-".part" behind its name.
+The log, labels.csv and incidents.csv appear under their names when all of them are written.
 """
 
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from alogd.offline.atomic import replacing
 from alogd.offline.synth.plan import Plan
 from alogd.offline.synth.trouble import Strike
 from alogd.offline.synth.world import Chosen, World
@@ -36,20 +35,11 @@ class Made:
 
 def write(chosen: Chosen, log: Path, tell: Callable[[int], None] = lambda _: None) -> Made:
     """Makes `log`, and labels.csv and incidents.csv beside it; tell(lines) now and then. Raises OSError."""
-    targets = [log, log.parent / LABELS, log.parent / INCIDENTS]
-    parts = [path.with_name(path.name + ".part") for path in targets]
-    try:
-        with ExitStack() as stack:
-            text = stack.enter_context(parts[0].open("wb", buffering=1 << 20))
-            tables = [stack.enter_context(part.open("w", newline="")) for part in parts[1:]]
-            made = _Scribe(chosen, text, tables[0], tables[1]).run(tell)
-        for part, target in zip(parts, targets, strict=True):
-            os.replace(part, target)
-    except BaseException:
-        for part in parts:
-            part.unlink(missing_ok=True)
-        raise
-    return made
+    with ExitStack() as stack:
+        parts = [stack.enter_context(replacing(log.parent / name)) for name in (INCIDENTS, LABELS, log.name)]
+        tables = [stack.enter_context(part.open("w", newline="")) for part in parts[:2]]
+        text = stack.enter_context(parts[2].open("wb", buffering=1 << 20))
+        return _Scribe(chosen, text, tables[1], tables[0]).run(tell)
 
 
 class _Scribe:
