@@ -21,6 +21,8 @@ from alogd.engine_config import (
     Difference,
     EngineConfig,
     Explanation,
+    TextColumn,
+    Texts,
     differing,
     header_number,
     token_difference,
@@ -75,6 +77,18 @@ class Engine:
     def flush(self, source: int = 0) -> Batch:
         """The source has ended: as settle, after taking a last line that has no newline as whole."""
         return _batch(source, *self._raw.flush(source))
+
+    def capture(self) -> None:
+        """From now on, keep the texts of the records that a call returns. Feed one source to its end at a time."""
+        self._raw.capture()
+
+    def captured(self) -> Texts:
+        """Of the records that the last feed, settle or flush returned, in their order. Raises RuntimeError before `capture`.
+
+        OverflowError, MemoryError: not all of them could be kept.
+        """
+        rows, masked, host, program, otel = self._raw.captured()
+        return Texts(rows, TextColumn(*masked), TextColumn(*host), TextColumn(*program), otel)
 
     def consumed(self, source: int = 0) -> int:
         """Absolute offset from which reading has to resume after `load`; 0 for an unknown source."""

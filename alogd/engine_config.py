@@ -161,6 +161,25 @@ class Explanation:
     key_hash: int
 
 
+@dataclass(frozen=True, slots=True)
+class TextColumn:
+    """n texts as Arrow's string arrays lie: text i is data[offsets[i]:offsets[i + 1]]. Bytes of the log, any at all."""
+
+    offsets: bytes  # (n + 1,) int32
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What n records say, beside the columns of Batch; an empty text stands for none."""
+
+    rows: int
+    masked: TextColumn  # message of the first line, as alogd/reference/masks.py masks it
+    host: TextColumn
+    program: TextColumn
+    otel: bytes  # (n,) OpenTelemetry severity number of the header, 0 for none
+
+
 def engine_class(kind: str) -> type[Engine]:
     """The engine named in the configuration: "c", or "drain3", its slow twin in plain Python.
 

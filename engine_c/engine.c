@@ -85,6 +85,7 @@ void alog_engine_free(alog_engine *engine) {
     alog_masker_free(engine->masker);
     alog_alike_free(engine->alike);
     alog_tokens_free(engine->tokens);
+    alog_capture_free(engine->capture);
     alog_dfa_free(engine->severity_dfa);
     alog_dfa_free(engine->key_dfa);
     free(engine->severities);
@@ -102,6 +103,13 @@ alog_status alog_engine_open(alog_engine *engine, uint32_t source, uint64_t offs
     if (status == ALOG_OK) alog_source_reset(s, offset, year, header_kind);
     return status;
 }
+
+alog_status alog_engine_capture(alog_engine *engine) {
+    if (!engine->capture) engine->capture = alog_capture_new(engine->config.max_line_bytes);
+    return engine->capture ? ALOG_OK : ALOG_NOMEM;
+}
+
+const alog_capture *alog_engine_captured(const alog_engine *engine) { return engine->capture; }
 
 void alog_engine_close(alog_engine *engine, uint32_t source) { alog_source_remove(engine, source); }
 

@@ -15,6 +15,7 @@
 #ifndef ALOG_ENGINE_H
 #define ALOG_ENGINE_H
 
+#include "capture.h"
 #include "drain.h"
 #include "header.h"
 #include "mask.h"
@@ -108,6 +109,11 @@ alog_status alog_engine_settle(alog_engine *engine, uint32_t source, alog_batch 
 alog_status alog_engine_flush(alog_engine *engine, uint32_t source, alog_batch *out);
 /* Where reading resumes after alog_engine_load; 0 for an unknown source. */
 uint64_t alog_engine_consumed(const alog_engine *engine, uint32_t source);
+
+/* From now on each call that shows records captures their texts too (capture.h). ALOG_NOMEM. */
+alog_status alog_engine_capture(alog_engine *engine);
+/* Of the records that the last such call showed; NULL when nothing is captured. */
+const alog_capture *alog_engine_captured(const alog_engine *engine);
 
 /* `line` may be a whole record, continuation lines included; at most max_line_bytes of it are looked at. */
 void alog_engine_explain(alog_engine *engine, uint32_t source, const uint8_t *line, size_t len, alog_explanation *out);

@@ -47,7 +47,8 @@ struct alog_engine {
     alog_drain *drain;
     alog_masker *masker;
     alog_tokens *tokens;
-    alog_alike *alike; /* NULL where digits are told apart */
+    alog_capture *capture; /* NULL where nobody asks for texts */
+    alog_alike *alike;     /* NULL where digits are told apart */
     alog_dfa *severity_dfa;
     alog_dfa *key_dfa;
     uint8_t *severities;

@@ -44,6 +44,7 @@ static alog_status emit(alog_engine *engine, const alog_pending *record, alog_ba
     if (out->n >= out->cap) return ALOG_INVALID;
     alog_match match;
     find_template(engine, record->message, &match);
+    if (engine->capture) alog_capture_end(engine->capture, engine->masker, record->message);
     engine->records++;
     const uint8_t severity = severity_of_match(engine, &match, record->message);
     const size_t i = out->n++;
@@ -104,6 +105,7 @@ static alog_status begin_record(alog_engine *engine, alog_source *source, uint64
         .message = fields->message.len ? fields->message : (alog_span){&no_text, 0},
         .severity = alog_severity_of_otel(fields->otel),
     };
+    if (engine->capture) alog_capture_begin(engine->capture, fields);
     if (!engine->config.multiline) return emit(engine, &source->pending, out);
     const uint8_t mark = source->mark;
     source->mark = source->before;
@@ -281,6 +283,7 @@ static alog_status known_source(alog_engine *engine, uint32_t number, alog_sourc
 
 alog_status alog_engine_feed(alog_engine *engine, uint32_t source, const uint8_t *block, size_t len, alog_batch *out) {
     alog_source *s;
+    if (engine->capture) alog_capture_clear(engine->capture);
     alog_status status = known_source(engine, source, &s);
     if (status == ALOG_OK) status = reserve_carry(engine, s, block, len);
     if (status == ALOG_OK) status = take_block(engine, s, block, len, out);
@@ -294,11 +297,13 @@ alog_status alog_engine_feed(alog_engine *engine, uint32_t source, const uint8_t
 
 alog_status alog_engine_settle(alog_engine *engine, uint32_t source, alog_batch *out) {
     alog_source *s = alog_source_find(engine, source);
+    if (engine->capture) alog_capture_clear(engine->capture);
     return s ? emit_pending(engine, s, out) : ALOG_OK;
 }
 
 alog_status alog_engine_flush(alog_engine *engine, uint32_t source, alog_batch *out) {
     alog_source *s = alog_source_find(engine, source);
+    if (engine->capture) alog_capture_clear(engine->capture);
     if (!s) return ALOG_OK;
     alog_status status = ALOG_OK;
     if (s->carry_len) {

@@ -1,5 +1,7 @@
 /* fuzz_feed.c: any bytes under any settings: whole, cut, saved and resumed must give the same records and state.
  *
+ * Texts captured on the way (capture.h) change nothing, and there are as many as records.
+ *
  * Input: 8 bytes of settings and of a seed for the cuts, the rest is the log. Masks and headers are at work too. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,13 +78,35 @@ static alog_engine *restart(alog_engine *engine, const alog_engine_config *confi
     return again;
 }
 
+static void check_column(const alog_text_column *column, size_t rows) {
+    for (size_t i = 0; i < rows; i++) check(column->offset[i] <= column->offset[i + 1], "texts out of order");
+    check(!rows || (column->offset[0] == 0 && (size_t)column->offset[rows] <= column->len), "texts out of bounds");
+}
+
+/* Of the call that showed records n to batch->n. */
+static void check_captured(const alog_engine *engine, size_t n, const alog_batch *batch) {
+    const alog_capture *texts = alog_engine_captured(engine);
+    if (!texts) return;
+    check(texts->status == ALOG_OK && texts->rows == batch->n - n, "other texts than records");
+    check_column(&texts->masked, texts->rows);
+    check_column(&texts->host, texts->rows);
+    check_column(&texts->program, texts->rows);
+}
+
+static alog_engine *capturing(alog_engine *engine, int on) {
+    if (on) check(alog_engine_capture(engine) == ALOG_OK, "cannot capture");
+    return engine;
+}
+
 /* Blocks of chosen sizes; now and then a restart from the last save. */
 static alog_engine *feed_cut(const alog_engine_config *config, const uint8_t *log, size_t len, uint64_t seed,
                              records *r) {
     alog_status status;
     alog_engine *engine = alog_engine_new(config, &status);
     check(engine != NULL, "cannot start");
-    size_t at = 0, restarts = 0;
+    size_t at = 0, restarts = 0, n;
+    const int capture = (seed & 1) != 0;
+    capturing(engine, capture);
     for (uint64_t turn = 1; at < len; turn++) {
         seed = alog_mix(seed ^ UINT64_C(0x9e3779b97f4a7c15), turn ^ UINT64_C(0xd1b54a32d192ed03));
         size_t step = 1 + (size_t)(seed % (seed & 256 ? 7 : 90));
@@ -90,14 +114,18 @@ static alog_engine *feed_cut(const alog_engine_config *config, const uint8_t *lo
         uint8_t *block = malloc(step); /* of its own, so that a read beyond it is seen */
         if (!block) abort();
         memcpy(block, log + at, step);
+        n = r->batch.n;
         check(alog_engine_feed(engine, 0, block, step, &r->batch) == ALOG_OK, "a cut feed failed");
+        check_captured(engine, n, &r->batch);
         free(block);
         at += step;
         if ((seed >> 20) % 8 || ++restarts > MOST_RESTARTS) continue;
-        engine = restart(engine, config);
+        engine = capturing(restart(engine, config), capture);
         at = (size_t)alog_engine_consumed(engine, 0);
     }
+    n = r->batch.n;
     check(alog_engine_flush(engine, 0, &r->batch) == ALOG_OK, "a cut flush failed");
+    check_captured(engine, n, &r->batch);
     return engine;
 }
 

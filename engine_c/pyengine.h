@@ -31,4 +31,9 @@ PyObject *alog_py_counters(PyObject *object, PyObject *args);
 PyObject *alog_py_save(PyObject *object, PyObject *meta);
 PyObject *alog_py_seed(PyObject *object, void *closure);
 
+/* ---- pycapture.c ---- */
+
+PyObject *alog_py_capture(PyObject *object, PyObject *args);
+PyObject *alog_py_captured(PyObject *object, PyObject *args);
+
 #endif
