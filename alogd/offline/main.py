@@ -9,6 +9,7 @@ from alogd.cli.front import Program, run
 # One line a command: its group, name and what it does. Its module is alogd.offline.commands.<name, _ for ->.
 COMMANDS = (
     ("Look inside", "files", "the files these commands write, their columns; whether one is sound"),
+    ("Look inside", "eval", "detectors beside labels: right, wrong, found, late"),
     ("Try out", "gen-synth", "make a log of several services with labelled incidents"),
 )
 

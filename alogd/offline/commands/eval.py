@@ -1,0 +1,108 @@
+"""Set detectors' verdicts beside labels: precision, recall, F1, AUROC, incidents found, false alarms a day.
+
+  alog-detect eval --processed-dir out --labels synth/labels.csv
+  alog-detect eval --processed-dir out --labels blocks.csv --skip 0.2
+
+Labels are CSV with a head, of one of two forms:
+
+  line,label[,incident]    line numbers of the log from 1; lines not named are normal
+  session,label            keys of sessions as in sequences.parquet; sessions not named do not count
+
+A label is the kind of what happened, or 1; empty, 0, - and normal are normal. A window is odd when a line in it is.
+All windows stay in time order and each detector keeps its own threshold: nothing is chosen by the labels. `ensemble`
+fuses the rarity of all detectors' scores. Late is counted from an incident's first line to the end of the first window
+called odd that holds some of it. Writes eval.json into the processed directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alogd.cli.failures import OK, BadData, Usage
+from alogd.cli.output import count, table, use_color
+
+if TYPE_CHECKING:
+    from alogd.offline.appraisal import Appraisal
+
+FILE = "eval.json"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of `alog-detect eval`."""
+    parser.add_argument(
+        "--processed-dir", metavar="DIR", required=True, type=Path, help="what detect and *-infer wrote"
+    )
+    parser.add_argument("--labels", metavar="CSV", required=True, type=Path)
+    parser.add_argument("--skip", metavar="SHARE", type=float, default=0.0, help="of the log at its beginning (0)")
+    parser.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR, or not a terminal)")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Compare, write, print."""
+    import msgspec
+
+    from alogd.offline import atomic, labels
+    from alogd.offline.appraisal import appraise, by_kind
+    from alogd.offline.processed import Processed
+
+    if not 0 <= args.skip < 1:
+        raise Usage(f"--skip {args.skip}: a share from 0 to less than 1")
+    logs = Processed(args.processed_dir)
+    truth = labels.read(args.labels, logs)
+    detectors = [*logs.detectors, *([logs.ensemble()] if len(logs.detectors) > 1 else [])]
+    told = {one.name: appraise(one, truth, logs, args.skip) for one in detectors}
+    found = [one for one in told.values() if one is not None]
+    if not found:
+        raise BadData(f"{args.labels} labels sessions, and {args.processed_dir} holds verdicts on windows only")
+    if truth.by_session and not any(one.windows for one in found):
+        raise BadData(f"none of the sessions in {args.labels} is in {args.processed_dir}")
+    kinds = by_kind(found)
+    result = {
+        "labels": str(args.labels),
+        "records": len(logs),
+        "days": logs.days,
+        "skipped": args.skip,
+        "detectors": {one.name: one.as_json() for one in found},
+        "kinds": kinds,
+        "incidents": [finding for one in found for finding in _rows(one)],
+    }
+    atomic.write(args.processed_dir / FILE, msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+    _show(found, kinds, len(logs), logs.days, use_color(args.no_color))
+    for name in (name for name, one in told.items() if one is None):
+        print(f"{name}: judges windows, of which labels of sessions say nothing")
+    print(f"\n{args.processed_dir / FILE}")
+    return OK
+
+
+def _rows(one: Appraisal) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    return [{"detector": one.name, **asdict(finding)} for finding in one.findings]
+
+
+def _show(found: list[Appraisal], kinds: Any, records: int, days: float | None, color: bool) -> None:
+    span = f" over {days:.2f} days" if days else ""
+    print(f"{count(records, 'record')}{span}\n")
+    heads = ("detector", "windows", "odd", "called odd", "precision", "recall", "F1", "AUROC", "false alarms", "a day")
+    rows = []
+    for one in found:
+        told = one.confusion
+        scores = [f"{value:.3f}" for value in (told.precision, told.recall, told.f1)]
+        area = "-" if one.auroc is None else f"{one.auroc:.3f}"
+        daily = "-" if one.false_alarms_per_day is None else f"{one.false_alarms_per_day:.1f}"
+        odd = told.tp + told.fn, told.tp + told.fp
+        rows.append((one.name, one.windows, *odd, *scores, area, one.false_alarms, daily))
+    table(heads, rows, color)
+    if not kinds:
+        return
+    print("\nincidents found, and half of those how soon")
+    names = [one.name for one in found]
+    table(("kind", *names), [(kind, *(_found(of[name]) for name in names)) for kind, of in kinds.items()], color)
+
+
+def _found(of: dict[str, Any]) -> str:
+    late = of["median_late_seconds"], of["median_late_records"]
+    after = "" if late[1] is None else f" {late[0]:.0f} s" if late[0] is not None else f" {late[1]:.0f} records"
+    return f"{of['found']} of {of['incidents']}{after}"

@@ -1,0 +1,242 @@
+"""A directory of the toolbox's files as the commands that look at results take it: records and detectors' verdicts.
+
+Everything is told in records of parsed.parquet, whose `line_no` all other files refer to. Of the records only columns
+of numbers are held; their texts are read again where they are wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from alogd.cli.failures import BadData
+from alogd.event import F64, I64, NO_TIME, U8, Bool
+from alogd.judge import _fused
+from alogd.offline import tables
+from alogd.risk import rarity
+
+I32 = npt.NDArray[np.int32]
+
+ENSEMBLE = "ensemble"
+DAY_NS = 86_400 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one detector says of its n windows or sessions, in time order."""
+
+    name: str
+    first: I64  # (n,) index of the first record
+    last: I64  # (n,) of the last one
+    score: F64  # (n,) larger = odder
+    odd: Bool  # (n,)
+    session: tuple[str, ...] = ()  # (n,) keys, where records of several sessions interleave; () for windows
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+
+class Processed:
+    """One directory. Raises BadData, at once, when there are no parsed records in it."""
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            what = "is no directory" if folder.exists() else "does not exist"
+            raise BadData(f"{folder} {what}; name the one that alog-detect parse --out-dir wrote")
+        self.folder = folder
+        columns = ("line_no", "timestamp", "template_id", "severity", "is_new")
+        parsed = tables.read(folder, tables.PARSED, columns)
+        self.line_no: I64 = parsed["line_no"].to_numpy()
+        stamps = parsed["timestamp"].to_numpy()
+        self.time_ns: I64 = np.where(np.isnat(stamps), NO_TIME, stamps.astype(np.int64))
+        self.template: I32 = parsed["template_id"].to_numpy()
+        self.severity: U8 = parsed["severity"].to_numpy()
+        self.is_new: Bool = parsed["is_new"].to_numpy()
+
+    def __len__(self) -> int:
+        return len(self.line_no)
+
+    @property
+    def days(self) -> float | None:
+        """Log time from the first to the last record; None where they carry none."""
+        known = self.time_ns[self.time_ns != NO_TIME]
+        return float((known.max() - known.min()) / DAY_NS) or None if len(known) else None
+
+    def record(self, lines: I64) -> I64:
+        """Index of the record that each line belongs to (-1: before the first)."""
+        return np.searchsorted(self.line_no, lines, "right") - 1
+
+    def texts(self, which: Iterable[int], column: str = "raw") -> dict[int, str]:
+        """A column's text of some records, by index; the file is read once, up to the last of them."""
+        wanted = np.unique(np.fromiter(which, np.int64))
+        found: dict[int, str] = {}
+        begin = 0
+        for part in tables.batches(self.folder, tables.PARSED, [column]):
+            if len(found) == len(wanted):
+                break
+            mine = wanted[(wanted >= begin) & (wanted < begin + len(part))]
+            values = part[column].take(mine - begin).to_pylist() if len(mine) else []
+            found |= {int(at): str(value) for at, value in zip(mine, values, strict=True)}
+            begin += len(part)
+        return found
+
+    @cached_property
+    def templates(self) -> dict[int, str]:
+        """Final text of every template, by number."""
+        texts: dict[int, str] = {}
+        for part in tables.batches(self.folder, tables.PARSED, ["template_id", "template"]):
+            ids = part["template_id"].to_numpy()
+            _, at = np.unique(ids, return_index=True)
+            names = part["template"].take(at).to_pylist()
+            texts |= {int(i): str(name) for i, name in zip(ids[at], names, strict=True)}
+        return texts
+
+    @cached_property
+    def detectors(self) -> list[Judged]:
+        """All whose results are here. Raises BadData when there are none."""
+        found = [read(self) for file, read in _READERS.items() if (self.folder / file).exists()]
+        if not found:
+            raise BadData(
+                f"{self.folder} holds no results: none of {', '.join(_READERS)}; alog-detect detect makes the first"
+            )
+        return found
+
+    def ensemble(self) -> Judged:
+        """All detectors as one, on the windows of the first: their rarities fused as the daemon fuses them.
+
+        It calls as many windows odd as they do on average, so it says nothing louder, only better founded.
+        """
+        base = self.detectors[0]
+        rare = {one.name: on_windows(base, one, decades(one.score)) for one in self.detectors}
+        fused = _fused(rare)
+        share = np.mean([one.odd.mean() for one in self.detectors])
+        count = round(float(share) * len(base))
+        edge = np.sort(fused)[-count] if count else np.inf
+        return Judged(ENSEMBLE, base.first, base.last, fused, np.asarray(fused >= edge), base.session)
+
+
+def decades(score: F64) -> F64:
+    """Rarity of each score among all of them, -log10 of the share that is as large."""
+    order = np.sort(score)
+    return rarity((len(score) - np.searchsorted(order, score, "left")) / max(1, len(score)))
+
+
+def on_windows(base: Judged, other: Judged, value: F64) -> F64:
+    """The largest value of `other`'s windows that meet each of `base`'s; 0 where none does.
+
+    A session counts where it ends.
+    """
+    if other is base or (np.array_equal(base.first, other.first) and base.session == other.session):
+        return value
+    result = np.zeros(len(base))
+    first = other.last if other.session else other.first
+    # Both are in time order, so that those which meet a window lie together.
+    ends = np.maximum.accumulate(other.last)
+    begin, end = np.searchsorted(ends, base.first, "left"), np.searchsorted(first, base.last, "right")
+    for i in np.flatnonzero(begin < end):
+        result[i] = value[begin[i] : end[i]].max()
+    return result
+
+
+# -- readers, in the order detectors are shown
+
+
+def _baseline(logs: Processed) -> Judged:
+    found = tables.read(logs.folder, tables.BASELINE_SCORES)
+    first = _found(logs, found["window_start_line"], tables.BASELINE_SCORES)
+    if "window_end_line" in found.column_names:
+        last = _found(logs, found["window_end_line"], tables.BASELINE_SCORES)
+    else:
+        last = np.append(first[1:] - 1, len(logs) - 1)
+    score, odd = _numbers(found["score"]), found["is_anomaly"].to_numpy()
+    return _in_order(Judged("baseline", first, np.maximum(first, last), score, odd))
+
+
+def _mscred(logs: Processed) -> Judged:
+    found = tables.read(logs.folder, tables.MSCRED_INFER)
+    windows = tables.read(logs.folder, tables.WINDOW_COUNTS, ["window_idx", "start_line", "end_line"])
+    at = _row(found["window_idx"], windows["window_idx"].to_numpy(), tables.MSCRED_INFER)
+    first = _found(logs, windows["start_line"], tables.WINDOW_COUNTS)[at]
+    last = _found(logs, windows["end_line"], tables.WINDOW_COUNTS)[at]
+    return _in_order(
+        Judged("mscred", first, last, _numbers(found["reconstruction_error"]), found["is_anomaly"].to_numpy())
+    )
+
+
+def _logbert(logs: Processed) -> Judged:
+    found = tables.read(logs.folder, tables.LOGBERT_INFER)
+    score = "score" if "score" in found.column_names else "avg_loss"  # what its verdict is made of
+    return _of_sessions(
+        logs, "logbert", found["seq_idx"], _numbers(found[score]), found["is_anomaly"].to_numpy(), tables.LOGBERT_INFER
+    )
+
+
+def _deeplog(logs: Processed) -> Judged:
+    """A session is odd that has an event the model did not expect; its score: the largest surprise, or how many."""
+    found = tables.read(logs.folder, tables.DEEPLOG_INFER)
+    missed = ~found["in_topk"].to_numpy()
+    named = next((name for name in ("surprise", "score") if name in found.column_names), None)
+    value = _numbers(found[named]) if named else missed.astype(np.float64)
+    odd = found["is_anomaly"].to_numpy() if "is_anomaly" in found.column_names else missed
+    rows, back = np.unique(found["idx"].to_numpy(), return_inverse=True)
+    score, any_odd = np.zeros(len(rows)), np.zeros(len(rows), bool)
+    (np.maximum if named else np.add).at(score, back, value)
+    np.logical_or.at(any_odd, back, odd)
+    return _of_sessions(logs, "deeplog", rows, score, any_odd, tables.DEEPLOG_INFER)
+
+
+_READERS: Mapping[str, Callable[[Processed], Judged]] = {
+    tables.BASELINE_SCORES.file: _baseline,
+    tables.DEEPLOG_INFER.file: _deeplog,
+    tables.LOGBERT_INFER.file: _logbert,
+    tables.MSCRED_INFER.file: _mscred,
+}
+
+
+def _of_sessions(logs: Processed, name: str, rows: Any, score: F64, odd: Bool, kind: tables.Kind) -> Judged:
+    found = tables.read(logs.folder, tables.SEQUENCES, ["session", "first_line", "last_line"])
+    at = _row(rows, np.arange(len(found)), kind)
+    first = _found(logs, found["first_line"], tables.SEQUENCES)[at]
+    last = _found(logs, found["last_line"], tables.SEQUENCES)[at]
+    keys = found["session"].take(at).to_pylist()
+    named = len(set(keys)) == len(keys) and _say_their_key(logs, first, keys)
+    return _in_order(Judged(name, first, last, score, odd, tuple(map(str, keys)) if named else ()))
+
+
+def _say_their_key(logs: Processed, first: I64, keys: list[Any]) -> bool:
+    """Whether the key stands in the lines, so that it tells which lines are a session's: looked up in some."""
+    some = np.linspace(0, len(keys) - 1, min(20, len(keys))).astype(np.int64)
+    texts = logs.texts(first[some])
+    return all(str(keys[i]) in texts[int(first[i])] for i in some)
+
+
+def _in_order(one: Judged) -> Judged:
+    order = np.argsort(one.last, kind="stable")
+    session = tuple(one.session[i] for i in order) if one.session else ()
+    return Judged(one.name, one.first[order], one.last[order], one.score[order], one.odd[order], session)
+
+
+def _found(logs: Processed, lines: Any, kind: tables.Kind) -> I64:
+    where = logs.record(np.asarray(lines.to_numpy()))
+    if len(where) and (where.min() < 0 or int(np.max(lines.to_numpy())) > logs.line_no[-1] + 1_000_000):
+        raise BadData(f"{logs.folder / kind.file} speaks of lines that parsed.parquet there does not have")
+    return where
+
+
+def _row(rows: Any, known: I64, kind: tables.Kind) -> I64:
+    wanted = np.asarray(rows if isinstance(rows, np.ndarray) else rows.to_numpy(), np.int64)
+    at = np.searchsorted(known, wanted)
+    if len(wanted) and (at.max() >= len(known) or not np.array_equal(known[at], wanted)):
+        raise BadData(f"{kind.file} speaks of rows that are not in the file it was made from; make it anew")
+    return at
+
+
+def _numbers(column: Any) -> F64:
+    """NaN, which no detector may say, counts as nothing odd."""
+    return np.nan_to_num(np.asarray(column.to_numpy(), np.float64), nan=0.0)
