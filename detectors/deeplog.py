@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from alogd import bundle, rows
+from alogd import rows
 from alogd.config import Strict
 from alogd.detectors._answers import Answers
+from alogd.detectors._in_service import InService
 from alogd.detectors._network import Network
 from alogd.detectors._sequences import I32, ended, histories, largest
-from alogd.detectors._slots import Numbers
-from alogd.detectors.base import Contribution, OtherModel, State
+from alogd.detectors.base import Contribution
 from alogd.event import F64, I64, IDLE, Bool, WindowBatch
 from alogd.registry import register
 from alogd.vocabulary import END, PAD, UNK
@@ -29,82 +29,6 @@ class DeepLogOptions(Strict, frozen=True, kw_only=True):
     """models: the directory `alogd retrain --out` writes; what it has promoted is in service."""
 
     models: str
-
-
-@register("detectors", "deeplog")
-class DeepLog:
-    """The model in service, over a stream's windows; it was trained offline and learns nothing here.
-
-    A window's score is the largest surprise (-log p, nats) of its fresh records, given those before them in the
-    window; a session that has ended is asked for its end too. Templates the model does not know are taken for the most
-    similar one it knows, else they are a surprise of 30 nats.
-    """
-
-    Options = DeepLogOptions
-
-    def __init__(self, options: DeepLogOptions) -> None:
-        """Raises BadBundle when there is no model in service or it is damaged."""
-        place = bundle.in_service(options.models)
-        if place is None:
-            raise bundle.BadBundle(
-                f"{options.models}: no model is in service; train one: alogd retrain --out {options.models}"
-            )
-        self.bundle = bundle.read(place)
-        try:
-            self.model = NextTemplate(self.bundle.model("deeplog"))
-        except ValueError as error:
-            raise bundle.BadBundle(f"{place}: deeplog.onnx: {error}") from None
-        if self.model.vocabulary != self.bundle.vocabulary.hash:
-            raise bundle.BadBundle(f"{place}: deeplog.onnx was trained with another vocabulary")
-        self.numbers = Numbers(self.bundle.vocabulary)
-
-    def attach(self, first_text: Callable[[int], str], settings: dict[str, object]) -> None:
-        """The stream's templates by slot, and how they are mined. Raises BadBundle when not as the model's were."""
-        self.numbers.attach(first_text, settings)
-
-    def score(self, windows: WindowBatch) -> F64:
-        """Largest surprise of each window's fresh records, nats, shape (n,)."""
-        if not len(windows):
-            return np.empty(0)
-        return self._judged(windows).largest(len(windows))
-
-    def _judged(self, windows: WindowBatch) -> Surprises:
-        ends = np.asarray((windows.reason == IDLE) & (windows.group == 0))
-        return self.model.judge(self.numbers.of(windows), windows.start, windows.fresh.astype(np.int64), ends)
-
-    def learn(self, windows: WindowBatch, keep: Bool) -> None:
-        """Nothing: `alogd retrain` does."""
-
-    def explain(self, windows: WindowBatch, index: int) -> Sequence[Contribution]:
-        """The most surprising records, and what was expected in their place."""
-        window = rows.part(windows, index, index + 1)
-        surprise = self._judged(window).surprise
-        total = float(surprise.sum()) or 1.0
-        told: dict[int, Contribution] = {}
-        for at in np.argsort(-surprise, kind="stable")[:MOST_SHOWN].tolist():
-            if surprise[at] <= 0:
-                continue
-            slot = int(window.slot[min(at, len(window.slot) - 1)])
-            seen = float((window.slot == slot).sum())
-            expected = tuple(self.bundle.vocabulary.text(number) for number, _ in self._expected(window, at))
-            told.setdefault(slot, Contribution(slot, seen, 0.0, float(surprise[at]) / total, instead=expected))
-        return list(told.values())
-
-    def _expected(self, window: WindowBatch, at: int) -> list[tuple[int, float]]:
-        tokens, width = self.numbers.of(window)[:at], self.model.window
-        before = np.full(width, PAD, np.int32)
-        if len(recent := tokens[-width:]):
-            before[-len(recent) :] = recent
-        return self.model.expected(before, MOST_SHOWN)
-
-    def state(self) -> State:
-        """Which model it was."""
-        return {"model": np.frombuffer(bytes.fromhex(self.bundle.id), np.uint8)}
-
-    def restore(self, state: State) -> None:
-        """Raises OtherModel when the state was not saved beside this model."""
-        if not np.array_equal(state.get("model", ()), self.state()["model"]):
-            raise OtherModel("saved state: another model was in service")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +94,10 @@ class NextTemplate:
             answers[part] = self.answers.of(np.column_stack([cut.before[part], cut.event[part]]))
         return Surprises(cut.event, cut.session, answers[:, 0].astype(np.int64), answers[:, 1])
 
+    def scores(self, tokens: I32, start: I64, fresh: I64, ends: Bool) -> F64:
+        """Largest surprise of each session, nats."""
+        return self.judge(tokens, start, fresh, ends).largest(len(start) - 1)
+
     def expected(self, before: I32, most: int | None = None) -> list[tuple[int, float]]:
         """The likeliest next templates after one history, shape (window,): (number, probability), likeliest first."""
         p = np.exp(self._log_p(before[None]))[0]
@@ -194,3 +122,52 @@ class NextTemplate:
             logits[:, END] = -np.inf
         logits -= logits.max(axis=1, keepdims=True)
         return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
+
+
+@register("detectors", "deeplog")
+class DeepLog(InService[NextTemplate]):
+    """The model in service, over a stream's windows; it was trained offline and learns nothing here.
+
+    A window's score is the largest surprise (-log p, nats) of its fresh records, given those before them in the
+    window; a session that has ended is asked for its end too. Templates the model does not know are taken for the most
+    similar one it knows, else they are a surprise of 30 nats.
+    """
+
+    Options = DeepLogOptions
+    Model = NextTemplate
+
+    def __init__(self, options: DeepLogOptions) -> None:
+        """Raises BadBundle when there is no model in service or it is damaged."""
+        super().__init__(options.models, NextTemplate.KIND, NextTemplate)
+
+    def score(self, windows: WindowBatch) -> F64:
+        """Largest surprise of each window's fresh records, nats, shape (n,)."""
+        if not len(windows):
+            return np.empty(0)
+        return self._judged(windows).largest(len(windows))
+
+    def _judged(self, windows: WindowBatch) -> Surprises:
+        ends = np.asarray((windows.reason == IDLE) & (windows.group == 0))
+        return self.model.judge(self.numbers.of(windows), windows.start, windows.fresh.astype(np.int64), ends)
+
+    def explain(self, windows: WindowBatch, index: int) -> Sequence[Contribution]:
+        """The most surprising records, and what was expected in their place."""
+        window = rows.part(windows, index, index + 1)
+        surprise = self._judged(window).surprise
+        total = float(surprise.sum()) or 1.0
+        told: dict[int, Contribution] = {}
+        for at in np.argsort(-surprise, kind="stable")[:MOST_SHOWN].tolist():
+            if surprise[at] <= 0:
+                continue
+            slot = int(window.slot[min(at, len(window.slot) - 1)])
+            seen = float((window.slot == slot).sum())
+            expected = tuple(self.bundle.vocabulary.text(number) for number, _ in self._expected(window, at))
+            told.setdefault(slot, Contribution(slot, seen, 0.0, float(surprise[at]) / total, instead=expected))
+        return list(told.values())
+
+    def _expected(self, window: WindowBatch, at: int) -> list[tuple[int, float]]:
+        tokens, width = self.numbers.of(window)[:at], self.model.window
+        before = np.full(width, PAD, np.int32)
+        if len(recent := tokens[-width:]):
+            before[-len(recent) :] = recent
+        return self.model.expected(before, MOST_SHOWN)

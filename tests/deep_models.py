@@ -20,7 +20,7 @@ from alogd.offline.train_deeplog import Training, train
 from alogd.stream import engine_config
 from alogd.vocabulary import Vocabulary, mining
 
-SILENT = Tell(lambda lines: None, lambda epoch, epochs, loss: None)
+SILENT = Tell(lambda lines: None, lambda kind, epoch, epochs, loss: None)
 STEPS = (
     "request accepted from 10.0.0.{n} port {n}",
     "parser took {n} ms",
@@ -59,7 +59,7 @@ def trained(
     inputs = open_all([str(log)])
     chosen = Training(window=6, k=3, epochs=epochs, seed=seed, embedding=16, hidden=16, batch=32, rate=1e-2)
     try:
-        return retrain(inputs, stream(*masks), Alerts(), directory, chosen, SILENT, force=force)
+        return retrain(inputs, stream(*masks), Alerts(), directory, {"deeplog": chosen}, SILENT, seed=seed, force=force)
     finally:
         for one in inputs:
             one.close()

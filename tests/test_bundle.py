@@ -106,9 +106,9 @@ def test_promotion_is_one_step(tmp_path):
     assert bundle.in_service(tmp_path) is None
     for one in (old, new, old):
         one.mkdir(exist_ok=True)
-        bundles.promote(one)
+        bundles.promote(one, "promote", "a test")
         assert bundle.in_service(tmp_path) == tmp_path / one.name
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "new", "old"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "history.jsonl", "new", "old"]
 
 
 def test_a_bundle_that_could_not_be_written_leaves_nothing(tmp_path, monkeypatch):

@@ -95,3 +95,20 @@ def test_a_stream_without_the_model_it_names(command: str, tmp_path: Path) -> No
     assert done.returncode == 78
     assert "no model is in service" in done.stderr + done.stdout
     assert f"alogd retrain --out {tmp_path / 'models'}" in done.stderr + done.stdout
+
+
+def test_what_another_stream_may_rely_on_is_not_replaced() -> None:
+    from alogd.bundle import Quality
+    from alogd.offline.retrain import _decide
+
+    good = Quality(total=90.0, parts={})
+    assert _decide(good, good, set(), force=False)[0]
+    promoted, why = _decide(good, good, {"other"}, force=False)
+    assert not promoted
+    assert "has other too" in why
+    assert _decide(good, good, {"other"}, force=True)[0]
+
+
+def test_an_unknown_model_is_wrong_usage(log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["retrain", "--from", str(log), "--out", str(tmp_path / "m"), "--models", "deeplog,psychic"]) == 2
+    assert "no model is named 'psychic'; there are: deeplog" in capsys.readouterr().err

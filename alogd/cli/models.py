@@ -137,14 +137,14 @@ def _show(args: argparse.Namespace, places: list[Path]) -> int:
 
 def _validate(args: argparse.Namespace, places: list[Path]) -> int:
     read = bundle.read(places[0])
-    from alogd.detectors.deeplog import NextTemplate
+    from alogd.detectors._in_service import kinds, load, of_kind
 
-    try:
-        NextTemplate(read.model(NextTemplate.KIND))
-    except ValueError as error:
-        raise BadData(f"{places[0]}: {error}") from None
+    found = kinds(read)
+    for kind in found:
+        load(read, kind, of_kind(kind))
     print(
-        f"{places[0].name}: {count(len(read.files), 'file')} sound, ONNX Runtime runs its model, "
+        f"{places[0].name}: {count(len(read.files), 'file')} sound, "
+        f"ONNX Runtime runs {', '.join(found) or 'no model'}, "
         f"{count(len(read.vocabulary.templates), 'template')}"
     )
     return OK

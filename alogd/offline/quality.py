@@ -3,12 +3,14 @@ anomalies injected into them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
 from alogd.bundle import BadBundle, Bundle, Quality
-from alogd.detectors.deeplog import UNSEEN, NextTemplate
+from alogd.detectors._in_service import Model, kinds, load, of_kind
+from alogd.detectors._sequences import I32
+from alogd.detectors.deeplog import UNSEEN
 from alogd.event import F64
 from alogd.offline.sessions import Sessions
 from alogd.vocabulary import SPECIAL, UNK, Vocabulary
@@ -28,46 +30,60 @@ def threshold(scores: F64) -> float:
     return float(np.quantile(known, 1 - 1 / FALSE_ALARMS, method="higher")) if len(known) else UNSEEN / 2
 
 
-def judge(score: Score, held: Sessions, size: int, limit: float, seed: int) -> Quality:
-    """total 0-100: half for being quiet, half for what was found of each kind of anomaly.
+def judge(score: Score, held: Sessions, size: int, limit: float, seed: int) -> dict[str, float]:
+    """Percent: `quiet` of the normal sessions below the limit, `found_KIND` of each kind of anomaly above it.
 
     size: entries of the vocabulary. limit: score above which a session is odd.
     """
     chance = np.random.default_rng(seed)
     some = held.take(np.sort(chance.permutation(len(held))[:MOST_SESSIONS]))
-    quiet = 100.0 * float((score(some) <= limit).mean())
-    kinds = {"foreign": _foreign, "repeated": _repeated, "swapped": _swapped, "lost": _lost}
-    found = {
-        f"found_{name}": 100.0 * float((score(_changed(some, change, size, chance)) > limit).mean())
-        for name, change in kinds.items()
-    }
-    total = 0.5 * quiet + 0.5 * sum(found.values()) / len(found)
-    return Quality(total=round(total, 1), parts={"quiet": round(quiet, 1)} | {k: round(v, 1) for k, v in found.items()})
+    parts = {"quiet": 100.0 * float((score(some) <= limit).mean())}
+    for name, change in {"foreign": _foreign, "repeated": _repeated, "swapped": _swapped, "lost": _lost}.items():
+        parts[f"found_{name}"] = 100.0 * float((score(_changed(some, change, size, chance)) > limit).mean())
+    return parts
 
 
-def scorer(model: NextTemplate) -> Score:
-    """Largest surprise of each session."""
-
-    def score(sessions: Sessions) -> F64:
-        judged = model.judge(sessions.tokens, sessions.start, sessions.fresh, sessions.ends)
-        return judged.largest(len(sessions))
-
-    return score
+def total(parts: Mapping[str, float]) -> float:
+    """0-100 of one model: half for being quiet, half for what was found of each kind of anomaly."""
+    found = [value for name, value in parts.items() if name.startswith("found_")]
+    return 0.5 * parts["quiet"] + 0.5 * sum(found) / len(found)
 
 
-def of_bundle(old: Bundle, vocabulary: Vocabulary, held: Sessions, seed: int) -> Quality:
-    """A bundle judged on sessions told in the numbers of another vocabulary. Raises BadBundle when it cannot run."""
+def joined(models: Mapping[str, Mapping[str, float]]) -> Quality:
+    """Of a bundle: the mean over its models, each part by the name of its model."""
+    return Quality(
+        total=round(sum(map(total, models.values())) / len(models), 1),
+        parts={f"{kind}.{name}": round(value, 1) for kind, parts in models.items() for name, value in parts.items()},
+    )
+
+
+def scorer(model: Model) -> Score:
+    """The model's score of each session."""
+    return lambda sessions: model.scores(sessions.tokens, sessions.start, sessions.fresh, sessions.ends)
+
+
+def of_bundle(
+    old: Bundle, vocabulary: Vocabulary, held: Sessions, seed: int, only: Collection[str] | None = None
+) -> Quality:
+    """A bundle's models (`only` these) judged on sessions told in the numbers of another vocabulary.
+
+    Raises BadBundle when one cannot run.
+    """
     theirs = [old.vocabulary.number(one.fingerprint, one.text) for one in vocabulary.templates]
     numbers = np.array([*range(len(SPECIAL)), *theirs], np.int32)
-    try:
-        score, limit = scorer(NextTemplate(old.model(NextTemplate.KIND))), old.manifest.thresholds[NextTemplate.KIND]
-    except (ValueError, KeyError) as error:
-        raise BadBundle(f"{old.path}: {error}") from None
+    found = {}
+    for name in kinds(old) if only is None else sorted(only):
+        score, limit = scorer(load(old, name, of_kind(name))), old.manifest.thresholds.get(name)
+        if limit is None:
+            raise BadBundle(f"{old.path}: the manifest has no threshold of {name}")
+        found[name] = judge(_translated(score, numbers), held, len(vocabulary), limit, seed)
+    if not found:
+        raise BadBundle(f"{old.path}: no model in it can be judged")
+    return joined(found)
 
-    def translated(sessions: Sessions) -> F64:
-        return score(Sessions(numbers[sessions.tokens], sessions.start, sessions.fresh, sessions.ends))
 
-    return judge(translated, held, len(vocabulary), limit, seed)
+def _translated(score: Score, numbers: I32) -> Score:
+    return lambda sessions: score(Sessions(numbers[sessions.tokens], sessions.start, sessions.fresh, sessions.ends))
 
 
 Change = Callable[[list[int], int, int, np.random.Generator], list[int]]

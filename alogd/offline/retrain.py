@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
-import numpy as np
 import torch
 
 from alogd import bundle
 from alogd.bundle import Quality, TrainedOn
 from alogd.cli.inputs import Input
 from alogd.config import Alerts, StreamOptions
-from alogd.detectors.deeplog import NextTemplate
+from alogd.detectors._in_service import kinds, of_kind
 from alogd.offline import bundle as bundles
 from alogd.offline import corpus, quality
-from alogd.offline.export import export
-from alogd.offline.sessions import Sessions, examples
-from alogd.offline.train_deeplog import HELD_BACK, Trained, Training, train
+from alogd.offline.kinds import HELD_BACK, Trained, trainer
+from alogd.offline.sessions import Sessions
 
-PROVED_ON = 256  # rows on which ONNX and PyTorch are compared
 WORSE = 1.0  # points of quality a new model may lose and still be promoted: chance, not decline
 
 
@@ -32,9 +31,9 @@ class Result:
 
     bundle: Path
     quality: Quality
-    trained: Trained
+    trained: dict[str, Trained]  # by kind of model
     corpus: corpus.Corpus
-    before: Quality | None  # of the model in service, judged on the same sessions
+    before: Quality | None  # of the same kinds in service, judged on the same sessions
     promoted: bool
     why: str
 
@@ -44,7 +43,7 @@ class Tell:
     """How progress is shown."""
 
     reading: Callable[[int], None]  # lines so far
-    training: Callable[[int, int, float], None]  # epoch, of how many, loss
+    training: Callable[[str, int, int, float], None]  # kind of model, epoch, of how many, loss
 
 
 def retrain(
@@ -52,52 +51,47 @@ def retrain(
     options: StreamOptions,
     alerts: Alerts,
     models: Path,
-    chosen: Training,
+    chosen: Mapping[str, Any],
     tell: Tell,
     *,
+    seed: int = 1,
     force: bool = False,
 ) -> Result:
     """Trains, writes the bundle, and promotes it when it is not worse than the one in service (or `force`).
 
-    Raises ValueError when there is too little to learn from, NotTheSame when the export failed its proof.
+    chosen: options of each kind of model that is wanted (kinds.py).
+    Raises ValueError when there is too little to learn from, NotTheSame when an export failed its proof.
     """
     read = corpus.read(inputs, options, alerts, tell.reading)
     vocabulary = read.vocabulary
-    trained = train(read.sessions, len(vocabulary), chosen, tell.training)
     _, held = read.sessions.held_back(HELD_BACK)
-    facts = {"window": chosen.window, "k": chosen.k, "ends": int(chosen.ends), "size": len(vocabulary)}
-    graph = export(
-        trained.net,
-        _example(held, chosen),
-        name="sequence",
-        outputs=["logits"],
-        kind=NextTemplate.KIND,
-        facts=facts | {"vocabulary": vocabulary.hash},
-    )
-    score = quality.scorer(NextTemplate(graph))
-    limit = quality.threshold(score(read.sessions))
-    found = quality.judge(score, held, len(vocabulary), limit, chosen.seed)
+    trained, thresholds, parts = {}, {}, {}
+    files = {corpus.STATE: read.engine}
+    for name, how in chosen.items():
+        fit = trainer(name)
+        trained[name] = done = fit.train(read.sessions, len(vocabulary), how, partial(tell.training, name))
+        files[f"{name}.onnx"] = graph = fit.graph(done.net, held, vocabulary, how)
+        files[f"{name}.pth"] = _weights(done)
+        score = quality.scorer(of_kind(name)(graph))
+        thresholds[name] = limit = quality.threshold(score(read.sessions))
+        parts[name] = quality.judge(score, held, len(vocabulary), limit, seed)
+    found = quality.joined(parts)
     place = bundles.write(
         models,
-        {"deeplog.onnx": graph, "deeplog.pth": _weights(trained), corpus.STATE: read.engine},
+        files,
         vocabulary=vocabulary,
         windows=msgspec.to_builtins(options.windows),
-        thresholds={NextTemplate.KIND: limit},
+        thresholds=thresholds,
         trained_on=TrainedOn(
-            paths=tuple(one.name for one in inputs), lines=read.lines, sessions=len(read.sessions), seed=chosen.seed
+            paths=tuple(one.name for one in inputs), lines=read.lines, sessions=len(read.sessions), seed=seed
         ),
         quality=found,
     )
-    before = _in_service(models, read, held, chosen.seed)
-    promoted, why = _decide(found, before, force)
+    before, gone = _in_service(models, read, held, seed, set(chosen))
+    promoted, why = _decide(found, before, gone, force)
     if promoted:
         bundles.promote(place, "retrain", why, found.total)
     return Result(place, found, trained, read, before, promoted, why)
-
-
-def _example(held: Sessions, chosen: Training) -> torch.Tensor:
-    some = examples(held, chosen.window, ends=chosen.ends).before[:PROVED_ON]
-    return torch.from_numpy(some.astype(np.int64))
 
 
 def _weights(trained: Trained) -> bytes:
@@ -107,18 +101,28 @@ def _weights(trained: Trained) -> bytes:
     return buffer.getvalue()
 
 
-def _in_service(models: Path, read: corpus.Corpus, held: Sessions, seed: int) -> Quality | None:
-    """How the model in service does on the sessions the new one was judged by; None where there is none that can be."""
+def _in_service(
+    models: Path, read: corpus.Corpus, held: Sessions, seed: int, new: set[str]
+) -> tuple[Quality | None, set[str]]:
+    """How the model in service does on the sessions the new one was judged by, and which kinds only it has.
+
+    None where there is none that can be judged.
+    """
     place = bundle.in_service(models)
     if place is None:
-        return None
+        return None, set()
     try:
-        return quality.of_bundle(bundle.read(place), read.vocabulary, held, seed)
+        old = bundle.read(place)
+        theirs = set(kinds(old))
+        return quality.of_bundle(old, read.vocabulary, held, seed, theirs & new), theirs - new
     except bundle.BadBundle:
-        return None
+        return None, set()
 
 
-def _decide(new: Quality, old: Quality | None, force: bool) -> tuple[bool, str]:
+def _decide(new: Quality, old: Quality | None, gone: set[str], force: bool) -> tuple[bool, str]:
+    if gone and not force:
+        missing = ", ".join(sorted(gone))
+        return False, f"the one in service has {missing} too, on which streams may rely; train that as well (--force)"
     if old is None:
         return True, "no usable model was in service"
     if new.total >= old.total - WORSE:

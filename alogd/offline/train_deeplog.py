@@ -7,18 +7,21 @@ by count alone the seldom ones would hardly be seen, by weight alone a few would
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from alogd.detectors.deeplog import NextTemplate
 from alogd.event import I64
+from alogd.offline.export import export
+from alogd.offline.kinds import HELD_BACK, Progress, Trained
 from alogd.offline.nets.deeplog import DeepLogNet
 from alogd.offline.sessions import Examples, Sessions, examples
+from alogd.vocabulary import Vocabulary
 
-HELD_BACK = 10  # every tenth session judges how well it learned
+PROVED_ON = 256  # examples on which ONNX and PyTorch are compared
 FEWEST_DRAWS = 1000  # of examples in an epoch
 PATIENCE = 10  # epochs without a better loss on those
 
@@ -37,20 +40,6 @@ class Training:
     embedding: int = 128
     hidden: int = 64
     layers: int = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """The network of the best epoch, and its loss on what was held back (nats an event)."""
-
-    net: DeepLogNet
-    epoch: int
-    loss: float
-    examples: int  # distinct ones
-    events: int
-
-
-Progress = Callable[[int, int, float], None]  # epoch, of how many, loss on what was held back
 
 
 def train(sessions: Sessions, size: int, chosen: Training, tell: Progress = lambda *_: None) -> Trained:
@@ -109,3 +98,30 @@ def _losses(net: DeepLogNet, known: Examples, which: I64) -> Tensor:
     logits = net(torch.from_numpy(known.before[which].astype(np.int64)))
     event = torch.from_numpy(known.event[which].astype(np.int64))
     return nn.functional.cross_entropy(logits, event, reduction="none")
+
+
+class DeepLogTrainer:
+    """DeepLog among the kinds of model."""
+
+    name = NextTemplate.KIND
+    options = Training
+
+    def train(self, sessions: Sessions, size: int, chosen: Training, tell: Progress) -> Trained:
+        """As `train`."""
+        return train(sessions, size, chosen, tell)
+
+    def graph(self, net: nn.Module, held: Sessions, vocabulary: Vocabulary, chosen: Training) -> bytes:
+        """ONNX, proven on `held`. Raises NotTheSame."""
+        some = examples(held, chosen.window, ends=chosen.ends).before[:PROVED_ON]
+        facts = {"window": chosen.window, "k": chosen.k, "ends": int(chosen.ends), "size": len(vocabulary)}
+        return export(
+            net,
+            torch.from_numpy(some.astype(np.int64)),
+            name="sequence",
+            outputs=["logits"],
+            kind=self.name,
+            facts=facts | {"vocabulary": vocabulary.hash},
+        )
+
+
+TRAINER = DeepLogTrainer()
