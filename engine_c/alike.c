@@ -5,6 +5,7 @@
 
 #include "hash.h"
 #include "lanes.h"
+#include "trial.h"
 
 enum { PLACES = 16384 }; /* a power of two; 256 KiB, in a core's second cache */
 
@@ -14,6 +15,7 @@ typedef struct {
 
 struct alog_alike {
     uint64_t seed;
+    alog_trial trial;
     place places[PLACES];
     uint8_t text[ALOG_ALIKE_MAX];
 };
@@ -81,7 +83,7 @@ static inline void make_alike(uint8_t *to, const uint8_t *from, size_t len) { ma
 #endif
 
 uint64_t alog_alike_hash(alog_alike *alike, const uint8_t *message, size_t len) {
-    if (len == 0 || len > ALOG_ALIKE_MAX) return 0;
+    if (len == 0 || len > ALOG_ALIKE_MAX || !alog_trial_looks(&alike->trial)) return 0;
     make_alike(alike->text, message, len);
     return alog_hash_inline(alike->text, len, alike->seed);
 }
@@ -93,6 +95,10 @@ uint64_t alog_alike_find(const alog_alike *alike, uint64_t hash) {
     if (at[0].hash == hash) return at[0].line;
     return at[1].hash == hash ? at[1].line : 0;
 }
+
+void alog_alike_spared(alog_alike *alike) { alog_trial_found(&alike->trial); }
+
+void alog_alike_failed(alog_alike *alike) { alog_trial_missed(&alike->trial); }
 
 void alog_alike_remember(alog_alike *alike, uint64_t hash, uint64_t line) {
     place *at = &alike->places[first_place(hash)];

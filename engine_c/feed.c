@@ -30,11 +30,15 @@ static int holds_digits(const alog_tokens *tokens) {
 static void find_template(alog_engine *engine, alog_span message, alog_match *match) {
     const uint64_t hash = engine->alike ? alog_alike_hash(engine->alike, message.ptr, message.len) : 0;
     const uint64_t line = hash ? alog_alike_find(engine->alike, hash) : 0;
-    if (line && alog_drain_again(engine->drain, line, match)) return;
+    if (line && alog_drain_again(engine->drain, line, match)) {
+        alog_alike_spared(engine->alike);
+        return;
+    }
     const alog_tokens *tokens = engine->tokens;
     alog_mask_line(engine->masker, message.ptr, message.len, engine->tokens);
     alog_drain_add(engine->drain, tokens, match); /* when full: the overflow template, counted there */
     engine->tokens_cut += tokens->truncated;
+    if (engine->alike) alog_alike_failed(engine->alike);
     if (hash && !line && !tokens->truncated && !holds_digits(tokens))
         alog_alike_remember(engine->alike, hash, match->line);
 }

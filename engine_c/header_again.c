@@ -10,6 +10,7 @@ static uint16_t sort_of(const alog_header_state *state, int number_first) {
     return (uint16_t)(state->kind | (unsigned)state->memo_layout << 4 | (unsigned)number_first << 15);
 }
 
+/* Those that begin as `text` does. */
 static alog_memo_headers *set_of(alog_header_memo *memo, const uint8_t *text) {
     return &memo->headers[alog_load64(text) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - ALOG_MEMO_HEADER_BITS)];
 }
@@ -28,7 +29,8 @@ static int stands_at(const alog_memo_header *known, const uint8_t *text) {
 }
 
 /* The header that stands at `text`, of which there are `n` >= 8 bytes. */
-static const alog_memo_header *find(alog_memo_headers *set, const uint8_t *text, size_t n, uint16_t sort) {
+static const alog_memo_header *find(alog_header_memo *memo, const uint8_t *text, size_t n, uint16_t sort) {
+    alog_memo_headers *set = set_of(memo, text);
     for (unsigned i = 0; i < WAYS; i++) {
         const uint8_t place = set->order[i];
         const alog_memo_header *known = &set->headers[place];
@@ -37,6 +39,7 @@ static const alog_memo_header *find(alog_memo_headers *set, const uint8_t *text,
         if (i) {
             set->order[i] = set->order[i - 1];
             set->order[i - 1] = place;
+            if (i == WAYS - 1) alog_trial_found(&memo->learning); /* where new ones stand */
         }
         return known;
     }
@@ -86,7 +89,7 @@ int alog_header_again(alog_header_state *state, const alog_header_config *config
         if (!end || len - at < 8) return 0;
     }
     const uint8_t *text = line + at;
-    const alog_memo_header *known = find(set_of(config->memo, text), text, len - at, sort_of(state, number_first));
+    const alog_memo_header *known = find(config->memo, text, len - at, sort_of(state, number_first));
     if (!known) return 0;
     size_t message = at + known->message;
     if (known->tail_len) {
@@ -113,6 +116,15 @@ static int place_in(const alog_memo_header *kept, const uint8_t *text, alog_span
     *at = (uint8_t)(span.ptr - text);
     *len = (uint8_t)span.len;
     return 1;
+}
+
+/* Whether headers learned lately came again: where each host or program has lines of its own, learning costs more than
+ * it spares. Those known already are looked for all the same. */
+static int worth_learning(alog_header_memo *memo) {
+    if (!memo) return 0;
+    const int worth = alog_trial_looks(&memo->learning);
+    alog_trial_missed(&memo->learning);
+    return worth;
 }
 
 static void keep(alog_memo_headers *set, const alog_memo_header *header) {
@@ -150,7 +162,9 @@ void alog_header_learn(const alog_reader *r) {
     alog_memo_header kept = {.otel = out->otel};
     alog_clock clock;
     int number_first;
-    if (!r->config->memo || r->own || r->layout != r->state->memo_layout || out->timestamp_ns == ALOG_NO_TIME) return;
+    if (!worth_learning(r->config->memo) || r->own || r->layout != r->state->memo_layout ||
+        out->timestamp_ns == ALOG_NO_TIME)
+        return;
     if (!alog_clock_read(r->state, line, r->len, &clock)) return;
     if (message >= r->len || r->seen > r->len || r->seen < clock.end) return;
     size_t from = clock.end, to = r->seen > message ? r->seen : message;

@@ -6,6 +6,7 @@
 #define ALOG_HEADER_MEMO_H
 
 #include "alog.h"
+#include "trial.h"
 
 enum { ALOG_MEMO_NAMES = 64, ALOG_MEMO_NAME_BYTES = 48, ALOG_MEMO_PAIRS = 128, ALOG_MEMO_PAIR_BYTES = 32 };
 enum { ALOG_MEMO_HEADER_BITS = 4, ALOG_MEMO_HEADER_WAYS = 8, ALOG_MEMO_HEADER_BYTES = 64 };
@@ -53,6 +54,7 @@ typedef struct {
 typedef struct alog_header_memo {
     alog_memo_name names[ALOG_MEMO_NAMES];
     alog_memo_headers headers[1 << ALOG_MEMO_HEADER_BITS];
+    alog_trial learning; /* of headers */
     alog_pair_memo json, logfmt;
 } alog_header_memo;
 

@@ -10,6 +10,7 @@ import pytest
 
 from alogd.engine import Engine, EngineConfig
 from alogd.reference.engine import Drain3Engine
+from tests.bench.hostile import sentence
 
 # Where a digit, its being 0, or the length of its run decides what a mask finds.
 TOKENS = (
@@ -56,3 +57,13 @@ def test_the_same_templates_as_masking_each(settings: dict[str, Any]) -> None:
         config = EngineConfig(header=None, multiline=False, **settings)
         data = lines_of(seed)
         assert told(Engine(config), data) == told(Drain3Engine(config), data)
+
+
+def test_the_same_when_nothing_comes_again_for_long() -> None:
+    """What is remembered is then left alone for some ten thousand messages, and tried anew."""
+    chance = random.Random(5)
+    noise = "".join(sentence(chance, 5) + "\n" for _ in range(20_000)).encode()
+    data = lines_of(1) + noise + lines_of(2) + noise[::-1] + lines_of(3)
+    config = EngineConfig(header=None, multiline=False, max_clusters=500, seed=1)
+    apart = EngineConfig(header=None, multiline=False, max_clusters=500, seed=1, user_masks=(("NONE", "\x01[13]\x01"),))
+    assert told(Engine(config), data) == told(Engine(apart), data)

@@ -89,3 +89,14 @@ def test_a_year_goes_over_as_ever() -> None:
     assert {row.year for row in rows[:120]} == {2025}
     assert {row.year for row in rows[120:]} == {2026}
     assert all(a.time is not None and b.time is not None and a.time < b.time for a, b in pairwise(rows))
+
+
+def test_hosts_that_never_come_again_and_some_that_do() -> None:
+    """Learning rests after some thousand headers that nothing was spared by, and begins anew later."""
+    chance = random.Random(1)
+    known = [f"Jan  2 03:04:05 host{n} prog[{n}]: x" for n in range(9)]
+    lines = [
+        chance.choice(known) if number % 7 == 0 else f"Jan  2 03:04:05 h{chance.getrandbits(40)} prog[1]: x"
+        for number in range(5000)
+    ]
+    read([line.encode() for line in lines])
