@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -22,7 +23,7 @@ def texts(column: TextColumn) -> list[bytes]:
     ends = np.frombuffer(column.offsets, np.int32).tolist()
     assert ends[0] == 0
     assert ends[-1] == len(column.data)
-    return [column.data[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    return [column.data[a:b] for a, b in itertools.pairwise(ends)]
 
 
 def rows_of(engine: Engine, offsets: list[int]) -> list[Row]:

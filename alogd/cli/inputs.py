@@ -65,6 +65,18 @@ class Input:
             return os.pread(self._spool.fileno(), length, offset)
         return os.pread(self._fd, length, offset)
 
+    def again(self, size: int) -> Iterator[bytes]:
+        """The first `size` bytes of the text once more, block by block. Raises BadData when they are gone."""
+        for offset in range(0, size, BLOCK):
+            yield self.piece(offset, min(size, offset + BLOCK))
+
+    def piece(self, begin: int, end: int) -> bytes:
+        """Bytes that were read, once more. Raises BadData when they are gone."""
+        text = self.text(begin, end - begin)
+        if text is None or len(text) < end - begin:
+            raise BadData(f"{self.name} was cut short while it was being read")
+        return text
+
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._fd)

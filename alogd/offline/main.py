@@ -8,6 +8,7 @@ from alogd.cli.front import Program, run
 
 # One line a command: its group, name and what it does. Its module is alogd.offline.commands.<name, _ for ->.
 COMMANDS = (
+    ("Step by step", "parse", "logs of any size -> parsed.parquet: one row a record, with its template"),
     ("Look inside", "files", "the files these commands write, their columns; whether one is sound"),
     ("Look inside", "eval", "detectors beside labels: right, wrong, found, late"),
     ("Try out", "gen-synth", "make a log of several services with labelled incidents"),
@@ -21,8 +22,9 @@ usage: alog-detect COMMAND [options]          alog-detect COMMAND --help says mo
 
 EXAMPLES = """
 Examples
-  alog-detect files                           what is in which file
-  alog-detect files out/*.parquet             are these sound?
+  alog-detect parse --input app.log --out-dir out     templates, masked text, times, hosts
+  alog-detect files                                   what is in which file
+  alog-detect files out/*.parquet                     are these sound?
 
 Exit codes
   0 done    1 failed    2 wrong usage    65 the input cannot be used    78 the configuration is wrong
