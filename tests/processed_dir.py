@@ -6,19 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from alogd.config import WindowOptions
+from alogd.config import Alerts, StreamOptions, WindowOptions
 from alogd.detectors.ewma import Ewma, EwmaOptions
 from alogd.engine import Engine
-from alogd.engine_config import EngineConfig
 from alogd.event import NO_TIME
 from alogd.offline import tables
+from alogd.stream import engine_config
 from alogd.windows import Windows
 
 
 def processed(log: Path, folder: Path, size: int = 20, quantile: float = 0.97) -> Path:
     """parsed.parquet, baseline_scores.parquet and window_counts.parquet of a log, in `folder`."""
     data = log.read_bytes()
-    engine = Engine(EngineConfig())
+    engine = Engine(engine_config(StreamOptions(name="a", collect=({"kind": "stdin"},)), Alerts()))
     engine.open(0)
     batches = [engine.feed(data, 0), engine.flush(0)]
     offset = np.concatenate([b.offset for b in batches]).astype(np.int64)

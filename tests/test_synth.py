@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from alogd.cli.failures import Failed, Usage
+from alogd.config import Alerts, StreamOptions
+from alogd.engine import Engine
 from alogd.offline.commands import gen_synth
 from alogd.offline.synth.trouble import KINDS
 from alogd.offline.synth.world import Chosen, load
 from alogd.offline.synth.write import write
+from alogd.stream import engine_config
 
 CHOSEN = Chosen(lines=24_000, anomaly_rate=0.03, seed=3, start=1_777_874_400)
 
@@ -79,7 +82,7 @@ def test_lines_say_what_their_label_says(made: Path) -> None:
 
 def test_a_silent_service_says_nothing(made: Path) -> None:
     text = lines(made)
-    programs = {"web": " nginx[", "api": " api[", "worker": " worker["}
+    programs = {"web": " web - ", "api": " api - ", "worker": " worker - "}
     silent = [one for one in rows(made / "incidents.csv") if one["kind"] == "silence"]
     assert silent
     for one in silent:
@@ -92,13 +95,24 @@ def test_a_request_takes_its_steps_in_order_unless_its_lines_are_labelled(made: 
     labelled = {int(row["line"]) for row in rows(made / "labels.csv") if row["label"] == "order_violation"}
     journeys: dict[str, list[int]] = {}
     for number, line in enumerate(text, 1):
-        if found := re.search(r'msg="payment (authorised|captured)".*request_id=(\w+)', line):
-            journeys.setdefault(found[2], []).append(number if found[1] == "captured" else -number)
+        if found := re.search(r"worker - (payment authorised|amount captured).*request_id=(\w+)", line):
+            journeys.setdefault(found[2], []).append(number if found[1] == "amount captured" else -number)
     odd = {who for who, steps in journeys.items() if steps != sorted(steps) and len(steps) == 2} | {
         who for who, steps in journeys.items() if len(steps) > 2
     }
     assert odd
     assert all({abs(step) for step in journeys[who]} <= labelled for who in odd)
+
+
+def test_a_template_miner_tells_the_steps_apart(made: Path) -> None:
+    config = engine_config(StreamOptions(name="a", collect=({"kind": "stdin"},)), Alerts())
+    engine = Engine(config)
+    engine.open(0)
+    engine.feed((made / "s.log").read_bytes(), 0)
+    texts = " | ".join(template.text for template in engine.templates())
+    for step in ("payment authorised", "amount captured", "stock reserved", "confirmation of", "answered after"):
+        assert step in texts
+    assert engine.counters()["headerless"] == 0
 
 
 def test_time_never_goes_back_and_days_are_busier_than_nights(made: Path) -> None:
@@ -125,7 +139,7 @@ def test_every_service_in_its_own_format_or_only_some(tmp_path: Path) -> None:
     kinds = Counter(line[:1].isdigit() for line in lines(tmp_path))
     assert kinds[False] > 500  # logfmt, syslog
     write(replace(CHOSEN, lines=2000, services=("web", "api")), tmp_path / "s.log")
-    assert not [line for line in lines(tmp_path) if " postgres[" in line or " worker[" in line or "CRON" in line]
+    assert not [line for line in lines(tmp_path) if " database - " in line or " worker - " in line or "CRON" in line]
     write(replace(CHOSEN, lines=50, services=("cron",)), tmp_path / "s.log")
     assert all("CRON" in line for line in lines(tmp_path))
 

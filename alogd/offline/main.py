@@ -10,6 +10,9 @@ from alogd.cli.front import Program, run
 COMMANDS = (
     ("Step by step", "parse", "logs of any size -> parsed.parquet: one row a record, with its template"),
     ("Look inside", "files", "the files these commands write, their columns; whether one is sound"),
+    ("Look inside", "report", "what is in the log, when it was odd and why, with pictures"),
+    ("Look inside", "analyze-samples", "each anomaly with the lines around it, like ones together"),
+    ("Look inside", "risk", "all anomalies by risk, as CSV"),
     ("Look inside", "eval", "detectors beside labels: right, wrong, found, late"),
     ("Try out", "gen-synth", "make a log of several services with labelled incidents"),
 )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from alogd.calibration import Calibrator
 from alogd.cli.failures import BadData
 from alogd.event import F64, I64, NO_TIME, U8, Bool
 from alogd.judge import _fused
@@ -25,6 +26,7 @@ I32 = npt.NDArray[np.int32]
 
 ENSEMBLE = "ensemble"
 DAY_NS = 86_400 * 10**9
+FEWEST = 64  # windows that a calibration needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Judged:
     last: I64  # (n,) of the last one
     score: F64  # (n,) larger = odder
     odd: Bool  # (n,)
+    row: I64  # (n,) of each in the file that the detector judged
     session: tuple[str, ...] = ()  # (n,) keys, where records of several sessions interleave; () for windows
 
     def __len__(self) -> int:
@@ -113,18 +116,26 @@ class Processed:
         It calls as many windows odd as they do on average, so it says nothing louder, only better founded.
         """
         base = self.detectors[0]
-        rare = {one.name: on_windows(base, one, decades(one.score)) for one in self.detectors}
+        rare = {one.name: on_windows(base, one, decades(one)) for one in self.detectors}
         fused = _fused(rare)
         share = np.mean([one.odd.mean() for one in self.detectors])
         count = round(float(share) * len(base))
         edge = np.sort(fused)[-count] if count else np.inf
-        return Judged(ENSEMBLE, base.first, base.last, fused, np.asarray(fused >= edge), base.session)
+        return Judged(ENSEMBLE, base.first, base.last, fused, np.asarray(fused >= edge), base.row, base.session)
 
 
-def decades(score: F64) -> F64:
-    """Rarity of each score among all of them, -log10 of the share that is as large."""
-    order = np.sort(score)
-    return rarity((len(score) - np.searchsorted(order, score, "left")) / max(1, len(score)))
+def decades(one: Judged) -> F64:
+    """Rarity of each score as the daemon tells it, -log10 of how often one as large comes when nothing is odd.
+
+    Of fewer windows than a calibration needs, plainly the share of them that scores as high.
+    """
+    usual = one.score[~one.odd]
+    if len(usual) >= FEWEST:
+        calibrator = Calibrator()
+        calibrator.add(usual)
+        return calibrator.decades(one.score)
+    order = np.sort(one.score)
+    return rarity((len(order) - np.searchsorted(order, one.score, "left")) / max(1, len(order)))
 
 
 def on_windows(base: Judged, other: Judged, value: F64) -> F64:
@@ -155,7 +166,7 @@ def _baseline(logs: Processed) -> Judged:
     else:
         last = np.append(first[1:] - 1, len(logs) - 1)
     score, odd = _numbers(found["score"]), found["is_anomaly"].to_numpy()
-    return _in_order(Judged("baseline", first, np.maximum(first, last), score, odd))
+    return _in_order(Judged("baseline", first, np.maximum(first, last), score, odd, np.arange(len(first))))
 
 
 def _mscred(logs: Processed) -> Judged:
@@ -164,9 +175,8 @@ def _mscred(logs: Processed) -> Judged:
     at = _row(found["window_idx"], windows["window_idx"].to_numpy(), tables.MSCRED_INFER)
     first = _found(logs, windows["start_line"], tables.WINDOW_COUNTS)[at]
     last = _found(logs, windows["end_line"], tables.WINDOW_COUNTS)[at]
-    return _in_order(
-        Judged("mscred", first, last, _numbers(found["reconstruction_error"]), found["is_anomaly"].to_numpy())
-    )
+    score, odd = _numbers(found["reconstruction_error"]), found["is_anomaly"].to_numpy()
+    return _in_order(Judged("mscred", first, last, score, odd, at))
 
 
 def _logbert(logs: Processed) -> Judged:
@@ -206,7 +216,7 @@ def _of_sessions(logs: Processed, name: str, rows: Any, score: F64, odd: Bool, k
     last = _found(logs, found["last_line"], tables.SEQUENCES)[at]
     keys = found["session"].take(at).to_pylist()
     named = len(set(keys)) == len(keys) and _say_their_key(logs, first, keys)
-    return _in_order(Judged(name, first, last, score, odd, tuple(map(str, keys)) if named else ()))
+    return _in_order(Judged(name, first, last, score, odd, at, tuple(map(str, keys)) if named else ()))
 
 
 def _say_their_key(logs: Processed, first: I64, keys: list[Any]) -> bool:
@@ -219,7 +229,9 @@ def _say_their_key(logs: Processed, first: I64, keys: list[Any]) -> bool:
 def _in_order(one: Judged) -> Judged:
     order = np.argsort(one.last, kind="stable")
     session = tuple(one.session[i] for i in order) if one.session else ()
-    return Judged(one.name, one.first[order], one.last[order], one.score[order], one.odd[order], session)
+    return Judged(
+        one.name, one.first[order], one.last[order], one.score[order], one.odd[order], one.row[order], session
+    )
 
 
 def _found(logs: Processed, lines: Any, kind: tables.Kind) -> I64:

@@ -1,4 +1,4 @@
-"""How the shop's services write: each in its own format, or all of them through one rsyslog."""
+"""How the shop's services write: each in its own format, or all of them in one."""
 
 from __future__ import annotations
 
@@ -20,40 +20,41 @@ _BY_FILE = {file: name for name, file in SERVICES.items()}
 
 def service(line: Line) -> str:
     """Whose line it is."""
-    return CRON if line.file == "syslog" and " CRON[" in line.text else _BY_FILE[line.file]
+    is_cron = line.file == "syslog" and (" CRON[" in line.text or "] CRON - " in line.text)
+    return CRON if is_cron else _BY_FILE[line.file]
 
 
 class OneFormat(Shop):
-    """The same services on one host, gathered by its rsyslog: ISO time, host, program, message."""
+    """The same services, their lines gathered in one format: ISO time, level, host, service, message."""
 
     def web(self, method: str, page: str, status: int, size: int, more: str = "") -> Line:
-        """nginx, which logs to syslog."""
-        request = f'{self.address()} "{method} {page} HTTP/1.1" {status} {size}{more}'
-        return self._gathered("access.log", "nginx[811]", request)
+        """nginx."""
+        level = "ERROR" if status >= 500 else "WARN" if status >= 400 else "INFO"
+        return self._gathered("web", level, f'{self.address()} "{method} {page} HTTP/1.1" {status} {size}{more}')
 
     def garbage(self, request: str, address: str) -> Line:
         """nginx, of a request that is none."""
-        return self._gathered("access.log", "nginx[811]", f'{address} "{request}" 400 157')
+        return self._gathered("web", "WARN", f'{address} "{request}" 400 157')
 
     def app(self, level: str, thread: str, logger: str, message: str) -> Line:
         """The application."""
-        return self._gathered("app.log", "api[1204]", f"{level} [{thread}] {logger} - {message}")
+        return self._gathered("api", level.strip(), f"{logger}: {message}")
 
     def worker(self, level: str, message: str, fields: str) -> Line:
         """The queue worker."""
-        return self._gathered("worker.log", "worker[1377]", f'level={level} msg="{message}" {fields}')
+        return self._gathered("worker", level.upper(), f"{message} {fields}")
 
     def database(self, level: str, message: str) -> Line:
         """PostgreSQL."""
-        return self._gathered("postgresql.log", f"postgres[{self.number(900, 999)}]", f"{level}:  {message}")
+        return self._gathered("database", level if level in ("ERROR", "FATAL") else "INFO", message)
 
     def system(self, program: str, message: str, pid: int | None = None) -> Line:
         """The host."""
-        tag = program if program == "kernel" else f"{program}[{pid or self.number(1000, 30000)}]"
-        return self._gathered("syslog", tag, message)
+        return self._gathered("system", "INFO", message, program)
 
-    def _gathered(self, file: str, tag: str, message: str) -> Line:
-        return Line(file, f"{self._stamps['iso']}.{self._millisecond:03d}Z shop-1 {tag}: {message}")
+    def _gathered(self, service: str, level: str, message: str, program: str = "") -> Line:
+        stamp = f"{self._stamps['iso']}.{self._millisecond:03d}Z"
+        return Line(SERVICES[service], f"{stamp} {level:<5} [shop-1] {program or service} - {message}")
 
 
 FORMATS: dict[str, Callable[[int], Shop]] = {"one": OneFormat, "own": Shop}

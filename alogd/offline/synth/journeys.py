@@ -1,4 +1,7 @@
-"""What one customer's request leaves in the logs of several services, under one request id and in a certain order."""
+"""What one customer's request leaves in the logs of several services, under one request id and in a certain order.
+
+Each step is worded so that template miners keep it apart from the others: else their order could not be told.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ def visit(shop: Shop, slow: float = 1.0) -> list[Step]:
     tag, product = f" request_id={request_id(shop)}", shop.number(1, 5000)
     took = int(shop.number(8, 60) * slow)
     return [
-        (0.0, partial(shop.app, "INFO ", _thread(shop), "c.s.web.Gateway", f"request accepted: product page{tag}")),
+        (0.0, partial(shop.app, "INFO ", _thread(shop), "c.s.web.Gateway", f"product page requested{tag}")),
         (0.02 * slow, partial(shop.database, "LOG", f"execute product_by_id: parameters: $1 = '{product}'{tag}")),
-        (0.04 * slow, partial(shop.app, "INFO ", _thread(shop), "c.s.web.Gateway", f"answered in {took} ms{tag}")),
+        (0.04 * slow, partial(shop.app, "INFO ", _thread(shop), "c.s.web.Gateway", f"answered after {took} ms{tag}")),
         (0.05 * slow, partial(shop.web, "GET", "/product", 200, shop.number(4000, 30_000), tag)),
     ]
 
@@ -30,12 +33,17 @@ def order(shop: Shop, slow: float = 1.0) -> list[Step]:
     took = [int(shop.number(40, 300) * slow) for _ in range(3)]
     say = partial(shop.app, "INFO ", _thread(shop))
     return [
-        (0.0, partial(say, "c.s.web.Gateway", f"request accepted: checkout of user {user}{tag}")),
-        (0.05 * slow, partial(shop.database, "LOG", f"execute reserve_stock: parameters: $1 = '{number}'{tag}")),
-        (0.1 * slow, partial(say, "c.s.checkout.Checkout", f"stock reserved for order {number}{tag}")),
+        (0.0, partial(say, "c.s.web.Gateway", f"checkout of user {user} accepted{tag}")),
+        (
+            0.05 * slow,
+            partial(
+                shop.database, "LOG", f"execute reserve_stock: parameters: $1 = '{number}', $2 = '{number % 5}'{tag}"
+            ),
+        ),
+        (0.1 * slow, partial(say, "c.s.checkout.Checkout", f"stock reserved{tag}")),
         (0.4 * slow, partial(shop.worker, "info", "payment authorised", f"{paid}{took[0]}")),
-        (0.8 * slow, partial(shop.worker, "info", "payment captured", f"{paid}{took[1]}")),
-        (0.9 * slow, partial(say, "c.s.checkout.Checkout", f"order {number} confirmed{tag}")),
+        (0.8 * slow, partial(shop.worker, "info", "amount captured by the bank", f"{paid}{took[1]}")),
+        (0.9 * slow, partial(say, "c.s.checkout.Checkout", f"confirmation of {number} mailed{tag}")),
         (1.0 * slow, partial(shop.web, "POST", "/checkout", 201, shop.number(200, 900), tag)),
         (
             2.5 * slow,
