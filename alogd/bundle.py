@@ -41,6 +41,7 @@ class TrainedOn(Strict, frozen=True, kw_only=True):
     lines: int
     sessions: int
     seed: int
+    base: str | None = None  # the bundle it went on from
 
 
 class Quality(Strict, frozen=True, kw_only=True):

@@ -51,6 +51,11 @@ class Input:
         self.modified_ns = about.st_mtime_ns if self.seekable else time.time_ns()
         self.year = year_of(self._head, about.st_mtime if self.seekable else time.time())
 
+    @property
+    def head(self) -> bytes:
+        """The first bytes of its text, 4096 at most."""
+        return self._head
+
     def blocks(self) -> Iterator[bytes]:
         """The text, block by block. Raises BadData when a packed file is damaged."""
         for block in self._unpacked() if self._packed else self._plain():

@@ -110,6 +110,7 @@ def _row(path: Path, manifest: Manifest, in_service: bool) -> dict[str, Any]:
 
 def _show(args: argparse.Namespace, places: list[Path]) -> int:
     from alogd.offline import history
+    from alogd.offline.quality import PARTS
 
     manifest = bundle.read_manifest(places[0])
     if args.output != "table":
@@ -124,7 +125,7 @@ def _show(args: argparse.Namespace, places: list[Path]) -> int:
     )
     print(f"quality     {manifest.quality.total:g} of 100")
     for name, value in manifest.quality.parts.items():
-        print(f"  {name:<20}{value:5.1f} %")
+        print(f"  {name:<20}{value:5.1f} %  {PARTS.get(name.rpartition('.')[2], '')}".rstrip())
     for name, value in manifest.thresholds.items():
         print(f"threshold   {name} {value:.3f}")
     for name, facts in manifest.files.items():

@@ -4,6 +4,7 @@
   alogd retrain --from app.log.2.gz app.log.1 app.log --out models    one log, oldest part first
   alogd retrain --from app.log --out models --epochs 20 --seed 7
   alogd retrain --from web --out models                   all files of the stream "web", rotated ones too
+  alogd retrain --from models/current app.log --out models  goes on from a bundle: its weights, its templates
 
 A stream uses it once its configuration names the directory:
 
@@ -13,25 +14,27 @@ A stream uses it once its configuration names the directory:
     - name: deeplog
       options: {models: models}
 
-The running daemon takes a promoted model within seconds. A failure leaves the model in service as it is.
+The running daemon takes a promoted model within seconds. A failure leaves the model in service as it is. What was
+stopped or killed goes on from the last epoch when the same command is given again.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
-import time
-from collections.abc import Callable, Collection, Mapping
+import signal
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alogd.cli.drive import with_windows
-from alogd.cli.failures import OK, BadData, Failed, Usage
+from alogd.cli.failures import INTERRUPTED, OK, BadData, Failed, Usage
 from alogd.cli.from_words import understand
-from alogd.cli.inputs import Progress, open_all
+from alogd.cli.inputs import Input, open_all
 from alogd.cli.output import count
 from alogd.cli.settings import add_config
+from alogd.cli.stages import Stages
 
 if TYPE_CHECKING:
     from alogd.config import StreamOptions
@@ -43,10 +46,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from",
         dest="words",
-        metavar="FILE|STREAM",
+        metavar="FILE|STREAM|BUNDLE",
         nargs="+",
         required=True,
-        help="logs in the order they were written; or a stream of the configuration (stream:NAME)",
+        help="logs in the order they were written, or a stream of the configuration; and a bundle to go on from",
     )
     parser.add_argument("--out", metavar="MODELS", required=True, type=Path, help="directory of model bundles")
     add_config(parser)
@@ -60,6 +63,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seq-len", type=int, default=10, help="templates before an event that the model sees (10)")
     parser.add_argument("--k", type=int, default=9, help="templates that count as expected (9)")
     parser.add_argument("--seed", type=int, default=1, help="of weights and order (1)")
+    parser.add_argument("--fresh", action="store_true", help="begin anew, whatever a run that was stopped has done")
     parser.add_argument("--force", action="store_true", help="promote it even when it is worse than the one in service")
 
 
@@ -69,31 +73,50 @@ def main(args: argparse.Namespace) -> int:
         if not low <= getattr(args, name) <= high:
             raise Usage(f"--{name.replace('_', '-')} {getattr(args, name)}: a number from {low} to {high}")
     try:
+        import torch
+
         from alogd.offline.kinds import TRAINERS, trainer
-        from alogd.offline.retrain import Tell, retrain
+        from alogd.offline.retrain import Begin, Tell, retrain
     except ModuleNotFoundError as error:
         raise Failed(
             f"training needs {error.name}: pip install torch==2.13.0, then pip install 'alogd[train]'"
         ) from None
-    chosen_from = understand(args.words, args.config, args.stream)
-    options = with_windows(chosen_from.options, args.window, args.key)
-    inputs = open_all(chosen_from.paths)
-    bar = Progress(inputs)
-    epochs = _Epochs(bar)
-    tell = Tell(lambda lines: bar.show(f"{lines:,} lines"), epochs.show)
+    torch.set_num_threads(1)  # of small networks more are slower; and with one the sums are the same each time
+    asked = understand(args.words, args.config, args.stream)
+    options = with_windows(asked.options, args.window, args.key)
+    stages = Stages()
     given = {"epochs": args.epochs, "window": args.seq_len, "k": args.k, "seed": args.seed}
     chosen = {name: _options(trainer(name).options, given) for name in _kinds(args.models, options, TRAINERS)}
-    try:
-        result = retrain(
-            inputs, options, chosen_from.config.alerts, args.out, chosen, tell, seed=args.seed, force=args.force
+    begin = Begin(base=asked.base, stream=asked.stream, fresh=args.fresh)
+    with _inputs(asked.paths) as inputs, _stopped_cleanly():
+        bytes_of_all = sum(one.size for one in inputs)
+        tell = Tell(
+            lambda lines: stages.show("reading", sum(one.read for one in inputs), bytes_of_all, f"{lines:,} lines"),
+            lambda kind, epoch, epochs, loss: stages.show(
+                f"{kind}: training", epoch, epochs, f"epoch {epoch}, loss {loss:.3f}"
+            ),
+            stages.show,
+            stages.say,
         )
-    except ValueError as error:
-        raise BadData(f"{', '.join(args.words)}: {error}") from None
-    finally:
-        bar.clear()
-        epochs.clear()
-        for one in inputs:
-            one.close()
+        try:
+            result = retrain(
+                inputs,
+                options,
+                asked.config.alerts,
+                args.out,
+                chosen,
+                tell,
+                seed=args.seed,
+                force=args.force,
+                begin=begin,
+            )
+        except ValueError as error:
+            raise BadData(f"{', '.join(args.words)}: {error}") from None
+        except KeyboardInterrupt:
+            stages.say("alogd: stopped; the same command goes on from what is done (--fresh begins anew)")
+            return INTERRUPTED
+        finally:
+            stages.clear()
     _report(result)
     return OK
 
@@ -115,37 +138,48 @@ def _options(make: Callable[..., Any], given: Mapping[str, int]) -> Any:
     return make(**{name: value for name, value in given.items() if name in signature(make).parameters})
 
 
-class _Epochs:
-    """Epochs done and the time left, on standard error where that is a terminal."""
+@contextmanager
+def _inputs(paths: list[str]) -> Iterator[list[Input]]:
+    """Opened, and something in them. Raises BadData when all are empty."""
+    inputs = open_all(paths)
+    try:
+        if not any(one.head for one in inputs):
+            raise BadData(f"{', '.join(one.name for one in inputs)}: empty; there is nothing to train on")
+        yield inputs
+    finally:
+        for one in inputs:
+            one.close()
 
-    def __init__(self, reading: Progress) -> None:
-        self._reading = reading
-        self._begun: dict[str, float] = {}  # by kind of model
-        self._on = sys.stderr.isatty()
 
-    def show(self, kind: str, epoch: int, epochs: int, loss: float) -> None:
-        self._reading.clear()
-        now = time.monotonic()
-        left = (now - self._begun.setdefault(kind, now)) / max(1, epoch - 1) * (epochs - epoch)
-        if self._on:
-            text = f"{kind}: epoch {epoch} of at most {epochs}, loss {loss:.3f}, {left:.0f} s left"
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+@contextmanager
+def _stopped_cleanly() -> Iterator[None]:
+    """SIGTERM, as systemd sends it, ends the work as an interrupt from the keyboard does."""
 
-    def clear(self) -> None:
-        if self._on:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread: whoever runs this there has signals of its own
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _report(result: Result) -> None:
     read, quality = result.corpus, result.quality
-    sampled = f", every {read.step}th window kept" if read.step > 1 else ""
+    sampled = f"; one of every {read.step} was learned, evenly over the time" if read.step > 1 else ""
     known = len(read.vocabulary.templates)
     print(f"read      {count(read.lines, 'line')}, {count(known, 'template')}, {read.windows:,} windows{sampled}")
     for kind, done in result.trained.items():
         parts = {name.partition(".")[2]: value for name, value in quality.parts.items() if name.startswith(f"{kind}.")}
         found = ", ".join(f"{name[6:]} {value:g} %" for name, value in parts.items() if name.startswith("found_"))
         print(f"{kind:<10}{done.examples:,} distinct examples of {done.events:,}; best after epoch {done.epoch},")
-        print(f"          loss {done.loss:.3f} on windows held back; quiet on {parts['quiet']:g} % of them,")
+        print(f"          loss {done.loss:.3f} on windows held back; quiet on {parts['quiet']:g} % of them, and on")
+        print(f"          {parts['quiet_recent']:g} % of those from the last tenth of the time;")
         print(f"          found of anomalies injected into them: {found}")
     print(f"quality   {quality.total:g} of 100")
     print(f"bundle    {result.bundle}")

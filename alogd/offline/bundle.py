@@ -41,8 +41,9 @@ def write(
     thresholds: Mapping[str, float],
     trained_on: TrainedOn,
     quality: Quality,
+    name: str | None = None,
 ) -> Path:
-    """A new bundle in the directory `models`; its name begins with the moment. Durable when it returns."""
+    """A new bundle in the directory `models`, of that name or a new one. Durable when it returns."""
     everything = {**files, VOCABULARY: vocabulary.to_json()}
     now = datetime.now(UTC)
     manifest = Manifest(
@@ -59,8 +60,10 @@ def write(
     )
     everything[MANIFEST] = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
     models.mkdir(parents=True, exist_ok=True)
-    name = f"{now:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}"
+    name = name or new_name()
     unfinished = models / f".{name}"
+    if unfinished.exists():
+        shutil.rmtree(unfinished)  # of a process that was killed
     try:
         unfinished.mkdir()
         for file, data in everything.items():
@@ -75,6 +78,11 @@ def write(
     sync_directory(models)
     crashpoint("bundle_named")
     return models / name
+
+
+def new_name() -> str:
+    """Of a bundle: it begins with the moment, so that names are in order of time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}"
 
 
 def promote(bundle: Path, by: history.By, why: str, quality: float | None = None) -> None:

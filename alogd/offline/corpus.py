@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alogd.bundle import Bundle
 from alogd.cli.inputs import Input, batches
 from alogd.config import Alerts, StreamOptions
 from alogd.detectors._sequences import I32
@@ -39,31 +41,87 @@ class Corpus:
 
 
 def read(
-    inputs: Sequence[Input], options: StreamOptions, alerts: Alerts, tell: Callable[[int], None] = lambda _: None
+    inputs: Sequence[Input],
+    options: StreamOptions,
+    alerts: Alerts,
+    tell: Callable[[int], None] = lambda _: None,
+    base: Bundle | None = None,
 ) -> Corpus:
-    """All inputs, one after another; tell(lines) after every block. Raises ValueError when there is nothing in them."""
+    """All inputs, one after another; tell(lines) after every block. With `base`, its templates keep their numbers.
+
+    Raises ValueError when there is nothing in them, or `base` was mined with other settings.
+    """
     config = engine_config(options, alerts)
-    engine = available_engine(options.engine.kind)(config)
+    engine = _engine(available_engine(options.engine.kind), config, base)
+    before = engine.counters()["lines"]
     windows, sample = Windows(options.windows), EvenSample()
     for batch in batches(engine, inputs):
         if len(batch):
             sample.add(windows.push(batch))
-        tell(engine.counters()["lines"])
+        tell(engine.counters()["lines"] - before)
     last = windows.watermark
     if last == NO_TIME:
         last = max((one.modified_ns for one in inputs), default=0)
     sample.add(windows.tick(last + LONGEST_QUIET_NS))
-    vocabulary, numbers = _vocabulary(engine, config)
-    return Corpus(
-        sample.sessions(numbers), vocabulary, engine.save(), engine.counters()["lines"], sample.seen, sample.step
-    )
+    vocabulary, numbers = _vocabulary(engine, config, base)
+    lines = engine.counters()["lines"] - before
+    return Corpus(sample.sessions(numbers), vocabulary, engine.save(), lines, sample.seen, sample.step)
 
 
-def _vocabulary(engine: Engine, config: EngineConfig) -> tuple[Vocabulary, I32]:
-    """Templates in order of id, known by the text they had at first: it never changes, whatever the log says next."""
+def _engine(kind: type[Engine], config: EngineConfig, base: Bundle | None) -> Engine:
+    if base is None:
+        return kind(config)
+    if base.vocabulary.engine != mining(config):
+        ours = mining(config)
+        other = sorted(name for name in ours if base.vocabulary.engine.get(name) != ours[name])
+        raise ValueError(f"{base.path} was trained with another {', '.join(other)} than the stream has: train anew")
+    state = base.files.get(base.vocabulary.state or "")
+    if state is None:
+        raise ValueError(f"{base.path} holds no state of an engine to go on from: train anew")
+    return kind.load(state, config)
+
+
+def _vocabulary(engine: Engine, config: EngineConfig, base: Bundle | None) -> tuple[Vocabulary, I32]:
+    """Templates in order of id, known by the text they had at first: it never changes, whatever the log says next.
+
+    Those of `base` come first, also when the engine no longer has them.
+    """
     texts = {slot: engine.first_text(slot) for slot in engine.slots()}
-    vocabulary = Vocabulary.of(((fingerprint(text), text) for text in texts.values()), mining(config), STATE)
+    known = [(one.fingerprint, one.text) for one in base.vocabulary.templates] if base else []
+    named = {fingerprint(text): text for text in texts.values()}
+    old = {name for name, _ in known}
+    fresh = [pair for pair in named.items() if pair[0] not in old]
+    vocabulary = Vocabulary.of([*known, *fresh], mining(config), STATE)
     numbers = np.full(max(texts, default=0) + 1, UNK, np.int32)
     for slot, text in texts.items():
         numbers[slot] = vocabulary.number(fingerprint(text), text)
     return vocabulary, numbers
+
+
+# -- kept between two runs of a training
+
+
+def pack(corpus: Corpus) -> bytes:
+    """As `unpack` reads it: arrays, and no objects."""
+    sessions = corpus.sessions
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        tokens=sessions.tokens,
+        start=sessions.start,
+        fresh=sessions.fresh,
+        ends=sessions.ends,
+        vocabulary=np.frombuffer(corpus.vocabulary.to_json(), np.uint8),
+        engine=np.frombuffer(corpus.engine, np.uint8),
+        counts=np.array([corpus.lines, corpus.windows, corpus.step], np.int64),
+    )
+    return buffer.getvalue()
+
+
+def unpack(data: bytes) -> Corpus:
+    """Raises ValueError, KeyError for what `pack` did not write."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as kept:
+        sessions = Sessions(kept["tokens"], kept["start"], kept["fresh"], kept["ends"])
+        vocabulary = Vocabulary.from_json(kept["vocabulary"].tobytes())
+        lines, windows, step = kept["counts"].tolist()
+        return Corpus(sessions, vocabulary, kept["engine"].tobytes(), lines, windows, step)

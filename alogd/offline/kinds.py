@@ -40,7 +40,11 @@ class Trainer(Protocol):
     options: Callable[..., Any]  # a frozen dataclass with keyword fields, `seed` and `epochs` among them
 
     def train(self, sessions: Sessions, size: int, chosen: Any, tell: Progress) -> Trained:
-        """size: entries of the vocabulary. Deterministic on one machine. Raises ValueError when there is too little."""
+        """size: entries of the vocabulary. Deterministic on one machine. Raises ValueError when there is too little.
+
+        One that also takes `keep` (checkpoints.Keep) goes on from the last epoch kept there and then gives what it
+        would have given; one that takes `start` goes on from the weights of a model with no more templates, or None.
+        """
 
     def graph(self, net: nn.Module, held: Sessions, vocabulary: Vocabulary, chosen: Any) -> bytes:
         """ONNX, proven on `held` to say what the network says. Raises NotTheSame."""

@@ -18,6 +18,18 @@ from alogd.vocabulary import SPECIAL, UNK, Vocabulary
 MOST_SESSIONS = 2000  # of each kind
 FALSE_ALARMS = 500.0  # one normal session in so many may exceed the threshold
 
+RECENT = 10  # the last so many-th part of the time counts as recent
+
+# What each part of a model's quality says, for people.
+PARTS = {
+    "quiet": "of normal windows held back stay below the threshold",
+    "quiet_recent": "... of those from the last tenth of the time",
+    "found_foreign": "found of windows with one template in another's place",
+    "found_repeated": "found of windows with one template ten times instead of once",
+    "found_swapped": "found of windows with a stretch of up to six backwards",
+    "found_lost": "found of windows with a stretch of up to three missing",
+}
+
 Score = Callable[[Sessions], F64]
 
 
@@ -31,22 +43,24 @@ def threshold(scores: F64) -> float:
 
 
 def judge(score: Score, held: Sessions, size: int, limit: float, seed: int) -> dict[str, float]:
-    """Percent: `quiet` of the normal sessions below the limit, `found_KIND` of each kind of anomaly above it.
+    """Percent, as PARTS says: `quiet...` of normal sessions below the limit, `found_...` of anomalies above it.
 
-    size: entries of the vocabulary. limit: score above which a session is odd.
+    held: in order of time. size: entries of the vocabulary. limit: score above which a session is odd.
     """
     chance = np.random.default_rng(seed)
     some = held.take(np.sort(chance.permutation(len(held))[:MOST_SESSIONS]))
-    parts = {"quiet": 100.0 * float((score(some) <= limit).mean())}
+    late = held.take(np.arange(len(held) - max(1, len(held) // RECENT), len(held))[-MOST_SESSIONS:])
+    normal = {"quiet": some, "quiet_recent": late}
+    parts = {name: 100.0 * float((score(sessions) <= limit).mean()) for name, sessions in normal.items()}
     for name, change in {"foreign": _foreign, "repeated": _repeated, "swapped": _swapped, "lost": _lost}.items():
         parts[f"found_{name}"] = 100.0 * float((score(_changed(some, change, size, chance)) > limit).mean())
     return parts
 
 
 def total(parts: Mapping[str, float]) -> float:
-    """0-100 of one model: half for being quiet, half for what was found of each kind of anomaly."""
-    found = [value for name, value in parts.items() if name.startswith("found_")]
-    return 0.5 * parts["quiet"] + 0.5 * sum(found) / len(found)
+    """0-100 of one model: half for being quiet (all the time, and lately), half for what was found of each anomaly."""
+    found, quiet = ([value for name, value in parts.items() if name.startswith(what)] for what in ("found", "quiet"))
+    return 0.5 * sum(quiet) / len(quiet) + 0.5 * sum(found) / len(found)
 
 
 def joined(models: Mapping[str, Mapping[str, float]]) -> Quality:

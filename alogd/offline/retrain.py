@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import io
+import pickle
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
 
-from alogd import bundle
-from alogd.bundle import Quality, TrainedOn
+from alogd import __version__, bundle
+from alogd.amounts import size
+from alogd.bundle import Bundle, Quality, TrainedOn
 from alogd.cli.inputs import Input
 from alogd.config import Alerts, StreamOptions
+from alogd.crashpoint import crashpoint
 from alogd.detectors._in_service import kinds, of_kind
 from alogd.offline import bundle as bundles
-from alogd.offline import corpus, quality
+from alogd.offline import corpus, quality, work
+from alogd.offline import origin as from_where
 from alogd.offline.kinds import HELD_BACK, Trained, trainer
 from alogd.offline.sessions import Sessions
 
@@ -38,12 +43,27 @@ class Result:
     why: str
 
 
+def _nothing(*_: object) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Tell:
     """How progress is shown."""
 
     reading: Callable[[int], None]  # lines so far
     training: Callable[[str, int, int, float], None]  # kind of model, epoch, of how many, loss
+    stage: Callable[[str, int, int], None] = _nothing  # what else is done: its name, steps done, of how many
+    said: Callable[[str], None] = _nothing  # something a person should know
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """What a training goes on from."""
+
+    base: Path | None = None  # a bundle, whose weights and vocabulary are continued
+    stream: str | None = None  # whose files the inputs are: rotation may rename them between two runs
+    fresh: bool = False  # forget what an earlier run that was stopped has done
 
 
 def retrain(
@@ -56,42 +76,150 @@ def retrain(
     *,
     seed: int = 1,
     force: bool = False,
+    begin: Begin = Begin(),
 ) -> Result:
     """Trains, writes the bundle, and promotes it when it is not worse than the one in service (or `force`).
 
-    chosen: options of each kind of model that is wanted (kinds.py).
-    Raises ValueError when there is too little to learn from, NotTheSame when an export failed its proof.
+    chosen: options of each kind of model that is wanted (kinds.py). Killed at any instant and called again, it goes on
+    from the last epoch and gives what it would have given. Raises ValueError when there is too little to learn from,
+    BadBundle for a base that cannot be gone on from, NotTheSame when an export failed its proof, Busy when another
+    training works below `models`, NoRoom when the disk is full.
     """
-    read = corpus.read(inputs, options, alerts, tell.reading)
-    vocabulary = read.vocabulary
-    _, held = read.sessions.held_back(HELD_BACK)
-    trained, thresholds, parts = {}, {}, {}
-    files = {corpus.STATE: read.engine}
-    for name, how in chosen.items():
+    base = bundle.read(begin.base) if begin.base else None
+    job = _Job(inputs, options, alerts, models, chosen, tell, seed, force, begin.stream, base)
+    with work.opened(models, job.key(), fresh=begin.fresh) as kept:
+        result = job.run(kept)
+        kept.done()
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Everything one training is asked for."""
+
+    inputs: Sequence[Input]
+    options: StreamOptions
+    alerts: Alerts
+    models: Path
+    chosen: Mapping[str, Any]
+    tell: Tell
+    seed: int
+    force: bool
+    stream: str | None
+    base: Bundle | None
+
+    def key(self) -> str:
+        """The same for all runs that may go on from each other."""
+        names = [f"stream:{self.stream}"] if self.stream else [one.name for one in self.inputs]
+        how = {name: asdict(options) for name, options in self.chosen.items()}
+        settings = [msgspec.to_builtins(self.options), msgspec.to_builtins(self.alerts.severity_rules)]
+        base = self.base.id if self.base else None
+        return work.key([__version__, str(torch.__version__), names, settings, how, self.seed, base])
+
+    def run(self, kept: work.Work) -> Result:
+        """Read, trained, judged, written, compared, put into service."""
+        read = self.read(kept)
+        _, held = read.sessions.held_back(HELD_BACK)
+        trained, thresholds, parts = {}, {}, {}
+        files = {corpus.STATE: read.engine}
+        for name, how in self.chosen.items():
+            trained[name] = done = self.train(name, read, kept)
+            self.tell.stage(f"{name}: exporting", 0, 1)
+            files[f"{name}.onnx"] = graph = trainer(name).graph(done.net, held, read.vocabulary, how)
+            files[f"{name}.pth"] = _weights(done)
+            self.tell.stage(f"{name}: judging", 0, 2)
+            score = quality.scorer(of_kind(name)(graph))
+            thresholds[name] = limit = quality.threshold(score(read.sessions))
+            self.tell.stage(f"{name}: judging", 1, 2)
+            parts[name] = quality.judge(score, held, len(read.vocabulary), limit, self.seed)
+            self.tell.stage(f"{name}: judging", 2, 2)
+        found = quality.joined(parts)
+        place = self.models / _name(kept)
+        if not _is_whole(place):
+            self.write(place.name, files, read, thresholds, found)
+        if bundle.in_service(self.models) == place:  # killed after the promotion
+            return Result(place, found, trained, read, None, True, "the run before did it")
+        self.tell.stage("judging the model in service", 0, 1)
+        before, gone = _in_service(self.models, read, held, self.seed, set(self.chosen))
+        promoted, why = _decide(found, before, gone, self.force)
+        if promoted:
+            bundles.promote(place, "retrain", why, found.total)
+        return Result(place, found, trained, read, before, promoted, why)
+
+    def read(self, kept: work.Work) -> corpus.Corpus:
+        """What the logs say, as an earlier run that was stopped has read it, or read now."""
+        origin, data = kept.load("origin"), kept.load("corpus")
+        if origin is not None and data is not None and (self.stream or from_where.fits(origin, self.inputs)):
+            more = from_where.grown(origin, self.inputs)
+            self.tell.said("goes on with what an earlier run has read and learned (--fresh begins anew)")
+            if more > 0 and not self.stream:
+                self.tell.said(f"the {size(more)} written since then are left for the next training")
+            return corpus.unpack(data)
+        kept.done()
+        before = from_where.pack(self.inputs)
+        read = corpus.read(self.inputs, self.options, self.alerts, self.tell.reading, self.base)
+        if len(read.sessions) < HELD_BACK:
+            raise ValueError(f"{len(read.sessions)} sessions are too few to train on; at least {HELD_BACK}")
+        kept.keep("corpus", corpus.pack(read))
+        kept.keep("origin", before)
+        crashpoint("corpus_kept")
+        return read
+
+    def train(self, name: str, read: corpus.Corpus, kept: work.Work) -> Trained:
+        """One kind of model, from where it stands."""
         fit = trainer(name)
-        trained[name] = done = fit.train(read.sessions, len(vocabulary), how, partial(tell.training, name))
-        files[f"{name}.onnx"] = graph = fit.graph(done.net, held, vocabulary, how)
-        files[f"{name}.pth"] = _weights(done)
-        score = quality.scorer(of_kind(name)(graph))
-        thresholds[name] = limit = quality.threshold(score(read.sessions))
-        parts[name] = quality.judge(score, held, len(vocabulary), limit, seed)
-    found = quality.joined(parts)
-    place = bundles.write(
-        models,
-        files,
-        vocabulary=vocabulary,
-        windows=msgspec.to_builtins(options.windows),
-        thresholds=thresholds,
-        trained_on=TrainedOn(
-            paths=tuple(one.name for one in inputs), lines=read.lines, sessions=len(read.sessions), seed=seed
-        ),
-        quality=found,
-    )
-    before, gone = _in_service(models, read, held, seed, set(chosen))
-    promoted, why = _decide(found, before, gone, force)
-    if promoted:
-        bundles.promote(place, "retrain", why, found.total)
-    return Result(place, found, trained, read, before, promoted, why)
+        takes = signature(fit.train).parameters
+        more: dict[str, Any] = {"keep": work.Piece(kept, name)} if "keep" in takes else {}
+        if self.base is not None:
+            if "start" not in takes:
+                raise ValueError(f"{name} cannot go on from an old model; leave the bundle out, or it (--models)")
+            more["start"] = _old_weights(self.base, name)
+        tell = partial(self.tell.training, name)
+        return fit.train(read.sessions, len(read.vocabulary), self.chosen[name], tell, **more)
+
+    def write(
+        self, name: str, files: Mapping[str, bytes], read: corpus.Corpus, limits: Mapping[str, float], found: Quality
+    ) -> None:
+        """The bundle, under its name."""
+        paths = tuple(one.name for one in self.inputs)
+        base = self.base.path.resolve().name if self.base else None
+        bundles.write(
+            self.models,
+            files,
+            vocabulary=read.vocabulary,
+            windows=msgspec.to_builtins(self.options.windows),
+            thresholds=limits,
+            trained_on=TrainedOn(paths=paths, lines=read.lines, sessions=len(read.sessions), seed=self.seed, base=base),
+            quality=found,
+            name=name,
+        )
+
+
+def _old_weights(base: Bundle, kind: str) -> dict[str, torch.Tensor]:
+    """Raises BadBundle when it has none that can be read; nothing in the file is run."""
+    try:
+        data = base.files[f"{kind}.pth"]
+        weights: dict[str, torch.Tensor] = torch.load(io.BytesIO(data), weights_only=True)
+    except (KeyError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError):
+        raise bundle.BadBundle(f"{base.path}: no weights of {kind} to go on from; train anew, without it") from None
+    return weights
+
+
+def _name(kept: work.Work) -> str:
+    """Of the bundle, decided once, so that a run that was killed leaves no second one."""
+    if (decided := kept.load("name")) is not None:
+        return decided.decode()
+    name = bundles.new_name()
+    kept.keep("name", name.encode())
+    return name
+
+
+def _is_whole(place: Path) -> bool:
+    try:
+        bundle.read(place)
+    except bundle.BadBundle:
+        return False
+    return True
 
 
 def _weights(trained: Trained) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from alogd.detectors._sequences import I32, ended, histories
 from alogd.event import I64, IDLE, Bool, WindowBatch
 
-CHUNK = 4096  # sessions cut at once: histories are `window` times as large as what they are cut from
+CHUNK = 1 << 15  # records cut at once: histories are `window` times as large as what they are cut from
 MOST_RECORDS = 4_000_000  # kept of a corpus, however large it is
 
 
@@ -105,17 +106,42 @@ class Examples:
 
 def examples(sessions: Sessions, window: int, *, ends: bool) -> Examples:
     """All of them; memory grows with the distinct pairs alone. In order of the numbers, whatever order they came in."""
-    rows, counts = np.empty((0, window + 1), np.int32), np.empty(0, np.int64)
-    for at in range(0, len(sessions), CHUNK):
-        part = sessions.take(np.arange(at, min(len(sessions), at + CHUNK)))
+    merged, waiting, held = _none(window), [_none(window)], 0
+    for part in _parts(sessions):
         ending = part.ends & ends
         tokens, start = ended(part.tokens, part.start, ending)
         cut = histories(tokens, start, window)
         asked = np.arange(len(cut)) >= (start[1:] - part.fresh - ending)[cut.session]
-        new, number = np.unique(np.column_stack([cut.before, cut.event])[asked], axis=0, return_counts=True)
-        rows, back = np.unique(np.concatenate([rows, new]), axis=0, return_inverse=True)
-        counts = np.bincount(back.ravel(), np.concatenate([counts, number]), len(rows)).astype(np.int64)
+        rows = np.column_stack([cut.before, cut.event])[asked]
+        waiting.append(_distinct([(rows, np.ones(len(rows), np.int64))]))
+        held += len(waiting[-1][0])
+        if held > max(len(merged[0]), CHUNK):  # rarely enough that all is sorted a few times only
+            merged, waiting, held = _distinct([merged, *waiting]), [], 0
+    rows, counts = _distinct([merged, *waiting])
     return Examples(rows[:, :-1], rows[:, -1], counts)
+
+
+Counted = tuple[I32, I64]  # distinct rows in order, how often each occurred
+
+
+def _none(window: int) -> Counted:
+    return np.empty((0, window + 1), np.int32), np.empty(0, np.int64)
+
+
+def _distinct(parts: list[Counted]) -> Counted:
+    rows, back = np.unique(np.concatenate([rows for rows, _ in parts]), axis=0, return_inverse=True)
+    counts = np.concatenate([counts for _, counts in parts])
+    return rows, np.bincount(back.ravel(), counts, len(rows)).astype(np.int64)
+
+
+def _parts(sessions: Sessions) -> Iterator[Sessions]:
+    """One after another, CHUNK records at least in each but the last: many small sessions, or one that is larger."""
+    at = 0
+    while at < len(sessions):
+        end = int(np.searchsorted(sessions.start, sessions.start[at] + CHUNK))
+        end = min(max(end, at + 1), len(sessions))
+        yield sessions.take(np.arange(at, end))
+        at = end
 
 
 def _starts(sizes: I64) -> I64:
