@@ -9,6 +9,10 @@ from alogd.cli.front import Program, run
 # One line a command: its group, name and what it does. Its module is alogd.offline.commands.<name, _ for ->.
 COMMANDS = (
     ("Step by step", "parse", "logs of any size -> parsed.parquet: one row a record, with its template"),
+    ("Step by step", "build-deeplog", "parsed.parquet -> sequences.parquet: sessions of templates"),
+    ("Step by step", "build-logbert", "the same, cut to the length LogBERT looks at"),
+    ("Step by step", "build-mscred", "parsed.parquet -> window_counts.parquet: template counts of windows"),
+    ("Step by step", "detect", "parsed.parquet -> baseline_scores.parquet: the ewma detector, no training"),
     ("Look inside", "files", "the files these commands write, their columns; whether one is sound"),
     ("Look inside", "report", "what is in the log, when it was odd and why, with pictures"),
     ("Look inside", "analyze-samples", "each anomaly with the lines around it, like ones together"),

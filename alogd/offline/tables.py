@@ -144,6 +144,12 @@ def metadata(path: str | os.PathLike[str], kind: Kind) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in noted.items() if key != b"pandas"}
 
 
+def read_schema(path: str | os.PathLike[str], kind: Kind) -> Any:
+    """The pa.Schema of a sound file."""
+    with _open(path, kind) as file:
+        return file.schema_arrow
+
+
 def read(path: str | os.PathLike[str], kind: Kind, columns: Sequence[str] | None = None) -> Any:
     """All of it as a pa.Table, or some of the columns; those of the kind come in its types.
 
