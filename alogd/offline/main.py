@@ -17,6 +17,8 @@ COMMANDS = (
     ("Look inside", "report", "what is in the log, when it was odd and why, with pictures"),
     ("Look inside", "analyze-samples", "each anomaly with the lines around it, like ones together"),
     ("Look inside", "risk", "all anomalies by risk, as CSV"),
+    ("Look inside", "analyze-temporal", "by hour and weekday; when a template's rate changed for good"),
+    ("Look inside", "analyze-comparative", "what differs between a log and others, beyond chance"),
     ("Look inside", "eval", "detectors beside labels: right, wrong, found, late"),
     ("Try out", "gen-synth", "make a log of several services with labelled incidents"),
 )

@@ -14,6 +14,7 @@ from alogd.escape import escape as safe
 from alogd.event import F64, I64, Bool
 from alogd.offline.measures import Confusion
 
+FOLDER = "pictures"  # beside the report that shows them
 WIDTH = 760
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 40, 34
 POINTS = 700  # of a line: more than there are pixels show nothing more

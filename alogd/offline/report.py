@@ -17,10 +17,10 @@ from alogd.offline import atomic, pictures, tables
 from alogd.offline.anomalies import Anomaly, anomalies
 from alogd.offline.markdown import code, table, when
 from alogd.offline.processed import ENSEMBLE, Judged, Processed, decades
+from alogd.offline.risks import LEVELS
 from alogd.offline.telling import described, lines_of, number_of, sample, title, wanted
 
 FILE = "report.md"
-FOLDER = "pictures"
 TEMPLATES = 20
 ODDEST = 25  # anomalies in the table
 SAMPLES = 10  # of them with their lines
@@ -57,11 +57,8 @@ def _glance(logs: Processed, found: list[Anomaly]) -> Iterator[str]:
 
 
 def _levels(found: list[Anomaly]) -> str:
-    count = Counter(one.level for one in found)
-    return (
-        ", ".join(f"{count[name]:,} {name}" for name in ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO") if count[name])
-        or "none"
-    )
+    of = Counter(one.level for one in found)
+    return ", ".join(f"{of[name]:,} {name}" for name in LEVELS if of[name]) or "none"
 
 
 def _odd(logs: Processed, found: list[Anomaly]) -> Iterator[str]:
@@ -139,6 +136,6 @@ def _contents(logs: Processed) -> Iterator[str]:
 
 
 def _picture(logs: Processed, name: str, drawn: str, about: str) -> Iterator[str]:
-    atomic.write(logs.folder / FOLDER / name, drawn)
-    yield f"![{about}]({FOLDER}/{name})"
+    atomic.write(logs.folder / pictures.FOLDER / name, drawn)
+    yield f"![{about}]({pictures.FOLDER}/{name})"
     yield ""
