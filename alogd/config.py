@@ -93,6 +93,14 @@ class DetectorOptions(Strict, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
 
 
+class Cascade(Strict, frozen=True, kw_only=True):
+    """Which windows heavy detectors are asked about, and how far networks may fall behind the log."""
+
+    sample: Annotated[float, Meta(gt=0, le=1)] = 0.01  # share of windows, chosen by hash, whatever they look like
+    odd: Annotated[float, Meta(ge=0, le=1)] = 0.01  # share that the quick detectors find the oddest
+    waiting: Annotated[int, Meta(ge=1, le=100_000)] = 4096  # windows that wait for networks; beyond it they are skipped
+
+
 class StreamOptions(Strict, frozen=True, kw_only=True):
     """A named set of sources that share one miner and one set of detectors."""
 
@@ -106,6 +114,7 @@ class StreamOptions(Strict, frozen=True, kw_only=True):
         DetectorOptions(name="ewma"),
         DetectorOptions(name="loganomaly"),
     )
+    cascade: Cascade = Cascade()
 
 
 class SeverityRule(Strict, frozen=True, kw_only=True):

@@ -90,8 +90,7 @@ class Daemon:
         self._config = config
         self._config_name = config_name
         self._output = output
-        self._once = once
-        self._command = command
+        self._once, self._command = once, command
         self._load = reload
         self._say = progress or (output.write if is_console(config.log, stderr_is_terminal()) else None)
         self._clock = SystemClock()
@@ -100,8 +99,7 @@ class Daemon:
         self._started = time.time()
         self._config_ok, self._config_time = True, time.time()
         self._over = asyncio.Event()
-        self._signals = 0
-        self._code = 0
+        self._signals = self._code = 0
         self._reload_asked: asyncio.Future[str | None] | None = None
         self._reload_wake = asyncio.Event()
         self._store = Store()
@@ -112,6 +110,7 @@ class Daemon:
             checkpoint_interval=config.state.checkpoint_interval,
             on_commit=self._outlets.wake,
             chance=self._chance,
+            may_skip=not once,
         )
         self._looker = Looker(self._pipeline, self._store)
         self._server: Server | None = None

@@ -17,8 +17,9 @@ from alogd.rows import PER_RECORD, PER_WINDOW
 from alogd.verdict import Verdict
 
 KEEP_RECORDS = 1 << 17  # 4 MiB: memory for more is given back when the epoch ends
-FLAGS = ("learnable", "countable", "odd")
-NUMBERS = ("fused", "ranking", "severity")
+SAVED_FLAGS = ("learnable", "countable", "odd")
+FLAGS = (*SAVED_FLAGS, "sample")
+NUMBERS = ("fused", "ranking", "severity", "quick")
 
 
 class Gathered:
@@ -102,7 +103,7 @@ class Epoch:
             self._scores[name][begin:end] = score
         for name in NUMBERS:
             self._numbers[name][begin:end] = getattr(verdict, name)
-        for name, flags in zip(FLAGS, (learnable, countable, verdict.odd), strict=True):
+        for name, flags in zip(FLAGS, (learnable, countable, verdict.odd, verdict.sample), strict=True):
             self._flags[name][begin:end] = flags
 
     @property

@@ -25,20 +25,30 @@ class Mark:
     flush_after: float  # seconds
 
 
-Item = tuple[Runner, str, Event, float] | Mark  # the number: monotonic seconds when the collector gave it
+@dataclass(frozen=True)
+class Answered:
+    """Some network has answered."""
 
 
-def work(items: Sequence[Item], clock: Clock) -> None:
-    """On the core's thread. A stream that fails is left as it is and costs the others nothing."""
+Item = tuple[Runner, str, Event, float] | Mark | Answered  # the number: monotonic seconds when the collector gave it
+
+
+def work(items: Sequence[Item], runners: Sequence[Runner], clock: Clock) -> None:
+    """On the core's thread: the items, then what `runners` left for want of an answer.
+
+    A stream that fails is left as it is and costs the others nothing.
+    """
     now = clock.monotonic()
     for item in items:
-        if isinstance(item, Mark):
+        if isinstance(item, Mark | Answered):
             continue
         runner, slot, event, given = item
         if not runner.stopped:
             guarded(runner, lambda runner=runner, slot=slot, event=event: runner.handle(slot, event, now))  # type: ignore[misc]
         if isinstance(event, Data) and not runner.stopped:
             runner.delays.add(clock.monotonic() - given)
+    for runner in runners:
+        guarded(runner, runner.advance)
 
 
 def tick(runner: Runner, now: float, wall: float) -> None:

@@ -17,11 +17,12 @@ import numpy.typing as npt
 
 from alogd import rows
 from alogd.calibration import Calibrator
-from alogd.config import Alerts, Risk
+from alogd.cascade import Asked, Looked, Scored, Tally, answered, asks, chosen, is_heavy, sampled, share_to_sample
+from alogd.config import Alerts, Cascade, Risk
 from alogd.coverage import Coverage
-from alogd.detectors.base import Detector, OtherModel
-from alogd.epoch import FLAGS, Epoch
-from alogd.event import F64, Bool, WindowBatch
+from alogd.detectors.base import Asks, Detector, OtherModel, never
+from alogd.epoch import SAVED_FLAGS, Epoch
+from alogd.event import F64, I64, Bool, WindowBatch
 from alogd.risk import POINTS_PER_DECADE, rarity, risk, window_severity
 from alogd.verdict import Verdict
 
@@ -49,7 +50,13 @@ class Judge:
     """The detectors of one stream with their calibrations and the alert budget."""
 
     def __init__(
-        self, detectors: Mapping[str, Detector], *, alerts: Alerts, weights: Risk, budget_per_day: float
+        self,
+        detectors: Mapping[str, Detector],
+        *,
+        alerts: Alerts,
+        weights: Risk,
+        budget_per_day: float,
+        cascade: Cascade = Cascade(),  # noqa: B008 - frozen
     ) -> None:
         self.detectors = detectors
         self.weights = weights
@@ -60,6 +67,10 @@ class Judge:
         self.fusion = Calibrator()  # of `fused`: detectors that agree are rarer than either alone
         self.decision = Calibrator()  # of the ranking by which windows become alerts
         self.levels = np.zeros(101)  # windows by severity
+        self.cascade = cascade
+        self.heavy = frozenset(name for name, detector in detectors.items() if is_heavy(detector))
+        self.asked = {name: Tally() for name, detector in detectors.items() if name in self.heavy or asks(detector)}
+        self.quick = Calibrator()  # of the quick detectors together: by it the windows for the heavy ones are chosen
         self.failures = dict.fromkeys(detectors, 0)  # windows for which a detector gave no number
         self.errors: dict[str, str] = {}  # the last error of each detector that failed
         self.seen = 0
@@ -92,9 +103,50 @@ class Judge:
 
     def judge(self, windows: WindowBatch) -> Verdict:
         """Score at most `room` windows against what is known; learns nothing."""
-        scores = {name: self._score(name, windows) for name in self.detectors}
+        looked = self.look(windows)
+        for asked in looked.asked:
+            asked.run(never)
+        return self.decide(looked)
+
+    def look(self, windows: WindowBatch) -> Looked:
+        """Score at most `room` windows with the quick detectors, and ask the others, which answer when they are run."""
+        scores = {name: self._score(name, windows) for name in self.detectors if name not in self.asked}
         decades = {name: self._decades(name, score) for name, score in scores.items()}
-        fused = _fused(decades)
+        quick, sample = np.zeros(len(windows)), np.zeros(len(windows), np.bool_)
+        if self.heavy:
+            quick = _fused(decades, len(windows))
+            sample = sampled(windows, share_to_sample(self.cascade.sample, self.seen))
+            odd = self.quick.tail(quick) <= self.cascade.odd
+        everything = np.arange(len(windows))
+        asked = []
+        for name, tally in self.asked.items():
+            if name in self.heavy:
+                tally.chose(sample, odd)
+                asked.append(self._ask(name, windows, np.flatnonzero(sample | odd)))
+            else:
+                tally.asked["all"] += len(windows)
+                asked.append(self._ask(name, windows, everything))
+        return Looked(windows, scores, decades, quick, asked, sample)
+
+    def _ask(self, name: str, windows: WindowBatch, index: I64) -> Asked:
+        detector = self.detectors[name]
+        if not len(index):
+            return Asked(name, index, Scored(np.empty(0)))
+        these = chosen(windows, index)
+        try:
+            question = detector.ask(these) if isinstance(detector, Asks) else Scored(detector.score(these))
+        except Exception as error:  # as in _score
+            return Asked(name, index, Scored(np.empty(0)), error)
+        return Asked(name, index, question)
+
+    def decide(self, looked: Looked) -> Verdict:
+        """What becomes of windows that were looked at; what networks have not answered by now is skipped."""
+        windows = looked.windows
+        given = {asked.detector: self._answer(asked, len(windows)) for asked in looked.asked}
+        found = {name: self._decades(name, score) for name, score in given.items()}
+        both: list[dict[str, F64]] = [{**given, **looked.scores}, {**found, **looked.decades}]
+        scores, decades = ({name: of[name] for name in self.detectors} for of in both)
+        fused = _fused(decades, len(windows))
         severity = window_severity(windows.severity, windows.start)
         level = severity.astype(np.intp)
         severe, unusual = self._severe[level], self._unusual[level]
@@ -118,6 +170,8 @@ class Judge:
             odd=np.asarray(odd | alarm),
             bearable=self._bearable,
             weights=self.weights,
+            quick=looked.quick,
+            sample=looked.sample,
         )
 
     def _early(self, windows: WindowBatch, severity: F64, unusual: F64) -> Bool:
@@ -142,10 +196,21 @@ class Judge:
         except Exception as error:  # whatever one detector does, the others go on; counted, and told in the status
             self.errors[name] = repr(error)
             score[:] = np.nan
+        return self._counted(name, score, len(windows))
+
+    def _answer(self, asked: Asked, windows: int) -> F64:
+        scores, skipped, error = answered(asked, windows)
+        if error:
+            self.errors[asked.detector] = error
+        self.asked[asked.detector].skipped["outrun"] += skipped
+        return self._counted(asked.detector, scores, len(asked.index) - skipped)
+
+    def _counted(self, name: str, score: F64, expected: int) -> F64:
+        """The scores, NaN where there is none; of as many as are expected, those that are missing are failures."""
         finite = np.isfinite(score)
         if not finite.all():
             score[~finite] = np.nan
-            self.failures[name] += len(score) - int(finite.sum())
+            self.failures[name] += expected - int(finite.sum())
         return score
 
     def _teach(self, name: str, windows: WindowBatch, keep: Bool) -> None:
@@ -196,11 +261,14 @@ class Judge:
         windows, keep, count = epoch.windows, epoch.flag("learnable"), epoch.flag("countable")
         for name in self.detectors:
             score = epoch.score(name)
-            self.calibrators[name].add(score[count & np.isfinite(score)])
+            tells = count & np.isfinite(score)
+            self.calibrators[name].add(score[tells & epoch.flag("sample") if name in self.heavy else tells])
             self._teach(name, windows, keep)
         severity = epoch.number("severity")
         self.decision.add(epoch.number("ranking")[count])
         self.fusion.add(epoch.number("fused")[count])
+        if self.heavy:
+            self.quick.add(epoch.number("quick"))  # odd ones too: in a flood of them its share stays
         fade = min(1.0, MEMORY / (self.levels.sum() + len(severity)))
         self.levels = (self.levels + np.bincount(severity.astype(np.int64), minlength=101)) * fade
         days = self.coverage.add(windows)
@@ -235,6 +303,8 @@ class Judge:
             arrays |= {f"{name}.calibrator.{key}": value for key, value in self.calibrators[name].state().items()}
         arrays |= {f"fusion.{key}": value for key, value in self.fusion.state().items()}
         arrays |= {f"decision.{key}": value for key, value in self.decision.state().items()}
+        if self.heavy:
+            arrays |= {f"quick.{key}": value for key, value in self.quick.state().items()}
         arrays |= {f"coverage.{key}": value for key, value in self.coverage.state().items()}
         if len(self._epoch):
             arrays |= self._epoch_arrays()
@@ -243,11 +313,13 @@ class Judge:
     def _epoch_arrays(self) -> dict[str, npt.NDArray[Any]]:
         windows = rows.to_arrays(self._epoch.windows)
         arrays = {f"epoch.windows.{key}": value.copy() for key, value in windows.items()}
-        arrays |= {f"epoch.{name}": self._epoch.flag(name).copy() for name in FLAGS}
+        arrays |= {f"epoch.{name}": self._epoch.flag(name).copy() for name in SAVED_FLAGS}
         return arrays | {f"epoch.score.{name}": self._epoch.score(name).copy() for name in self.detectors}
 
     def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Raises ValueError when the arrays are damaged or of other detectors; this judge is then not to be used."""
+        if self.heavy:
+            self.quick.restore(_under(arrays, "quick."))
         anew = [name for name in self.detectors if not self._restore_detector(name, arrays)]
         if anew:  # old scores say nothing of a new model's, nor of fused ones; the open epoch was judged and told
             self._restore_counts(arrays, np.zeros(len(self.detectors), np.int64))
@@ -288,7 +360,7 @@ class Judge:
             return
         windows = rows.from_arrays(_under(arrays, "epoch.windows."))
         scores = {name: arrays.get(f"epoch.score.{name}", np.empty(0)) for name in self.detectors}
-        learnable, countable, odd = (arrays.get(f"epoch.{name}", np.empty(0, bool)) for name in FLAGS)
+        learnable, countable, odd = (arrays.get(f"epoch.{name}", np.empty(0, bool)) for name in SAVED_FLAGS)
         if any(len(column) != len(windows) for column in (learnable, countable, odd, *scores.values())):
             raise ValueError("saved state: the open epoch's columns differ in length")
         if len(windows) >= self._epoch_windows:
@@ -296,17 +368,22 @@ class Judge:
         if not len(windows) or (np.diff(windows.start) < 1).any() or windows.severity.max() > 100:
             raise ValueError("saved state: the open epoch has windows that cannot be")
         decades = {name: self._decades(name, score) for name, score in scores.items()}
-        fused, severity = _fused(decades), window_severity(windows.severity, windows.start)
+        fused, severity = _fused(decades, len(windows)), window_severity(windows.severity, windows.start)
+        quick = _fused({name: decades[name] for name in decades if name not in self.asked}, len(windows))
+        sample = sampled(windows, share_to_sample(self.cascade.sample, self.seen))
         level = severity.astype(np.intp)
         severe = self._severe[level]
         rare = np.maximum(self.fusion.decades(fused), severe)
         ranking = self._ranking(rare, self._unusual[level])
         told = (severity, odd, odd, self._bearable, self.weights)  # the alarms among them have been told
-        verdict = Verdict(windows, scores, decades, fused, severe, rare, ranking, *told)
+        verdict = Verdict(windows, scores, decades, fused, severe, rare, ranking, *told, quick, sample)
         self._epoch.add(verdict, learnable, countable)
 
 
-def _fused(decades: Mapping[str, F64]) -> F64:
+def _fused(decades: Mapping[str, F64], windows: int = 0) -> F64:
+    """Root of the sum of squares, shape (n,); windows: how many there are where no detector has a say."""
+    if not decades:
+        return np.zeros(windows)
     return np.asarray(np.sqrt(reduce(np.add, [value * value for value in decades.values()])))
 
 

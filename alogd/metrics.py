@@ -58,6 +58,14 @@ _COUNTERS = {
     "alogd_template_overflow": ("Records that found no room for a template of their own.", "overflow"),
 }
 
+_NETWORK = {
+    "hits": ("alogd_model_cache_hits", "Rows answered from memory."),
+    "misses": ("alogd_model_cache_misses", "Rows that were not in memory."),
+    "rows": ("alogd_model_rows", "Rows a network was asked for."),
+    "batches": ("alogd_model_batches", "Batches of rows a network was asked for."),
+    "seconds": ("alogd_model_seconds", "Seconds spent in a network."),
+}
+
 
 class _Families(Collector):
     """All families of one view."""
@@ -74,6 +82,7 @@ class _Families(Collector):
         yield _gauge("alogd_ready", "Whether /-/ready says yes.", float(view.ready))
         yield from _streams(view.streams)
         yield from _detectors(view.streams)
+        yield from _networks(view.streams)
         yield from _components(view)
         yield from _sinks(view)
         yield from _state(view)
@@ -162,6 +171,28 @@ def _detectors(streams: Iterable[StreamView]) -> Iterator[Metric]:
     yield _counter("alogd_detector_errors", "Windows a detector failed on.", ["stream", "detector"], errors)
     text = "Incidents that were found and not raised."
     yield _counter("alogd_anomalies_suppressed", text, ["stream", "reason"], suppressed)
+
+
+def _networks(streams: Iterable[StreamView]) -> Iterator[Metric]:
+    """Of the detectors that are asked: those with a trained network, and those too slow for every window."""
+    samples: dict[str, list[tuple[tuple[str, ...], float]]] = {name: [] for name in ("asked", "skipped", *_NETWORK)}
+    waiting = []
+    for stream in streams:
+        waiting.append(((stream.name,), stream.core.get("waiting_windows", 0)))
+        for detector, told in stream.core.get("models", {}).items():
+            labels = (stream.name, detector)
+            for name in ("asked", "skipped"):
+                samples[name] += [((*labels, why), count) for why, count in told[name].items()]
+            for name in _NETWORK:
+                samples[name] += [(labels, told[name])] if name in told else []
+    labelled = ["stream", "detector"]
+    text = "Windows a model was asked about, by why."
+    yield _counter("alogd_model_windows", text, [*labelled, "reason"], samples["asked"])
+    text = "Of these, windows that were judged without it, by why."
+    yield _counter("alogd_model_windows_skipped", text, [*labelled, "reason"], samples["skipped"])
+    for name, (metric, text) in _NETWORK.items():
+        yield _counter(metric, text, labelled, samples[name])
+    yield _gauge("alogd_model_queue_windows", "Windows that wait for a model's answer.", None, ["stream"], waiting)
 
 
 def _components(view: View) -> Iterator[Metric]:

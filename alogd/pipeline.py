@@ -21,6 +21,7 @@ from alogd.histogram import Histogram
 from alogd.jobs import Item, Mark
 from alogd.logs import get_logger
 from alogd.members import Member, Plan, slots
+from alogd.networks import Networks
 from alogd.runner import Runner, Saved
 from alogd.state import Snapshot
 from alogd.store import Store
@@ -51,7 +52,9 @@ class Pipeline:
         checkpoint_interval: float,
         on_commit: Callable[[], None],
         chance: random.Random,
+        may_skip: bool = True,
     ) -> None:
+        """may_skip: whether windows are judged without their networks where these cannot keep up, or wait for them."""
         self.members: dict[str, Member] = {}
         self.progress = 0  # jobs done by the core
         self.changes = 0  # of those, jobs after which a core may answer otherwise than before
@@ -66,6 +69,7 @@ class Pipeline:
         self._chance = chance
         self._queue: asyncio.Queue[Item] = asyncio.Queue(QUEUE_EVENTS)
         self._core_thread = ThreadPoolExecutor(1, "alogd-core")
+        self._networks = Networks(self._look_soon, may_skip=may_skip)
         self._turn = asyncio.Lock()  # who holds it may use the cores
         self._committing = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None
@@ -92,6 +96,7 @@ class Pipeline:
             await self.apply([])
             consumer.cancel()
         self._core_thread.shutdown(wait=False)
+        self._networks.close()
 
     @property
     def is_idle(self) -> bool:
@@ -163,7 +168,7 @@ class Pipeline:
             await self._queue.put(Mark(runner, reached, member.plan.flush_after))
             await reached
         finally:
-            runner.stopped = True
+            runner.let_go()
             member.bytes_before += runner.bytes
             member.given_up_before += runner.given_up
             member.runner = None
@@ -175,13 +180,13 @@ class Pipeline:
         saved = await self._store.load(plan.name)
         crashpoint("loaded")
         try:
-            runner = await self._on_core(lambda: Runner(plan.name, plan.make, saved, member.opened, member.delays))
+            runner = await self._on_core(lambda: self._runner(plan, saved, member))
         except ValueError as error:
             if saved is None:
                 raise
             await self._store.forget(plan.name, "unusable", str(error))
             saved = None
-            runner = await self._on_core(lambda: Runner(plan.name, plan.make, None, member.opened, member.delays))
+            runner = await self._on_core(lambda: self._runner(plan, None, member))
         self.changes += 1
         if not member.restarts:
             member.resumed = saved is not None
@@ -189,6 +194,9 @@ class Pipeline:
         member.ended.clear()
         member.trouble.clear()
         return runner
+
+    def _runner(self, plan: Plan, saved: Snapshot | None, member: Member) -> Runner:
+        return Runner(plan.name, plan.make, saved, member.opened, member.delays, self._networks.answerer())
 
     # Collectors to queue
 
@@ -217,6 +225,11 @@ class Pipeline:
                 await events.aclose()
         member.ended.add(slot)
 
+    def _look_soon(self) -> None:
+        """A network has answered."""
+        if not self._queue.full():  # else the core has work, after which it looks anyway
+            self._queue.put_nowait(jobs.Answered())
+
     # Queue to core
 
     async def _consume(self) -> None:
@@ -242,7 +255,8 @@ class Pipeline:
 
     async def _handle(self, items: list[Item]) -> None:
         crashpoint("event_taken")
-        await self._on_core(lambda: jobs.work(items, self._clock))
+        runners = self._runners()
+        await self._on_core(lambda: jobs.work(items, runners, self._clock))
         self.changes += 1
         crashpoint("events_handled")
         if any(runner.bytes for runner in self._runners()):

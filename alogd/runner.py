@@ -14,7 +14,9 @@ from typing import Any, Protocol
 from alogd.collectors.base import Closed, Collector, Data, Event, Idle, Opened
 from alogd.event import Alert, Template
 from alogd.histogram import Histogram
+from alogd.networks import Answerer
 from alogd.state import Snapshot, SourceRow
+from alogd.waiting import Answering
 
 CLOSED_KEPT = 256  # closed sources whose names are remembered: open windows and incidents may still speak of them
 MAX_PENDING = 1000  # alerts raised and not yet committed; the oldest are given up, and counted
@@ -37,6 +39,12 @@ class Core(Protocol):
     def load(self, parts: Mapping[str, bytes]) -> None: ...
     def status(self) -> dict[str, Any]: ...
     def templates(self) -> list[Template]: ...
+
+    answering: Answering | None
+
+    @property
+    def is_waiting(self) -> bool: ...
+    def advance(self, *, wait: bool = False) -> list[Alert]: ...
 
 
 MakeCore = Callable[[Callable[[int, int, int], bytes | None], Callable[[int], str]], Core]
@@ -62,10 +70,13 @@ class Runner:
         saved: Snapshot | None,
         opened: Counter[tuple[str, str]] | None = None,
         delays: Histogram | None = None,
+        answerer: Answerer | None = None,
     ) -> None:
-        """`opened` counts incidents by (detector, level), `delays` blocks by how soon they were scored.
+        """`answerer` asks the stream's networks; without it each is waited for.
 
-        Raises ValueError when what was saved cannot be used."""
+        `opened` counts incidents by (detector, level), `delays` blocks by how soon they were scored.
+        Raises ValueError when what was saved cannot be used.
+        """
         self.name = name
         self._opened: Counter[tuple[str, str]] = Counter() if opened is None else opened
         self.delays = Histogram() if delays is None else delays
@@ -77,7 +88,9 @@ class Runner:
         self._idle: set[int] = set()
         self._ended: set[int] = set()  # taken as whole by `end`, though more may come in a later run
         self._fed: dict[int, int] = {}  # absolute offset up to which the core was given bytes
+        self.answerer = answerer
         self.core = make(self._text, self._name)
+        self.core.answering = answerer
         if saved:
             self.core.load(saved.parts)
         self.alerts: deque[Alert] = deque()
@@ -109,6 +122,12 @@ class Runner:
         elif isinstance(event, Closed):
             self._close(slot, event)
 
+    def advance(self) -> None:
+        """Go on with windows whose networks have answered."""
+        if self.core.is_waiting:
+            self._raise(self.core.advance())
+            self.changed = True
+
     def tick(self, now: float, wall: float) -> None:
         """Log time goes on though nothing comes, as far as the clock says it must have.
 
@@ -135,6 +154,7 @@ class Runner:
             self._ended.add(number)
         if self.core.watermark_ns is not None:
             self._raise(self.core.tick(self.core.watermark_ns + int(flush_after * 1e9)))
+        self._raise(self.core.advance(wait=True))
 
     def save(self) -> Saved:
         consumed = {number: self.core.consumed(number) for number in self._live - self._ended}
@@ -169,6 +189,19 @@ class Runner:
         if self.last_data is not None and now - self.last_data > QUIET_ANYWAY:
             return True
         return caught_up and self._live <= self._idle
+
+    def status(self) -> dict[str, Any]:
+        """The core's, with what asking its networks took."""
+        status = self.core.status()
+        for name, spent in self.answerer.spent.items() if self.answerer else ():
+            status["models"][name] |= {"seconds": spent.seconds, "batches": spent.batches, "rows": spent.rows}
+        return status
+
+    def let_go(self) -> None:
+        """It is over: nothing is asked for it any more."""
+        self.stopped = True
+        if self.answerer is not None:
+            self.answerer.close()
 
     @property
     def lines(self) -> int:

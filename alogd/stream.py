@@ -15,13 +15,15 @@ import msgspec
 import numpy as np
 
 from alogd import registry, severity
+from alogd.cascade import Looked
 from alogd.config import Alerts, DetectorOptions, Risk, StreamOptions
-from alogd.detectors.base import Contribution, Detector, NeedsTemplates
+from alogd.detectors.base import Detector, NeedsTemplates
 from alogd.engine_config import EngineConfig, available_engine, token_difference
 from alogd.event import NO_TIME, Alert, Batch, Template, WindowBatch
 from alogd.evidence import Reader, gather
 from alogd.incidents import Finding, Incident, Incidents
 from alogd.judge import Judge, detector_names
+from alogd.one_window import records, span, worst
 from alogd.pack import pack, unpack
 from alogd.redact import Redactor
 from alogd.risk import level
@@ -29,6 +31,7 @@ from alogd.rows import part
 from alogd.template_name import fingerprint
 from alogd.verdict import Verdict
 from alogd.vocabulary import mining
+from alogd.waiting import Answering, Asking, Waiting
 from alogd.windows import Windows
 
 _LEVELS = ("", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")  # of OpenTelemetry numbers, four each
@@ -46,8 +49,12 @@ class Stream:
         budget_per_day: float,
         text: Callable[[int, int, int], bytes | None],
         names: Callable[[int], str],
+        answering: Answering | None = None,
     ) -> None:
-        """text(source, offset, length) gives bytes again, or None; names(source) what a person calls it."""
+        """text(source, offset, length) gives bytes again, or None; names(source) what a person calls it.
+
+        answering: asks networks while the stream goes on with what comes; without it each is waited for.
+        """
         self.options = options
         self.name = options.name
         self.risk = risk
@@ -55,6 +62,7 @@ class Stream:
         self.budget_per_day = budget_per_day
         self.names = names
         self.text = text
+        self.answering = answering
         self.engine = available_engine(options.engine.kind)(engine_config(options, alerts))
         self.show = Redactor(alerts, options.engine, options.windows.key)
         self._blank()
@@ -67,7 +75,15 @@ class Stream:
         for detector in detectors.values():
             if isinstance(detector, NeedsTemplates):
                 detector.attach(lambda slot: self.engine.first_text(slot), mining(self.engine.config))
-        self.judge = Judge(detectors, alerts=self.alerts, weights=self.risk, budget_per_day=self.budget_per_day)
+        self.judge = Judge(
+            detectors,
+            alerts=self.alerts,
+            weights=self.risk,
+            budget_per_day=self.budget_per_day,
+            cascade=options.cascade,
+        )
+        self.waiting = Waiting()
+        self._front: tuple[Looked, Asking] | None = None  # networks are being asked about it
         self.incidents = Incidents(self.alerts, self.budget_per_day)
         self.last_risk = 0.0
 
@@ -94,7 +110,10 @@ class Stream:
     def tick(self, log_time_ns: int) -> list[Alert]:
         """Nothing came until this log time: close the windows and incidents that are due."""
         alerts = self._judge(self.windows.tick(log_time_ns))
-        return alerts + self.incidents.expire(log_time_ns)
+        if not self.is_waiting:
+            return alerts + self.incidents.expire(log_time_ns)
+        self.waiting.add(log_time_ns)
+        return alerts
 
     def consumed(self, source: int) -> int:
         """Absolute offset from which reading has to resume after a restart."""
@@ -106,9 +125,14 @@ class Stream:
         return None if self.windows.watermark == NO_TIME else self.windows.watermark
 
     def _gather(self, batch: Batch) -> list[Alert]:
-        return self._judge(self.windows.push(batch)) if len(batch) else []
+        if not len(batch):
+            return self.advance() if self.is_waiting else []
+        return self._judge(self.windows.push(batch))
 
     def _judge(self, closed: WindowBatch) -> list[Alert]:
+        if self.is_waiting or (self.answering is not None and self.judge.asked):
+            self.waiting.add(closed)
+            return self.advance()
         alerts: list[Alert] = []
         at = 0
         while at < len(closed):
@@ -117,18 +141,60 @@ class Stream:
             at = end
         return alerts
 
+    # -- what networks are asked about
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether windows have closed that are not judged, as a network has not answered."""
+        return self._front is not None or len(self.waiting) > 0
+
+    def advance(self, *, wait: bool = False) -> list[Alert]:
+        """Judge what networks have answered, in order; with `wait` all there is.
+
+        When more waits than may, the foremost windows are judged without what their networks have not said yet.
+        """
+        alerts: list[Alert] = []
+        while self.is_waiting:
+            if self._front is None:
+                item = self.waiting.take(self.judge.room)
+                if isinstance(item, int):
+                    alerts += self.incidents.expire(item)
+                    continue
+                if self.answering is None:
+                    alerts += self._report(self.judge.judge(item))
+                    continue
+                looked = self.judge.look(item)
+                self._front = (looked, self.answering.ask(looked))
+            looked, asking = self._front
+            if not self._may_go_on(asking, wait):
+                break
+            self._front = None
+            alerts += self._report(self.judge.decide(looked))
+        return alerts
+
+    def _may_go_on(self, asking: Asking, wait: bool) -> bool:
+        if asking.is_done:
+            return True
+        is_over = self.waiting.is_over(self.options.cascade.waiting)
+        if wait or (is_over and self.answering is not None and not self.answering.may_skip):
+            asking.wait()
+            return True
+        if is_over:
+            asking.give_up()
+        return is_over
+
     def _report(self, verdict: Verdict) -> list[Alert]:
         """Turn the odd windows of a verdict into incidents, and hand the rest to learning."""
         alerts: list[Alert] = []
         learnable, countable = ~verdict.odd, ~verdict.odd
         closed_ns = verdict.windows.closed_ns
         for index in np.flatnonzero(verdict.odd).tolist():
-            _, now_ns = _span(verdict.windows, index)
+            _, now_ns = span(verdict.windows, index)
             # What is over by the time a window closed is over before it is looked at, wherever blocks were cut.
             alerts += self.incidents.expire(max(0, int(closed_ns[: index + 1].max())))
             if routine := self._routine(verdict, index, now_ns):
                 learnable[index] = countable[index] = self.incidents.adopted(routine, now_ns)
-                alerts += self.incidents.count(routine, now_ns, _records(verdict.windows, index))
+                alerts += self.incidents.count(routine, now_ns, records(verdict.windows, index))
                 continue
             finding = self._finding(verdict, index)
             incident = self.incidents.match(finding, now_ns)
@@ -153,17 +219,17 @@ class Stream:
 
     def _finding(self, verdict: Verdict, index: int) -> Finding:
         windows = verdict.windows
-        shares = self._shares(verdict, index)
+        shares, told = self._shares(verdict, index), [*verdict.told(index), "severity"]
         contributions = {
             name: [replace(c, share=c.share * shares[name]) for c in detector.explain(windows, index)]
             for name, detector in self.judge.detectors.items()
             if shares[name] > 0
         }
-        contributions["severity"] = [_worst(windows, index, shares["severity"])]
+        contributions["severity"] = [worst(windows, index, shares["severity"])]
         evidence = gather(windows, index, contributions, self._reader())
         begin, end = int(windows.start[index]), int(windows.start[index + 1])
         risk = float(verdict.risk[index])
-        began, ended = _span(windows, index)
+        began, ended = span(windows, index)
         alert = Alert(
             id=self._id(windows, begin),
             status="firing",
@@ -179,8 +245,8 @@ class Stream:
             resolved_ns=None,
             windows=1,
             lines_seen=end - begin,
-            detectors={name: round(share, 3) for name, share in shares.items()},
-            scores={name: round(float(values[index]), 1) for name, values in verdict.anomalies.items()},
+            detectors={name: round(share, 3) for name, share in shares.items() if name in told},
+            scores={name: round(float(of[index]), 1) for name, of in verdict.anomalies.items() if name in told},
             templates=evidence.templates,
             lines=evidence.lines,
             reasons=evidence.reasons,
@@ -252,14 +318,20 @@ class Stream:
             "suppressed_incidents": self.incidents.suppressed,
             "detector_failures": dict(self.judge.failures),
             "detector_errors": dict(self.judge.errors),
+            "models": {name: tally.told(self.judge.detectors[name]) for name, tally in self.judge.asked.items()},
+            "waiting_windows": self.waiting.windows + (len(self._front[0].windows) if self._front else 0),
             "engine": self.engine.counters(),
             "engine_kind": type(self.engine).__name__,
             "window": self.windows.counters(),
         }
 
     def save(self) -> dict[str, bytes]:
-        """Everything learned, by part; the same input gives the same bytes."""
-        return {
+        """Everything learned, by part; the same input gives the same bytes.
+
+        Windows that wait for a network are a part of it, and of their alerts none is in what was returned so far.
+        """
+        waiting = self.waiting.state(self._front[0].windows if self._front else None)
+        return ({"waiting": pack(waiting)} if waiting else {}) | {
             "engine": self.engine.save(),
             "windows": self.windows.save(),
             "judge": pack(self.judge.state()),
@@ -274,6 +346,7 @@ class Stream:
             self._blank()
             self.judge.restore(unpack(parts["judge"]))
             self.incidents.load(parts["incidents"])
+            self.waiting.restore(unpack(parts["waiting"]) if "waiting" in parts else {})
         except KeyError as missing:
             self._blank()
             raise ValueError(f"saved state of stream {self.name} lacks {missing}") from None
@@ -281,28 +354,6 @@ class Stream:
             self._blank()
             raise
         self.engine, self.windows = engine, windows
-
-
-def _span(windows: WindowBatch, index: int) -> tuple[int, int]:
-    """Log time of a window's first and last trouble: that of its records, however much later it was closed."""
-    stamps = windows.timestamp_ns[windows.start[index] : windows.start[index + 1]]
-    stamps = stamps[stamps != NO_TIME]  # not in order where several processes write one log
-    closed = max(0, int(windows.closed_ns[index]))
-    return (min(closed, int(stamps.min())), min(closed, int(stamps.max()))) if len(stamps) else (closed, closed)
-
-
-def _records(windows: WindowBatch, index: int) -> int:
-    return int(windows.start[index + 1] - windows.start[index])
-
-
-def _worst(windows: WindowBatch, index: int, share: float) -> Contribution:
-    """The most severe record of a window, as that which makes its severity rare."""
-    records = slice(int(windows.start[index]), int(windows.start[index + 1]))
-    slots = windows.slot[records]
-    slot = int(slots[np.argmax(windows.severity[records])])
-    seen = float((slots == slot).sum())
-    new = bool((windows.is_new[records] & (slots == slot)).any())
-    return Contribution(slot, seen, 0.0 if new else seen, share)
 
 
 def engine_config(options: StreamOptions, alerts: Alerts) -> EngineConfig:

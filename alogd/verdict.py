@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from alogd.config import Risk
 from alogd.event import F64, Bool, WindowBatch
@@ -15,7 +16,7 @@ class Verdict:
     """What was found of n windows; every array has shape (n,) and names map to such arrays."""
 
     windows: WindowBatch
-    scores: Mapping[str, F64]  # raw, by detector
+    scores: Mapping[str, F64]  # raw, by detector; NaN where one failed, or was not asked
     decades: Mapping[str, F64]  # rarity, by detector, not capped
     fused: F64  # all detectors' decades as one number: the root of the sum of their squares
     severe: F64  # rarity of windows as severe as this
@@ -26,11 +27,17 @@ class Verdict:
     odd: Bool  # an alarm, or rarer than the alert budget allows
     bearable: float  # decades at which the alert budget begins
     weights: Risk
+    quick: F64  # the decades of those detectors that need no network, as one number
+    sample: Bool  # its scores calibrate detectors that are not asked about every window
 
     @property
     def anomalies(self) -> Mapping[str, F64]:
         """0-100, by detector."""
         return {name: anomaly(value, self.bearable) for name, value in self.decades.items()}
+
+    def told(self, index: int) -> list[str]:
+        """The detectors that gave one window a score."""
+        return [name for name, score in self.scores.items() if isfinite(score[index])]
 
     @property
     def anomaly(self) -> F64:

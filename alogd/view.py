@@ -149,7 +149,7 @@ class Looker:
 
 
 def _status(runner: Runner) -> dict[str, Any]:
-    return runner.core.status()
+    return runner.status()
 
 
 def _stream(member: Member, answer: Mapping[str, Any], caught_up: bool) -> StreamView:

@@ -11,9 +11,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from alogd.detectors.base import never
 from alogd.event import F64, U64
 
 MOST_ROWS = 65_536  # of a generation; 24 bytes each with two answers
+ASKED_AT_ONCE = 256  # rows between two looks at whether the answers are still wanted
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
 
@@ -34,34 +36,88 @@ class Answers:
 
     def __init__(self, ask: Ask, *, width: int, most: int = MOST_ROWS) -> None:
         self.hits = self.misses = 0
-        self._ask = ask
+        self.ask = ask
         self._most = most
         self._width = width
         self._young = self._old = (np.empty(0, np.uint64), np.empty((0, width)))
 
     def of(self, rows: npt.NDArray[np.int32]) -> F64:
         """Shape (n, width)."""
+        wanted = self.look_up(rows)
+        wanted.run(never)
+        return wanted.take()
+
+    def look_up(self, rows: npt.NDArray[np.int32]) -> Wanted:
+        """What is known of the rows, and what is to be asked."""
         keys, first, back = np.unique(hashes(rows), return_index=True, return_inverse=True)
-        answers = np.empty((len(keys), self._width))
+        answers = np.full((len(keys), self._width), np.nan)
         unknown = np.ones(len(keys), bool)
         for generation in (self._young, self._old):
             unknown &= ~_look_up(generation, keys, answers, unknown)
         missing = np.flatnonzero(unknown)
         self.misses += len(missing)
         self.hits += len(rows) - len(missing)
-        for at in range(0, len(missing), self._most):
-            part = missing[at : at + self._most]
-            answers[part] = self._ask(rows[first[part]])
-            self._remember(keys[part], answers[part])
-        return answers[back]
+        return Wanted(self, keys, answers, back, missing, rows[first[missing]])
 
-    def _remember(self, keys: U64, answers: F64) -> None:
+    def remember(self, keys: U64, answers: F64) -> None:
+        """Keys ascending, each once, none of them known."""
+        for at in range(0, len(keys), self._most):
+            self._add(keys[at : at + self._most], answers[at : at + self._most])
+
+    def _add(self, keys: U64, answers: F64) -> None:
         known, values = self._young
         if len(known) + len(keys) > self._most:
             self._old = self._young
             known, values = np.empty(0, np.uint64), np.empty((0, self._width))
         place = np.searchsorted(known, keys)
         self._young = (np.insert(known, place, keys), np.insert(values, place, answers, axis=0))
+
+
+class Wanted:
+    """Answers to n rows, of which the network has yet to give some.
+
+    `run` may be called on another thread while the others are looked at: it writes answers first, then counts them.
+    """
+
+    def __init__(
+        self,
+        answers: Answers,
+        keys: U64,
+        values: F64,
+        back: npt.NDArray[np.intp],
+        missing: npt.NDArray[np.intp],
+        rows: npt.NDArray[np.int32],
+    ) -> None:
+        """keys (k,) ascending, values (k, width), back (n,) into them, missing (m,) of them, rows (m, ...) of those."""
+        self._answers = answers
+        self._keys = keys
+        self._values = values
+        self._back = back
+        self._missing = missing
+        self._rows = rows
+        self._done = 0  # of the missing
+
+    @property
+    def left(self) -> int:
+        """Rows to be asked for."""
+        return len(self._missing) - self._done
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Ask for what is missing."""
+        while self.left and not stop():
+            part = slice(self._done, min(self._done + ASKED_AT_ONCE, len(self._missing)))
+            self._values[self._missing[part]] = self._answers.ask(self._rows[part])
+            self._done = part.stop
+
+    def take(self) -> F64:
+        """Shape (n, width), NaN where nothing was answered; what was is remembered. Once."""
+        done = self._missing[: self._done]
+        values = self._values
+        if len(done) < len(self._missing):  # another thread may just be writing beyond what it has counted
+            values = values.copy()
+            values[self._missing[len(done) :]] = np.nan
+        self._answers.remember(self._keys[done], values[done])
+        return values[self._back]
 
 
 def _look_up(

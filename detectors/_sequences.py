@@ -36,8 +36,8 @@ def ended(tokens: I32, start: I64, which: Bool | None = None) -> tuple[I32, I64]
     return np.insert(tokens, at, np.int32(END)), start + np.concatenate([[0], np.cumsum(more)])
 
 
-def histories(tokens: I32, start: I64, window: int) -> Histories:
-    """Every event of every session with what came before it there.
+def histories(tokens: I32, start: I64, window: int, at: I64 | None = None) -> Histories:
+    """Every event of every session, or those at these places in `tokens`, with what came before it there.
 
     >>> import numpy as np
     >>> from alogd.detectors._sequences import histories
@@ -46,9 +46,21 @@ def histories(tokens: I32, start: I64, window: int) -> Histories:
     ([[0, 0], [0, 7], [7, 8], [0, 0]], [7, 8, 9, 5], [0, 0, 0, 1])
     """
     session = np.repeat(np.arange(len(start) - 1), np.diff(start))
-    place = np.arange(len(tokens))[:, None] + np.arange(-window, 0)
-    before = np.where(place >= start[:-1][session][:, None], tokens[np.maximum(place, 0)], np.int32(PAD))
-    return Histories(before.astype(np.int32), tokens.astype(np.int32), session)
+    at = np.arange(len(tokens)) if at is None else at
+    session = session[at]
+    age = at - start[:-1][session]  # events before it in its session
+    before = np.empty((window, len(at)), np.int32)  # by column: each is one pass over memory
+    for column, back in zip(before, range(window, 0, -1), strict=True):
+        column[:] = tokens[np.maximum(at - back, 0)]
+        column[age < back] = PAD
+    return Histories(before.T, tokens[at].astype(np.int32), session)
+
+
+def fresh_events(start: I64, fresh: I64) -> I64:
+    """Places of the last `fresh` events of each session, ascending."""
+    fresh = np.minimum(fresh, np.diff(start))
+    until = np.cumsum(fresh)
+    return np.arange(int(until[-1]) if len(until) else 0) + np.repeat(start[1:] - until, fresh)
 
 
 def largest(values: npt.NDArray[np.float64], session: I64, sessions: int) -> npt.NDArray[np.float64]:

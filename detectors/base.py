@@ -64,6 +64,46 @@ class NeedsTemplates(Protocol):
         """first_text(slot): the text a template had when it was created; settings: how templates are mined."""
 
 
+class Question(Protocol):
+    """What a network has yet to say of some windows, taken out of its detector so that another thread may ask it.
+
+    `run` touches nothing but the network and the question; all else is for the thread that asked.
+    """
+
+    @property
+    def left(self) -> int:
+        """Rows the network has not answered; 0: `scores` are complete, and `run` has nothing to do."""
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Ask the network, a batch at a time, until nothing is left or `stop` says so."""
+
+    def scores(self) -> F64:
+        """As Detector.score, shape (n,); NaN for windows of which something is left. To be taken once."""
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """A detector whose score a network gives: the daemon asks it on a thread of its own, and goes on meanwhile."""
+
+    def ask(self, windows: WindowBatch) -> Question:
+        """`score(windows)`, begun: what is remembered is looked up, what the stream knows of templates is taken."""
+
+    def remembered(self) -> tuple[int, int]:
+        """(rows answered from memory, rows the network was asked for) so far."""
+
+
+@runtime_checkable
+class Heavy(Protocol):
+    """A detector too slow for every window, if `heavy`: it is asked about odd ones and a sample (alogd/cascade.py)."""
+
+    heavy: bool
+
+
+def never() -> bool:
+    """A `stop` for a question that is to be answered whole."""
+    return False
+
+
 def take(state: State, name: str, dtype: type, ndim: int) -> npt.NDArray[Any]:
     """An array of a saved state, checked. Raises ValueError when it is absent or of another kind."""
     array = state.get(name)

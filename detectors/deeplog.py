@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from alogd import rows
 from alogd.config import Strict
-from alogd.detectors._answers import Answers
+from alogd.detectors._answers import Answers, Wanted
 from alogd.detectors._in_service import InService
 from alogd.detectors._network import Network
-from alogd.detectors._sequences import I32, ended, histories, largest
-from alogd.detectors.base import Contribution
+from alogd.detectors._sequences import I32, ended, fresh_events, histories, largest
+from alogd.detectors.base import Contribution, never
 from alogd.event import F64, I64, IDLE, Bool, WindowBatch
 from alogd.registry import register
 from alogd.vocabulary import END, PAD, UNK
@@ -52,6 +52,25 @@ class Surprises:
         return np.bincount(self.session[self.rank >= k], minlength=sessions)
 
 
+class Surprising:
+    """The largest surprise of each of n sessions, of which the network has yet to tell some (base.Question)."""
+
+    def __init__(self, wanted: Wanted, session: I64, sessions: int) -> None:
+        self._wanted = wanted
+        self._session = session
+        self._sessions = sessions
+
+    @property
+    def left(self) -> int:
+        return self._wanted.left
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        self._wanted.run(stop)
+
+    def scores(self) -> F64:
+        return largest(self._wanted.take()[:, 1], self._session, self._sessions)
+
+
 class NextTemplate:
     """Next-template prediction after Du, Li, Zheng and Srikumar (CCS 2017), section 3: execution-path anomalies.
 
@@ -80,19 +99,35 @@ class NextTemplate:
 
         Raises ValueError for a number beyond the vocabulary.
         """
+        tokens, start, asked = self._asked(tokens, start, fresh, ends)
+        answers = np.zeros((len(tokens), 2))
+        for at in range(0, len(asked), CHUNK):
+            part = asked[at : at + CHUNK]
+            answers[part] = self.answers.of(self._rows(tokens, start, part)[0])
+        session = np.repeat(np.arange(len(start) - 1), np.diff(start))
+        return Surprises(tokens.astype(np.int32), session, answers[:, 0].astype(np.int64), answers[:, 1])
+
+    def ask(self, tokens: I32, start: I64, fresh: I64, ends: Bool) -> Surprising:
+        """The largest surprise of each session, begun: as `judge` otherwise, but the memory for it is not bounded."""
+        tokens, start, asked = self._asked(tokens, start, fresh, ends)
+        rows, session = self._rows(tokens, start, asked)
+        return Surprising(self.answers.look_up(rows), session, len(start) - 1)
+
+    def _asked(self, tokens: I32, start: I64, fresh: I64, ends: Bool) -> tuple[I32, I64, I64]:
+        """The sessions with their ends, and the places of what is asked for."""
         if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.size:
             raise ValueError(
                 f"template numbers from {tokens.min()} to {tokens.max()}; the model knows 0-{self.size - 1}"
             )
         ending = ends & self.ends
-        tokens, start = ended(tokens, start, ending)
-        cut = histories(tokens, start, self.window)
-        asked = np.flatnonzero(np.arange(len(cut)) >= (start[1:] - fresh - ending)[cut.session])
-        answers = np.zeros((len(cut), 2))
-        for at in range(0, len(asked), CHUNK):
-            part = asked[at : at + CHUNK]
-            answers[part] = self.answers.of(np.column_stack([cut.before[part], cut.event[part]]))
-        return Surprises(cut.event, cut.session, answers[:, 0].astype(np.int64), answers[:, 1])
+        if ending.any():
+            tokens, start = ended(tokens, start, ending)
+        return tokens, start, fresh_events(start, fresh + ending)
+
+    def _rows(self, tokens: I32, start: I64, asked: I64) -> tuple[I32, I64]:
+        """A history with its event for each place, as `_ask` takes them, and the session of each."""
+        cut = histories(tokens, start, self.window, asked)
+        return np.column_stack([cut.before, cut.event]), cut.session
 
     def scores(self, tokens: I32, start: I64, fresh: I64, ends: Bool) -> F64:
         """Largest surprise of each session, nats."""
@@ -142,13 +177,22 @@ class DeepLog(InService[NextTemplate]):
 
     def score(self, windows: WindowBatch) -> F64:
         """Largest surprise of each window's fresh records, nats, shape (n,)."""
-        if not len(windows):
-            return np.empty(0)
-        return self._judged(windows).largest(len(windows))
+        question = self.ask(windows)
+        question.run(never)
+        return question.scores()
+
+    def ask(self, windows: WindowBatch) -> Surprising:
+        """The same, begun."""
+        fresh = windows.fresh.astype(np.int64)
+        return self.model.ask(self.numbers.of(windows), windows.start, fresh, _ends(windows))
+
+    def remembered(self) -> tuple[int, int]:
+        """Rows answered from memory, and rows that were not in it."""
+        return self.model.answers.hits, self.model.answers.misses
 
     def _judged(self, windows: WindowBatch) -> Surprises:
-        ends = np.asarray((windows.reason == IDLE) & (windows.group == 0))
-        return self.model.judge(self.numbers.of(windows), windows.start, windows.fresh.astype(np.int64), ends)
+        fresh = windows.fresh.astype(np.int64)
+        return self.model.judge(self.numbers.of(windows), windows.start, fresh, _ends(windows))
 
     def explain(self, windows: WindowBatch, index: int) -> Sequence[Contribution]:
         """The most surprising records, and what was expected in their place."""
@@ -171,3 +215,8 @@ class DeepLog(InService[NextTemplate]):
         if len(recent := tokens[-width:]):
             before[-len(recent) :] = recent
         return self.model.expected(before, MOST_SHOWN)
+
+
+def _ends(windows: WindowBatch) -> Bool:
+    """Sessions that fell quiet: their end is asked for too."""
+    return np.asarray((windows.reason == IDLE) & (windows.group == 0))

@@ -24,6 +24,7 @@ from alogd.cli.settings import add_config, require_config
 from alogd.config import Config, StreamOptions, budget_per_day, effective_excludes
 from alogd.config_load import Loaded
 from alogd.plans import models_in_service
+from alogd.registry import find
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -132,11 +133,25 @@ def _troubles(config: Config, reads: list[Reads]) -> Iterator[str]:
         if read.denied:
             more = f" and {len(read.denied) - 1} more" if read.denied[1:] else ""
             yield f'stream "{read.stream}" cannot read {read.denied[0]}{more}; {_way_in(read.denied[0])}'
+    for stream in config.streams:
+        if slow := never_told_what_is_odd(stream):
+            yield (
+                f"stream {stream.name}: no detector does without a network, so {slow} is asked about a sample only; "
+                "add ewma"
+            )
     place = config.state.directory
     while place and not os.path.exists(place):
         place = os.path.dirname(place) if os.path.dirname(place) != place else ""
     if not os.access(place or ".", os.W_OK):
         yield f"state.directory {config.state.directory} cannot be written by this user"
+
+
+def never_told_what_is_odd(stream: StreamOptions) -> str:
+    """A detector that waits for quick ones to find odd windows where there are none; "" otherwise."""
+    classes = {chosen.name: find("detectors", chosen.name) for chosen in stream.detectors}
+    slow = [name for name, cls in classes.items() if getattr(cls, "heavy", False)]
+    quick = [name for name, cls in classes.items() if name not in slow and not hasattr(cls, "ask")]
+    return slow[0] if slow and not quick else ""
 
 
 def _way_in(path: str) -> str:
