@@ -1,4 +1,4 @@
-"""A processed directory made of a log by the engine, the windows and the ewma detector themselves, small and quick."""
+"""A processed directory of a log: parsed as `alog-detect parse` does, with verdicts of ewma on windows of any size."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from alogd.config import Alerts, StreamOptions, WindowOptions
 from alogd.detectors.ewma import Ewma, EwmaOptions
 from alogd.engine import Engine
-from alogd.event import NO_TIME
 from alogd.offline import tables
+from alogd.offline.main import main
 from alogd.stream import engine_config
 from alogd.windows import Windows
 
@@ -22,34 +22,9 @@ def processed(log: Path, folder: Path, size: int = 20, quantile: float = 0.97) -
     engine.open(0)
     batches = [engine.feed(data, 0), engine.flush(0)]
     offset = np.concatenate([b.offset for b in batches]).astype(np.int64)
-    length = np.concatenate([b.length for b in batches]).astype(np.int64)
-    times = np.concatenate([b.timestamp_ns for b in batches])
-    slots = np.concatenate([b.slot for b in batches]).astype(np.int64)
     starts = np.flatnonzero(np.frombuffer(data, np.uint8) == 10) + 1
-    raw = [data[o : o + n].decode() for o, n in zip(offset, length, strict=True)]
-    names = {slot: engine.first_text(slot) for slot in engine.slots()}
     line_no = np.searchsorted(starts, offset, "right") + 1
-    count = len(raw)
-    tables.write(
-        folder / tables.PARSED.file,
-        tables.table(
-            tables.PARSED,
-            line_no=line_no,
-            offset=offset,
-            raw=raw,
-            masked=raw,
-            template_id=(3 + slots).astype(np.int32),
-            template=[names.get(int(s), "<*>") for s in slots],
-            timestamp=[None if t == NO_TIME else int(t) for t in times],
-            host=[None] * count,
-            app=[None] * count,
-            level=[None] * count,
-            is_new=np.concatenate([b.is_new for b in batches]),
-            lines=np.ones(count, np.int32),
-            severity=np.concatenate([b.severity for b in batches]),
-            file=[log.name] * count,
-        ),
-    )
+    assert main(["parse", "--input", str(log), "--out-dir", str(folder)]) == 0
     _windows(folder, batches, size, quantile, line_no, offset)
     return folder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def logs(tmp_path: Path) -> Processed:
     """Ten records, one a minute; record 4 has two lines."""
     log = tmp_path / "a.log"
-    log.write_text("".join(f"2026-05-04T06:{i:02d}:00.000Z h app: id=k{i % 5} w{i}\n" for i in range(10)))
+    log.write_text("".join(f"2026-05-04T06:{i:02d}:00.000Z INFO  [h] app - id=k{i % 5} w{i}\n" for i in range(10)))
     return Processed(processed(log, tmp_path / "out", size=2))
 
 
@@ -98,9 +99,20 @@ def test_sessions_are_judged_by_their_key(tmp_path: Path, logs: Processed) -> No
     assert (told.confusion, told.windows) == (Confusion(tp=1, fp=1, fn=1, tn=1), 4)
     assert appraise(judged([0]), labels.read(tmp_path / "s.csv", logs), logs) is None
     (tmp_path / "l.csv").write_text("line,label\n4,1\n")  # names k3, though it lies within other sessions' spans
-    told = appraise(judged([3], keys), labels.read(tmp_path / "l.csv", logs), logs)
+    interleaved = replace(judged([3], keys), first=np.zeros(5, np.int64), last=np.full(5, 9))
+    told = appraise(interleaved, labels.read(tmp_path / "l.csv", logs), logs)
     assert told is not None
     assert told.confusion == Confusion(tp=1, fp=0, fn=0, tn=4)
+
+
+def test_windows_of_one_program_hold_its_records_alone(tmp_path: Path, logs: Processed) -> None:
+    (tmp_path / "l.csv").write_text("line,label\n3,1\n4,1\n")
+    truth = labels.read(tmp_path / "l.csv", logs)
+    at = np.zeros(2, np.int64)
+    both = Judged("d", at, at + 9, at + 0.5, at == 0, np.arange(2), within=("other", "app"), column="app")
+    told = appraise(both, truth, logs)
+    assert told is not None
+    assert told.truth.tolist() == [False, True]
 
 
 def test_the_ensemble_sets_windows_of_different_sizes_beside_each_other() -> None:

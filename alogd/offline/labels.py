@@ -120,7 +120,7 @@ def truth(labels: Labels, judged: Judged, logs: Processed) -> list[tuple[Inciden
     """Of each incident (None: of labelled sessions), which of a detector's windows hold some of it. (n,) each."""
     if labels.by_session:
         return [(None, np.array([key in labels.odd_sessions for key in judged.session], bool))]
-    if judged.session:
+    if judged.session or judged.within:
         return _by_key(labels, judged, logs)
     held: list[tuple[Incident | None, Bool]] = []
     for one in labels.incidents:
@@ -130,14 +130,20 @@ def truth(labels: Labels, judged: Judged, logs: Processed) -> list[tuple[Inciden
 
 
 def _by_key(labels: Labels, judged: Judged, logs: Processed) -> list[tuple[Incident | None, Bool]]:
-    """A line belongs to the session whose key it names; to none when it names no session's."""
-    place = {key: i for i, key in enumerate(judged.session)}
-    texts = logs.texts(int(record) for one in labels.incidents for record in one.records)
+    """A record is in those windows of its program, or of the session that its line names, which span it."""
+    place: dict[str, list[int]] = {}
+    for i, key in enumerate(judged.session or judged.within):
+        place.setdefault(key, []).append(i)
+    of_key = {key: np.array(windows) for key, windows in place.items()}
+    records = [int(record) for one in labels.incidents for record in one.records]
+    texts = logs.texts(records, judged.column or "raw")
     held: list[tuple[Incident | None, Bool]] = []
     for one in labels.incidents:
         mine = np.zeros(len(judged), bool)
-        for record in one.records:
-            words = _WORD.findall(texts[int(record)])
-            mine[[place[word] for word in words if word in place]] = True
+        for record in one.records.tolist():
+            text = texts[record]
+            for key in [text] if judged.column else _WORD.findall(text):
+                if (windows := of_key.get(key)) is not None:
+                    mine[windows[(judged.first[windows] <= record) & (record <= judged.last[windows])]] = True
         held.append((one, mine))
     return held

@@ -7,7 +7,7 @@ of numbers are held; their texts are read again where they are wanted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,9 @@ class Judged:
     score: F64  # (n,) larger = odder
     odd: Bool  # (n,)
     row: I64  # (n,) of each in the file that the detector judged
-    session: tuple[str, ...] = ()  # (n,) keys, where records of several sessions interleave; () for windows
+    session: tuple[str, ...] = ()  # (n,) keys, which the lines name; () where they are windows
+    within: tuple[str, ...] = ()  # (n,) program or host whose records alone each window holds; () where it holds all
+    column: str = ""  # "app" or "host", of `within`
 
     def __len__(self) -> int:
         return len(self.score)
@@ -85,7 +87,7 @@ class Processed:
                 break
             mine = wanted[(wanted >= begin) & (wanted < begin + len(part))]
             values = part[column].take(mine - begin).to_pylist() if len(mine) else []
-            found |= {int(at): str(value) for at, value in zip(mine, values, strict=True)}
+            found |= {int(at): str(value or "") for at, value in zip(mine, values, strict=True)}
             begin += len(part)
         return found
 
@@ -121,7 +123,7 @@ class Processed:
         share = np.mean([one.odd.mean() for one in self.detectors])
         count = round(float(share) * len(base))
         edge = np.sort(fused)[-count] if count else np.inf
-        return Judged(ENSEMBLE, base.first, base.last, fused, np.asarray(fused >= edge), base.row, base.session)
+        return replace(base, name=ENSEMBLE, score=fused, odd=np.asarray(fused >= edge))
 
 
 def decades(one: Judged) -> F64:
@@ -147,9 +149,9 @@ def on_windows(base: Judged, other: Judged, value: F64) -> F64:
         return value
     result = np.zeros(len(base))
     first = other.last if other.session else other.first
-    # Both are in time order, so that those which meet a window lie together.
-    ends = np.maximum.accumulate(other.last)
-    begin, end = np.searchsorted(ends, base.first, "left"), np.searchsorted(first, base.last, "right")
+    # Those in order of their end that end behind a window's begin, up to those that begin behind its end.
+    soonest = np.minimum.accumulate(first[::-1])[::-1]
+    begin, end = np.searchsorted(other.last, base.first, "left"), np.searchsorted(soonest, base.last, "right")
     for i in np.flatnonzero(begin < end):
         result[i] = value[begin[i] : end[i]].max()
     return result
@@ -166,17 +168,18 @@ def _baseline(logs: Processed) -> Judged:
     else:
         last = np.append(first[1:] - 1, len(logs) - 1)
     score, odd = _numbers(found["score"]), found["is_anomaly"].to_numpy()
-    return _in_order(Judged("baseline", first, np.maximum(first, last), score, odd, np.arange(len(first))))
+    judged = Judged("baseline", first, np.maximum(first, last), score, odd, np.arange(len(first)))
+    return _keyed(logs, judged, _keys(found))
 
 
 def _mscred(logs: Processed) -> Judged:
     found = tables.read(logs.folder, tables.MSCRED_INFER)
-    windows = tables.read(logs.folder, tables.WINDOW_COUNTS, ["window_idx", "start_line", "end_line"])
+    windows = tables.read(logs.folder, tables.WINDOW_COUNTS)
     at = _row(found["window_idx"], windows["window_idx"].to_numpy(), tables.MSCRED_INFER)
     first = _found(logs, windows["start_line"], tables.WINDOW_COUNTS)[at]
     last = _found(logs, windows["end_line"], tables.WINDOW_COUNTS)[at]
     score, odd = _numbers(found["reconstruction_error"]), found["is_anomaly"].to_numpy()
-    return _in_order(Judged("mscred", first, last, score, odd, at))
+    return _keyed(logs, Judged("mscred", first, last, score, odd, at), _keys(windows.take(at)))
 
 
 def _logbert(logs: Processed) -> Judged:
@@ -214,23 +217,51 @@ def _of_sessions(logs: Processed, name: str, rows: Any, score: F64, odd: Bool, k
     at = _row(rows, np.arange(len(found)), kind)
     first = _found(logs, found["first_line"], tables.SEQUENCES)[at]
     last = _found(logs, found["last_line"], tables.SEQUENCES)[at]
-    keys = found["session"].take(at).to_pylist()
-    named = len(set(keys)) == len(keys) and _say_their_key(logs, first, keys)
-    return _in_order(Judged(name, first, last, score, odd, at, tuple(map(str, keys)) if named else ()))
+    return _keyed(logs, Judged(name, first, last, score, odd, at), _keys(found.take(at)))
 
 
-def _say_their_key(logs: Processed, first: I64, keys: list[Any]) -> bool:
-    """Whether the key stands in the lines, so that it tells which lines are a session's: looked up in some."""
+def _keys(found: Any) -> list[str]:
+    return [str(key) for key in found["session"].to_pylist()] if "session" in found.column_names else []
+
+
+def _keyed(logs: Processed, one: Judged, keys: list[str]) -> Judged:
+    """In time order, with what its windows are told apart by: a program, a host, or what their lines name."""
+    if not any(keys):
+        return _in_order(one)
     some = np.linspace(0, len(keys) - 1, min(20, len(keys))).astype(np.int64)
-    texts = logs.texts(first[some])
-    return all(str(keys[i]) in texts[int(first[i])] for i in some)
+    for column in ("app", "host"):
+        texts = logs.texts(one.first[some], column)
+        if all(keys[i] in (texts[int(one.first[i])], "") for i in some):
+            return _in_order(replace(one, within=tuple(keys), column=column))
+    texts = logs.texts(one.first[some])
+    if all(keys[i] in texts[int(one.first[i])] for i in some):
+        return _in_order(_whole_sessions(one, keys))
+    return _in_order(one)
+
+
+def _whole_sessions(one: Judged, keys: list[str]) -> Judged:
+    """A session that was quiet for long is several windows; it is as odd as the oddest of them."""
+    names, begin, back = np.unique(np.array(keys), return_index=True, return_inverse=True)
+    first, last = one.first[begin], one.last[begin]
+    score, odd = one.score[begin], np.zeros(len(names), bool)
+    np.minimum.at(first, back, one.first)
+    np.maximum.at(last, back, one.last)
+    np.maximum.at(score, back, one.score)
+    np.logical_or.at(odd, back, one.odd)
+    return Judged(one.name, first, last, score, odd, one.row[begin], tuple(map(str, names)))
 
 
 def _in_order(one: Judged) -> Judged:
     order = np.argsort(one.last, kind="stable")
-    session = tuple(one.session[i] for i in order) if one.session else ()
-    return Judged(
-        one.name, one.first[order], one.last[order], one.score[order], one.odd[order], one.row[order], session
+    return replace(
+        one,
+        first=one.first[order],
+        last=one.last[order],
+        score=one.score[order],
+        odd=one.odd[order],
+        row=one.row[order],
+        session=tuple(one.session[i] for i in order) if one.session else (),
+        within=tuple(one.within[i] for i in order) if one.within else (),
     )
 
 
