@@ -210,3 +210,16 @@ def test_results_of_another_log_are_refused(tmp_path: Path, logs: Processed) -> 
     )
     with pytest.raises(BadData, match="make it anew"):
         _ = logs.detectors
+
+
+def test_select_names_the_best_and_says_why(synth: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    add_deeplog(synth)
+    assert main(["select", "--processed-dir", str(synth), "--labels", str(synth / "labels.csv")]) == 0
+    told = json.loads((synth / "selection.json").read_text())
+    composites = [one["composite"] for one in told]
+    assert composites == sorted(composites, reverse=True)
+    for one in told:
+        wanted = 0.4 * one["f1"] + 0.3 * one["accuracy"] + 0.2 * one["recall"] + 0.1 * one["precision"]
+        assert one["composite"] == pytest.approx(wanted, abs=1e-3)
+    assert f"best: {told[0]['detector']}" in capsys.readouterr().out
+    assert {"confusion.svg", "roc.svg"} <= {path.name for path in (synth / "pictures").iterdir()}

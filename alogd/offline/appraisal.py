@@ -39,7 +39,8 @@ class Appraisal:
     false_alarms: int  # runs of neighbouring windows wrongly called odd
     false_alarms_per_day: float | None  # of log time
     findings: tuple[Finding, ...] = ()
-    truth: Bool = field(default_factory=lambda: np.empty(0, bool), repr=False)
+    truth: Bool = field(default_factory=lambda: np.empty(0, bool), repr=False)  # of each window, counted or not
+    counts: Bool = field(default_factory=lambda: np.empty(0, bool), repr=False)  # whether it is counted
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -75,6 +76,7 @@ def appraise(judged: Judged, labels: Labels, logs: Processed, skip: float = 0.0)
         alarms / (days * (1 - skip)) if days else None,
         tuple(_finding(one, mine & counts, judged, logs) for one, mine in held if one is not None),
         is_odd,
+        counts,
     )
 
 

@@ -20,6 +20,7 @@ COMMANDS = (
     ("Look inside", "analyze-temporal", "by hour and weekday; when a template's rate changed for good"),
     ("Look inside", "analyze-comparative", "what differs between a log and others, beyond chance"),
     ("Look inside", "eval", "detectors beside labels: right, wrong, found, late"),
+    ("Look inside", "select", "detectors side by side on labelled data, the best first"),
     ("Try out", "gen-synth", "make a log of several services with labelled incidents"),
 )
 

@@ -17,6 +17,7 @@ called odd that holds some of it. Writes eval.json into the processed directory.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from alogd.cli.output import count, table, use_color
 
 if TYPE_CHECKING:
     from alogd.offline.appraisal import Appraisal
+    from alogd.offline.processed import Judged, Processed
 
 FILE = "eval.json"
 
@@ -43,21 +45,12 @@ def main(args: argparse.Namespace) -> int:
     """Compare, write, print."""
     import msgspec
 
-    from alogd.offline import atomic, labels
-    from alogd.offline.appraisal import appraise, by_kind
+    from alogd.offline import atomic
+    from alogd.offline.appraisal import by_kind
     from alogd.offline.processed import Processed
 
-    if not 0 <= args.skip < 1:
-        raise Usage(f"--skip {args.skip}: a share from 0 to less than 1")
     logs = Processed(args.processed_dir)
-    truth = labels.read(args.labels, logs)
-    detectors = [*logs.detectors, *([logs.ensemble()] if len(logs.detectors) > 1 else [])]
-    told = {one.name: appraise(one, truth, logs, args.skip) for one in detectors}
-    found = [one for one in told.values() if one is not None]
-    if not found:
-        raise BadData(f"{args.labels} labels sessions, and {args.processed_dir} holds verdicts on windows only")
-    if truth.by_session and not any(one.windows for one in found):
-        raise BadData(f"none of the sessions in {args.labels} is in {args.processed_dir}")
+    found = [told for _, told in judged_by(logs, args)]
     kinds = by_kind(found)
     result = {
         "labels": str(args.labels),
@@ -70,10 +63,30 @@ def main(args: argparse.Namespace) -> int:
     }
     atomic.write(args.processed_dir / FILE, msgspec.json.format(msgspec.json.encode(result)) + b"\n")
     _show(found, kinds, len(logs), logs.days, use_color(args.no_color))
-    for name in (name for name, one in told.items() if one is None):
-        print(f"{name}: judges windows, of which labels of sessions say nothing")
     print(f"\n{args.processed_dir / FILE}")
     return OK
+
+
+def judged_by(logs: Processed, args: argparse.Namespace) -> list[tuple[Judged, Appraisal]]:
+    """Each detector beside the labels, and their ensemble; says which cannot be. Raises BadData when none can."""
+    from alogd.offline import labels
+    from alogd.offline.appraisal import appraise
+
+    if not 0 <= args.skip < 1:
+        raise Usage(f"--skip {args.skip}: a share from 0 to less than 1")
+    truth = labels.read(args.labels, logs)
+    detectors = [*logs.detectors, *([logs.ensemble()] if len(logs.detectors) > 1 else [])]
+    found = []
+    for one in detectors:
+        if (told := appraise(one, truth, logs, args.skip)) is not None:
+            found.append((one, told))
+        else:
+            print(f"{one.name}: judges windows, of which labels of sessions say nothing", file=sys.stderr)
+    if not found:
+        raise BadData(f"{args.labels} labels sessions, and {args.processed_dir} holds verdicts on windows only")
+    if not any(told.windows for _, told in found):
+        raise BadData(f"none of what {args.labels} labels is in {args.processed_dir}")
+    return found
 
 
 def _rows(one: Appraisal) -> list[dict[str, Any]]:
