@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,7 @@ from alogd.detectors._answers import Answers, hashes
 from alogd.detectors._sequences import ended, histories
 from alogd.detectors.deeplog import UNSEEN, DeepLog, DeepLogOptions, NextTemplate
 from alogd.event import IDLE
+from alogd.offline import sessions as sessions_module
 from alogd.offline.export import NotTheSame, check
 from alogd.offline.nets.deeplog import DeepLogNet
 from alogd.offline.sessions import EvenSample, Sessions, examples
@@ -64,6 +66,31 @@ def test_examples_count_every_fresh_record_once(sessions, window, data):
     known = examples(Sessions(made.tokens, made.start, fresh, made.ends), window, ends=True)
     assert known.count.sum() == fresh.sum() + len(sessions)
     assert len(np.unique(np.column_stack([known.before, known.event]), axis=0)) == len(known)
+
+
+def test_examples_of_many_parts_are_those_of_one(monkeypatch):
+    chance = np.random.default_rng(1)
+    made = Sessions.of([chance.integers(4, 9, int(size)).tolist() for size in chance.integers(1, 40, 300)])
+    whole = examples(made, 3, ends=True)
+    monkeypatch.setattr(sessions_module, "CHUNK", 50)
+    cut = examples(made, 3, ends=True)
+    for name in ("before", "event", "count"):
+        assert np.array_equal(getattr(whole, name), getattr(cut, name))
+
+
+@pytest.mark.parametrize("size", [2, 50])  # of a window: many small ones take no more memory than few large ones
+def test_what_a_sample_holds_is_bounded_whatever_comes(size):
+    sample, held = EvenSample(most=10_000), []
+    batch = window_batch([[7] * size for _ in range(2000 // size)])
+    tracemalloc.start()
+    for _ in range(300):
+        sample.add(batch)
+        held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert sample.seen == 300 * (2000 // size)
+    assert sample.step >= 32
+    assert max(held[150:]) < 1.3 * max(held[:150])
+    assert len(sample.sessions(np.arange(8, dtype=np.int32)).tokens) <= 10_000
 
 
 @pytest.mark.parametrize("cut", [1, 7, 100])

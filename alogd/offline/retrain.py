@@ -87,8 +87,9 @@ def retrain(
     """
     base = bundle.read(begin.base) if begin.base else None
     job = _Job(inputs, options, alerts, models, chosen, tell, seed, force, begin.stream, base)
+    starts = job.starts()
     with work.opened(models, job.key(), fresh=begin.fresh) as kept:
-        result = job.run(kept)
+        result = job.run(kept, starts)
         kept.done()
     return result
 
@@ -116,14 +117,23 @@ class _Job:
         base = self.base.id if self.base else None
         return work.key([__version__, str(torch.__version__), names, settings, how, self.seed, base])
 
-    def run(self, kept: work.Work) -> Result:
+    def starts(self) -> dict[str, dict[str, torch.Tensor]]:
+        """Old weights of each kind, before any work is done. Raises BadBundle, ValueError where there are none."""
+        if self.base is None:
+            return {}
+        for name in self.chosen:
+            if "start" not in signature(trainer(name).train).parameters:
+                raise ValueError(f"{name} cannot go on from an old model; leave the bundle out, or it (--models)")
+        return {name: _old_weights(self.base, name) for name in self.chosen}
+
+    def run(self, kept: work.Work, starts: Mapping[str, dict[str, torch.Tensor]]) -> Result:
         """Read, trained, judged, written, compared, put into service."""
         read = self.read(kept)
         _, held = read.sessions.held_back(HELD_BACK)
         trained, thresholds, parts = {}, {}, {}
         files = {corpus.STATE: read.engine}
         for name, how in self.chosen.items():
-            trained[name] = done = self.train(name, read, kept)
+            trained[name] = done = self.train(name, read, kept, starts.get(name))
             self.tell.stage(f"{name}: exporting", 0, 1)
             files[f"{name}.onnx"] = graph = trainer(name).graph(done.net, held, read.vocabulary, how)
             files[f"{name}.pth"] = _weights(done)
@@ -165,15 +175,13 @@ class _Job:
         crashpoint("corpus_kept")
         return read
 
-    def train(self, name: str, read: corpus.Corpus, kept: work.Work) -> Trained:
+    def train(self, name: str, read: corpus.Corpus, kept: work.Work, start: dict[str, torch.Tensor] | None) -> Trained:
         """One kind of model, from where it stands."""
         fit = trainer(name)
-        takes = signature(fit.train).parameters
-        more: dict[str, Any] = {"keep": work.Piece(kept, name)} if "keep" in takes else {}
-        if self.base is not None:
-            if "start" not in takes:
-                raise ValueError(f"{name} cannot go on from an old model; leave the bundle out, or it (--models)")
-            more["start"] = _old_weights(self.base, name)
+        keeps = "keep" in signature(fit.train).parameters
+        more: dict[str, Any] = {"keep": work.Piece(kept, name)} if keeps else {}
+        if start is not None:
+            more["start"] = start
         tell = partial(self.tell.training, name)
         return fit.train(read.sessions, len(read.vocabulary), self.chosen[name], tell, **more)
 

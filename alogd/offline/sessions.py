@@ -54,7 +54,7 @@ class EvenSample:
         self.step = 1  # every so many is kept
         self._most = most
         self._held = 0  # records
-        self._parts: list[tuple[int, Sessions]] = []  # number of each's first window among those kept
+        self._parts: list[Sessions] = []
 
     def add(self, windows: WindowBatch) -> None:
         """Slots stand for numbers until `sessions`."""
@@ -68,28 +68,33 @@ class EvenSample:
         self.seen += len(whole)
         kept = whole.take(number % self.step == 0)
         if len(kept):
-            self._parts.append((int(-(-int(number[0]) // self.step)), kept))
+            self._parts.append(kept)
             self._held += len(kept.tokens)
-        while self._held > self._most and len(self._parts) > 1:
+        while self._held > self._most and sum(map(len, self._parts)) > 1:
             self._halve()
 
     def _halve(self) -> None:
+        """Those kept are evenly spaced from the first on, so every second of them is too."""
         self.step *= 2
-        parts = [(at, part.take((at + np.arange(len(part))) % 2 == 0)) for at, part in self._parts]
-        self._parts = [(-(-at // 2), part) for at, part in parts if len(part)]
-        self._held = sum(len(part.tokens) for _, part in self._parts)
+        whole = self._whole()
+        self._parts = [whole.take(np.arange(len(whole)) % 2 == 0)]
+        self._held = len(self._parts[0].tokens)
+
+    def _whole(self) -> Sessions:
+        parts = self._parts
+        return Sessions(
+            np.concatenate([part.tokens for part in parts]),
+            _starts(np.concatenate([np.diff(part.start) for part in parts])),
+            np.concatenate([part.fresh for part in parts]),
+            np.concatenate([part.ends for part in parts]),
+        )
 
     def sessions(self, number_of_slot: I32) -> Sessions:
         """All that was kept, with the numbers of a vocabulary. Raises ValueError when nothing was."""
         if not self._parts:
             raise ValueError("no window closed: there is nothing to train on")
-        parts = [part for _, part in self._parts]
-        return Sessions(
-            number_of_slot[np.concatenate([part.tokens for part in parts])],
-            _starts(np.concatenate([np.diff(part.start) for part in parts])),
-            np.concatenate([part.fresh for part in parts]),
-            np.concatenate([part.ends for part in parts]),
-        )
+        whole = self._whole()
+        return Sessions(number_of_slot[whole.tokens], whole.start, whole.fresh, whole.ends)
 
 
 @dataclass(frozen=True, slots=True)
