@@ -6,13 +6,14 @@ STATE := $(CURDIR)/var/state
 C     := $(wildcard engine_c/*.c engine_c/*.h)
 TESTS := tests
 FUZZ_TARGETS := $(patsubst engine_c/fuzz_%.c,%,$(filter-out engine_c/fuzz_main.c,$(wildcard engine_c/fuzz_*.c)))
-ENGINE_C     := $(filter-out engine_c/py% engine_c/fuzz_% engine_c/main% engine_c/%_main.c,$(filter %.c,$(C)))
+ENGINE_C     := $(filter-out engine_c/py% engine_c/fuzz_% engine_c/infer_%,$(filter %.c,$(C)))
+INFER_C      := $(filter engine_c/infer_%,$(filter %.c,$(C)))
 
 # The first of these that is new enough.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$python; break; }; done)
 
-.PHONY: help dev run demo test lint types bench bench-daemon bench-deep bench-docs bench-peers bench-profile bench-scaling detection fuzz sanitize soak faults clean
+.PHONY: help alog-infer dev run demo test lint types bench bench-daemon bench-deep bench-docs bench-peers bench-profile bench-scaling detection fuzz sanitize soak faults clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -72,6 +73,14 @@ detection: dev ## what the default settings detect on real labelled logs (needs 
 bench-deep: dev ## what a trained DeepLog finds in real labelled logs (needs ../shared/data; half a minute)
 	@$(BIN)/python -m tests.bench.deep $(BENCH)
 
+alog-infer: build/alog-infer ## the C program that runs a trained model without Python, as build/alog-infer
+
+# CC and INFER_CFLAGS choose another compiler or sanitizers. One call for all files: small functions are inlined across them.
+INFER_CFLAGS := -O3 -flto=auto
+build/alog-infer: $(ENGINE_C) $(INFER_C) $(filter %.h,$(C))
+	@mkdir -p $(@D)
+	@$(CC) -std=c11 $(INFER_CFLAGS) -Wall -Wextra -Wconversion -Wshadow -fvisibility=hidden -Iengine_c $(ENGINE_C) $(INFER_C) -lm -ldl -o $@
+
 # Without FUZZ_SECONDS the first target runs until it is stopped: `make fuzz FUZZ_TARGETS=window`.
 fuzz: $(addprefix build/fuzz/,$(FUZZ_TARGETS)) ## fuzz the engine (FUZZ_SECONDS=20 FUZZ_TARGETS="window feed")
 	@set -e; for target in $(FUZZ_TARGETS); do \
@@ -84,7 +93,7 @@ fuzz: $(addprefix build/fuzz/,$(FUZZ_TARGETS)) ## fuzz the engine (FUZZ_SECONDS=
 	done
 
 FUZZ_CC := clang -std=c11 -O1 -g -fno-sanitize-recover=all -Iengine_c
-FUZZ_O  := $(ENGINE_C:engine_c/%.c=build/fuzz/%.o)
+FUZZ_O  := $(patsubst engine_c/%.c,build/fuzz/%.o,$(ENGINE_C) $(filter-out %_main.c,$(INFER_C)))
 
 build/fuzz/%.o: engine_c/%.c $(filter %.h,$(C))
 	@mkdir -p $(@D)
@@ -92,7 +101,7 @@ build/fuzz/%.o: engine_c/%.c $(filter %.h,$(C))
 	@$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
 
 $(addprefix build/fuzz/,$(FUZZ_TARGETS)): build/fuzz/%: engine_c/fuzz_%.c $(FUZZ_O)
-	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $< $(FUZZ_O) -lm -o $@
+	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $< $(FUZZ_O) -lm -ldl -o $@
 
 clean: ## remove what was built; .venv and var/ stay
 	rm -rf build dist *.egg-info alogd/_engine*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis

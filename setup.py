@@ -31,7 +31,7 @@ def missing() -> str | None:
 
 def sources() -> list[str]:
     """The engine's C files, without the programs (fuzz targets, alog-infer) beside them."""
-    return sorted(path for path in glob("engine_c/*.c") if "fuzz" not in path and "main" not in path)
+    return sorted(path for path in glob("engine_c/*.c") if not path.startswith(("engine_c/fuzz_", "engine_c/infer_")))
 
 
 def extensions() -> list[Extension]:

@@ -6,6 +6,7 @@ Frozen with the model. A stream's own templates are found in it by fingerprint, 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from alogd import dfa
 from alogd.config import Strict
 from alogd.engine_config import EngineConfig
 
@@ -47,6 +49,7 @@ class _File(Strict, frozen=True, kw_only=True):
     templates: tuple[KnownTemplate, ...]
     engine: dict[str, Any]
     state: str | None = None
+    mask_tables: tuple[str, ...] = ()  # of the user masks, as engine_c/dfa.h has them, base64: alog-infer compiles none
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,15 @@ class Vocabulary:
 
     def to_json(self) -> bytes:
         """The file."""
-        file = _File(schema=1, special=SPECIAL, templates=self.templates, engine=dict(self.engine), state=self.state)
+        tables = [base64.b64encode(dfa.compile(pattern)).decode() for _, pattern in self.engine.get("user_masks", ())]
+        file = _File(
+            schema=1,
+            special=SPECIAL,
+            templates=self.templates,
+            engine=dict(self.engine),
+            state=self.state,
+            mask_tables=tuple(tables),
+        )
         return msgspec.json.format(msgspec.json.encode(file), indent=1) + b"\n"
 
     @classmethod

@@ -51,4 +51,6 @@ class Numbers:
 
     def _look_up(self, slot: int) -> int:
         text = self._first_text(slot) if slot else ""
-        return self._vocabulary.number(fingerprint(text), text) if text else UNK
+        return (
+            self._vocabulary.number(fingerprint(text), text) if slot else UNK
+        )  # a message may be empty: so is its text

@@ -132,9 +132,7 @@ def feed_program(name: str = "feed", *flags: str) -> Path:
     """feed.c with the engine's sources, compiled as setup.py does. Raises Absent where it cannot be."""
     KEPT.mkdir(parents=True, exist_ok=True)
     program, folder = KEPT / name, ROOT / "engine_c"
-    sources = [
-        path for path in folder.glob("*.c") if not path.name.startswith(("py", "fuzz_")) and "main" not in path.name
-    ]
+    sources = [path for path in folder.glob("*.c") if not path.name.startswith(("py", "fuzz_", "infer_"))]
     command = ["cc", "-std=c11", "-O3", "-fPIC", *(flags or ("-flto=auto",)), f"-I{folder}"]
     command += [str(Path(__file__).with_name("feed.c")), *map(str, sources), "-lm", "-o", str(program)]
     try:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 def engine_sources() -> list[str]:
     """The engine without its Python face and its programs."""
-    skipped = ("py", "fuzz", "main")
+    skipped = ("py", "fuzz", "main", "infer_")
     return sorted(str(path) for path in (ROOT / "engine_c").glob("*.c") if not path.name.startswith(skipped))
 
 

@@ -18,7 +18,7 @@ def test_e8_every_allocation_may_fail(tmp_path: Path, tally: Tally) -> None:
     compiler = shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("no C compiler")
-    skipped = ("py", "fuzz", "main")
+    skipped = ("py", "fuzz", "main", "infer_")
     sources = [str(path) for path in (ROOT / "engine_c").glob("*.c") if not path.name.startswith(skipped)]
     program = tmp_path / "nomem"
     flags = ["-std=c11", "-O1", "-g", f"-I{ROOT / 'engine_c'}", f"-Wl,{WRAPPED}"]
