@@ -56,6 +56,20 @@ def read(path: Path, logs: Processed) -> Labels:
     return _lines(path, rows, heads.index("line"), label, incident, logs)
 
 
+def of_sessions(path: Path, keys: list[str]) -> tuple[Bool, Bool]:
+    """Which of these sessions a CSV of session,label knows, (n,), and which of those are odd. Raises BadData."""
+    rows = _rows(path)
+    heads = [head.strip().lower() for head in next(rows)[1]]
+    key = next((i for i, head in enumerate(heads) if head in _SESSION), None)
+    if key is None or "label" not in heads:
+        raise BadData(f"{path}: its first line is {','.join(heads)[:80]!r}; session,label is wanted")
+    labels = _sessions(path, rows, key, heads.index("label"))
+    known = np.array([one in labels.known_sessions for one in keys], bool)
+    if not known.any():
+        raise BadData(f"{path} labels none of the {len(keys):,} sessions")
+    return known, np.array([one in labels.odd_sessions for one in keys], bool)[known]
+
+
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:

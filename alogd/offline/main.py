@@ -21,6 +21,7 @@ COMMANDS = (
     ("Look inside", "analyze-comparative", "what differs between a log and others, beyond chance"),
     ("Look inside", "eval", "detectors beside labels: right, wrong, found, late"),
     ("Look inside", "select", "detectors side by side on labelled data, the best first"),
+    ("Look inside", "evaluate", "trained models on labelled or faked anomalies, checkpoint by checkpoint"),
     ("Try out", "gen-synth", "make a log of several services with labelled incidents"),
 )
 
