@@ -68,7 +68,8 @@ class Surprising:
         self._wanted.run(stop)
 
     def scores(self) -> F64:
-        return largest(self._wanted.take()[:, 1], self._session, self._sessions)
+        with np.errstate(invalid="ignore"):  # NaN is larger than any: what was not answered
+            return largest(self._wanted.take()[:, 1], self._session, self._sessions)
 
 
 class NextTemplate:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from alogd import bundle, rows
 from alogd.detectors._answers import Answers, hashes
+from alogd.detectors._questions import AT_ONCE, BySequence
 from alogd.detectors._sequences import ended, histories
 from alogd.detectors.deeplog import UNSEEN, DeepLog, DeepLogOptions, NextTemplate
 from alogd.event import IDLE
@@ -314,3 +315,32 @@ def test_a_replay_with_a_model_is_the_same_however_it_is_cut(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=60)
     assert [json.loads(line) for line in done.stdout.splitlines()] == told
     assert any("expected" in reason for alert in told for reason in alert["reasons"])
+
+
+# Asked beside the stream
+
+
+@given(ONE_TO_NINE, st.integers(0, 3))
+def test_a_question_answered_in_part_says_so_and_is_right_in_the_rest(sessions, rounds):
+    made, model = Sessions.of(sessions * 5), NextTemplate(deep_models.graph())
+    expected = model.scores(made.tokens, made.start, made.fresh, made.ends)
+    question, turns = BySequence(model.scores, made.tokens, made.start, made.fresh, made.ends), iter(range(rounds))
+    question.run(lambda: next(turns, None) is None)
+    found = question.scores()
+    known = np.isfinite(found)
+    assert known.sum() == min(len(found), AT_ONCE * rounds) == len(found) - question.left
+    np.testing.assert_array_equal(found[known], expected[known])
+    question.run(lambda: False)
+    np.testing.assert_array_equal(question.scores(), expected)
+
+
+def test_what_deeplog_was_not_answered_in_time_has_no_score(detector):
+    windows = window_batch([[1, 2, 3, 4, 5] * 4, [1, 2, 2, 4, 5] * 4])
+    question = detector.ask(windows)
+    assert question.left > 0
+    question.run(lambda: True)
+    assert np.isnan(question.scores()).all()
+    np.testing.assert_array_equal(detector.score(windows), detector.score(windows))
+    again = detector.ask(windows)
+    assert again.left == 0  # all is remembered
+    np.testing.assert_array_equal(again.scores(), detector.score(windows))
