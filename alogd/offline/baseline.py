@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alogd import rows
 from alogd.config import WindowOptions
 from alogd.detectors.ewma import Ewma, EwmaOptions
 from alogd.event import F64, I64, WindowBatch
@@ -19,6 +20,7 @@ from alogd.offline import tables
 from alogd.offline.windowing import Key, Tell, closed, lines_of, nothing
 
 WARM_UP = 200  # windows, as alerts.warmup_windows; a fifth of a short log
+STEP = 32  # windows scored between two lessons; a daemon's blocks hold about as many
 RECENT = 10_000  # scores that say what is odd while the log is read
 
 
@@ -31,16 +33,16 @@ def scores(
     parts: list[tuple[I64, I64, F64, list[str]]] = []
     seen = 0
     for windows, names in closed(parsed, options, key, tell):
-        if not len(windows):
-            continue
-        score = detector.score(windows)
-        _learn(detector, windows, score, recent, seen, q)
-        seen += len(windows)
-        parts.append((*lines_of(windows), score, names))
+        for at in range(0, len(windows), STEP):
+            some = rows.part(windows, at, min(len(windows), at + STEP))
+            score = detector.score(some)
+            _learn(detector, some, score, recent, seen, q)
+            seen += len(some)
+            parts.append((*lines_of(some), score, names[at : at + STEP]))
     if not parts:
         raise nothing(parsed, "no window closed")
     first, last, score = (np.concatenate([part[i] for part in parts]) for i in range(3))
-    warm = min(WARM_UP, len(score) // 5)
+    warm = min(max(STEP, min(WARM_UP, len(score) // 5)), len(score) - 1)
     threshold = float(np.quantile(score[warm:], q))
     odd = (score > threshold) & (np.arange(len(score)) >= warm)
     table = tables.table(

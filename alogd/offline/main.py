@@ -8,11 +8,17 @@ from alogd.cli.front import Program, run
 
 # One line a command: its group, name and what it does. Its module is alogd.offline.commands.<name, _ for ->.
 COMMANDS = (
+    ("All at once", "pipeline", "one log through all steps, to its report"),
+    ("All at once", "batch", "every log of a directory, and one report over all"),
     ("Step by step", "parse", "logs of any size -> parsed.parquet: one row a record, with its template"),
     ("Step by step", "build-deeplog", "parsed.parquet -> sequences.parquet: sessions of templates"),
     ("Step by step", "build-logbert", "the same, cut to the length LogBERT looks at"),
     ("Step by step", "build-mscred", "parsed.parquet -> window_counts.parquet: template counts of windows"),
     ("Step by step", "detect", "parsed.parquet -> baseline_scores.parquet: the ewma detector, no training"),
+    ("Models", "train", "train on all logs of a directory, judge, put into service"),
+    ("Models", "infer", "judge a log by trained models"),
+    ("Models", "validate", "are models sound, and how good (0-100)?"),
+    ("Models", "compare", "two models side by side, on the same log"),
     ("Look inside", "files", "the files these commands write, their columns; whether one is sound"),
     ("Look inside", "report", "what is in the log, when it was odd and why, with pictures"),
     ("Look inside", "analyze-samples", "each anomaly with the lines around it, like ones together"),
@@ -33,6 +39,7 @@ usage: alog-detect COMMAND [options]          alog-detect COMMAND --help says mo
 
 EXAMPLES = """
 Examples
+  alog-detect pipeline --input app.log --out-dir out  everything there is to know of one log
   alog-detect parse --input app.log --out-dir out     templates, masked text, times, hosts
   alog-detect files                                   what is in which file
   alog-detect files out/*.parquet                     are these sound?

@@ -253,6 +253,11 @@ def table(kind: Kind, **columns: Any) -> Any:
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
+def with_columns(kind: Kind, **more: str) -> Any:
+    """The pa.Schema of a kind with further columns: name -> name of a type."""
+    return pa.schema([*kind.schema, *(pa.field(name, pa.type_for_alias(alias)) for name, alias in more.items())])
+
+
 def write(path: str | os.PathLike[str], data: Any, noted: Mapping[str, str] | None = None) -> None:
     """A pa.Table as a file that is there whole or not at all; `noted` is what `metadata` gives back."""
     with writer(path, data.schema, noted) as out:
