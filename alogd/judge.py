@@ -20,7 +20,7 @@ from alogd.calibration import Calibrator
 from alogd.cascade import Asked, Looked, Scored, Tally, answered, asks, chosen, is_heavy, sampled, share_to_sample
 from alogd.config import Alerts, Cascade, Risk
 from alogd.coverage import Coverage
-from alogd.detectors.base import Asks, Detector, OtherModel, never
+from alogd.detectors.base import Asks, Detector, Follows, OtherModel, Question, never
 from alogd.epoch import SAVED_FLAGS, Epoch
 from alogd.event import F64, I64, Bool, WindowBatch
 from alogd.risk import POINTS_PER_DECADE, rarity, risk, window_severity
@@ -132,9 +132,14 @@ class Judge:
         detector = self.detectors[name]
         if not len(index):
             return Asked(name, index, Scored(np.empty(0)))
-        these = chosen(windows, index)
+        question: Question
         try:
-            question = detector.ask(these) if isinstance(detector, Asks) else Scored(detector.score(these))
+            if isinstance(detector, Follows):  # which has to know all windows of the batch
+                question = detector.ask_among(windows, index)
+            elif isinstance(detector, Asks):
+                question = detector.ask(chosen(windows, index))
+            else:
+                question = Scored(detector.score(chosen(windows, index)))
         except Exception as error:  # as in _score
             return Asked(name, index, Scored(np.empty(0)), error)
         return Asked(name, index, question)
@@ -252,9 +257,19 @@ class Judge:
         learnable, shape (n,): windows the detectors may learn from. countable: windows whose scores are part of what
         this stream is like (the first odd window of an incident is, those that follow are the same incident).
         """
+        for name, detector in self.detectors.items():
+            if isinstance(detector, Follows):
+                self._follow(name, detector, verdict.windows)
         self._epoch.add(verdict, learnable, countable)
         if self.room == 0:
             self._learn()
+
+    def _follow(self, name: str, detector: Follows, windows: WindowBatch) -> None:
+        try:
+            detector.follow(windows)
+        except Exception as error:
+            self.errors[name] = repr(error)
+            self.failures[name] += len(windows)
 
     def _learn(self) -> None:
         epoch = self._epoch

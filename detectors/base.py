@@ -2,7 +2,8 @@
 
 Score first, learn after: `score` never changes state, `learn` is told which windows to keep. State is arrays only, so
 that it is saved without pickle and a restored detector is the same, bit for bit. A window's score must not depend on
-which other windows stand in the batch (no matrix products: their rounding depends on the shape).
+which other windows stand in the batch (no matrix products: their rounding depends on the shape); a detector that judges
+windows by those before them says so (`Follows`).
 """
 
 from __future__ import annotations
@@ -102,6 +103,20 @@ class Heavy(Protocol):
 def never() -> bool:
     """A `stop` for a question that is to be answered whole."""
     return False
+
+
+@runtime_checkable
+class Follows(Protocol):
+    """A detector that judges a window by those before it, so that it has to be shown every one, odd or not.
+
+    Its `score` takes the windows of a batch to come after those followed so far, in their order.
+    """
+
+    def ask_among(self, windows: WindowBatch, index: npt.NDArray[np.int64]) -> Question:
+        """`score(windows)[index]`, begun, as Asks has it."""
+
+    def follow(self, windows: WindowBatch) -> None:
+        """Windows that were judged, in the order they closed; each is shown once."""
 
 
 def take(state: State, name: str, dtype: type, ndim: int) -> npt.NDArray[Any]:

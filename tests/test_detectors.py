@@ -8,21 +8,23 @@ from sklearn.metrics import roc_auc_score
 
 from alogd import registry, rows
 from alogd.detectors._groups import MAX_GROUPS
-from alogd.detectors.base import Detector
+from alogd.detectors.base import Detector, Follows
 from alogd.detectors.ewma import FLOOR, Ewma, EwmaOptions
 from alogd.detectors.loganomaly import DEVIATION_FLOOR, LogAnomaly, LogAnomalyOptions
 from alogd.event import WindowBatch
 from alogd.reference.batches import join, window_batch
 from alogd.reference.features import vectors_of
-from tests import deep_models
+from tests import deep_models, mscred_models
 
-TRAINED_OFFLINE = ("deeplog",)  # learn nothing from a stream
+TRAINED_OFFLINE = ("deeplog", "mscred")  # learn nothing from a stream
 
 
 def make(name: str) -> Detector:
     cls = registry.find("detectors", name)
     if name not in TRAINED_OFFLINE:
         return cls(cls.Options())
+    if name == "mscred":
+        return mscred_models.detector()
     made = cls(cls.Options(models=str(deep_models.models())))
     texts = [one.text for one in made.bundle.vocabulary.templates]
     made.attach(lambda slot: texts[slot % len(texts)] if slot < 11 else "never seen", deep_models.settings())
@@ -51,6 +53,11 @@ def trained(name: str, windows: int = 400) -> Detector:
     for at in range(0, windows, 40):
         detector.learn(quiet(40, seed=100 + at), np.ones(40, bool))
     return detector
+
+
+def follow(detector: Detector, windows: WindowBatch) -> None:
+    if isinstance(detector, Follows):
+        detector.follow(windows)
 
 
 def same_state(one: Detector, other: Detector) -> None:
@@ -86,8 +93,11 @@ class TestContract:
 
     def test_a_window_scores_the_same_in_any_batch(self, name: str) -> None:
         detector, windows = trained(name), join([quiet(20, seed=5), odd(20)])
-        alone = [float(detector.score(rows.part(windows, i, i + 1))[0]) for i in range(40)]
-        np.testing.assert_array_equal(detector.score(windows), alone)
+        together, alone = detector.score(windows), []
+        for i in range(40):
+            alone.append(float(detector.score(rows.part(windows, i, i + 1))[0]))
+            follow(detector, rows.part(windows, i, i + 1))
+        np.testing.assert_array_equal(together, alone)
 
     def test_windows_not_kept_leave_no_trace(self, name: str) -> None:
         detector = trained(name)
@@ -99,17 +109,20 @@ class TestContract:
 
     def test_save_and_load(self, name: str) -> None:
         detector, restored = trained(name), make(name)
+        follow(detector, odd(20))
         restored.restore(detector.state())
         same_state(detector, restored)
         np.testing.assert_array_equal(detector.score(odd(20)), restored.score(odd(20)))
         for each in (detector, restored):
             each.learn(quiet(40, seed=9), np.ones(40, bool))
+            follow(each, quiet(40, seed=9))
         same_state(detector, restored)
 
     def test_restored_state_is_not_shared(self, name: str) -> None:
         detector, restored = trained(name), make(name)
         restored.restore(detector.state())
         restored.learn(odd(40), np.ones(40, bool))
+        follow(restored, odd(40))
         same_state(detector, trained(name))
 
     def test_damaged_state_is_refused(self, name: str) -> None:
