@@ -79,6 +79,29 @@ def test_odd_windows_side_by_side_are_one_anomaly(synth: Path) -> None:
     assert sum(len(group) for group in groups(found).values()) == len(found)
 
 
+def test_windows_of_a_program_that_says_little_stay_alone(synth: Path, tmp_path: Path) -> None:
+    for file in (tables.PARSED, tables.WINDOW_COUNTS):
+        (tmp_path / file.file).write_bytes((synth / file.file).read_bytes())
+    whole = Processed(synth)
+    codes, number = whole.codes("app")
+    cron, web, api = (np.flatnonzero(codes == number[name]) for name in ("CRON", "web", "api"))
+    api = api[api > web[1000]]
+    spans = np.array([[cron[0], cron[-1]], [web[1000], web[1010]], [api[0], api[10]], [web[1011], web[1020]]])
+    first, last = whole.line_no[spans].T
+    tables.write(
+        tmp_path / tables.BASELINE_SCORES.file,
+        tables.table(
+            tables.BASELINE_SCORES, window_start_line=first, score=np.ones(4), is_anomaly=np.ones(4, bool),
+            window_end_line=last, session=["CRON", "web", "api", "web"],
+        ),
+    )  # fmt: skip
+    logs = Processed(tmp_path)
+    wide, narrow = sorted(anomalies(logs), key=lambda one: one.first)
+    assert set(codes[wide.records]) == {number["CRON"]}
+    assert set(codes[narrow.records]) <= {number["web"], number["api"]}
+    assert (narrow.first, narrow.last) == (spans[1:].min(), spans[1:].max())
+
+
 def test_what_falls_silent_is_told_as_missing(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     quiet = range(1200, 1290)

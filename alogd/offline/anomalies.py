@@ -14,7 +14,7 @@ from math import log10
 import numpy as np
 
 from alogd.config import Risk
-from alogd.event import F64, I64
+from alogd.event import F64, I64, Bool
 from alogd.offline import tables
 from alogd.offline.processed import Judged, Processed, decades
 from alogd.risk import anomaly, level, risk_of
@@ -22,6 +22,7 @@ from alogd.risk import anomaly, level, risk_of
 DEFAULT_BUDGET = 5.0  # alerts a day
 REASONS = 5  # templates that are told of one anomaly
 LONGEST = 5000  # records of one anomaly; also those of a session's span that are looked through for its own
+WIDE = 500  # records that a window spans among those of other programs, from which it is not joined with theirs
 NOTABLE = 10.0  # deviance from which a count is told: one in a thousand windows has it by chance
 GROUPED_BY = 1  # reasons that anomalies of one group have in common
 
@@ -60,6 +61,7 @@ class _Span:
     last: int
     session: str
     odd: dict[str, list[int]]  # detector: its windows called odd
+    within: dict[str, set[str]]  # column ("app", "host"): whose records alone these windows hold
 
 
 def anomalies(logs: Processed, budget_per_day: float = DEFAULT_BUDGET, weights: Risk | None = None) -> list[Anomaly]:
@@ -67,7 +69,7 @@ def anomalies(logs: Processed, budget_per_day: float = DEFAULT_BUDGET, weights: 
     found = {one.name: one for one in logs.detectors}
     rare = {name: decades(one) for name, one in found.items()}
     weighed, bearable = weights or Risk(), _bearable(logs, budget_per_day)
-    totals = np.bincount(logs.template)
+    cache: dict[tuple[str, ...], I64] = {}
     missed = _missed(logs, found.get("deeplog"))
     told = []
     spans = sorted([*_windows(found), *_sessions(found)], key=lambda one: (one.first, one.last))
@@ -83,7 +85,7 @@ def anomalies(logs: Processed, budget_per_day: float = DEFAULT_BUDGET, weights: 
                 span.session,
                 records,
                 {name: float(rare[name][at].max()) for name, at in span.odd.items()},
-                _reasons(logs, records, totals, surprising),
+                _reasons(logs, records, _usual(logs, span, cache), surprising),
                 float(anomaly(np.array([fused]), bearable)[0]),
                 severity,
                 value,
@@ -106,22 +108,31 @@ def groups(found: list[Anomaly]) -> dict[tuple[int, ...], list[Anomaly]]:
 
 
 def _windows(found: Mapping[str, Judged]) -> Iterator[_Span]:
-    """Odd windows of all detectors; those that share records, touch, or lie but one window apart are one."""
-    odd = [
-        (int(one.first[i]), int(one.last[i]), one.name, int(i))
-        for one in found.values()
-        if not one.session
-        for i in np.flatnonzero(one.odd)
-    ]
+    """Odd windows of all detectors; those that share records, touch, or lie but one window apart are one.
+
+    A program that says little has windows that span hours: those are joined with its own only.
+    """
+    groups: dict[tuple[str, str], list[tuple[int, int, Judged, int]]] = defaultdict(list)
+    for one in found.values():
+        for i in np.flatnonzero(one.odd) if not one.session else ():
+            first, last = int(one.first[i]), int(one.last[i])
+            long = one.within and last - first >= WIDE
+            groups[(one.column, one.within[i]) if long else ("", "")].append((first, last, one, int(i)))
+    for windows in groups.values():
+        yield from _joined(sorted(windows, key=lambda window: (window[0], window[1], window[2].name)))
+
+
+def _joined(windows: list[tuple[int, int, Judged, int]]) -> Iterator[_Span]:
     span: _Span | None = None
-    for first, last, name, at in sorted(odd):
+    for first, last, one, at in windows:
         apart = last - first + 1
-        if span is None or first > span.last + 1 + apart or last - span.first >= LONGEST:
+        if span is None or first > span.last + 1 + apart or last - span.first >= max(LONGEST, apart):
             if span is not None:
                 yield span
-            span = _Span(first, last, "", {})
+            span = _Span(first, last, "", {}, {})
         span.last = max(span.last, last)
-        span.odd.setdefault(name, []).append(at)
+        span.odd.setdefault(one.name, []).append(at)
+        span.within.setdefault(one.column, set()).update([one.within[at]] if one.within else [])
     if span is not None:
         yield span
 
@@ -130,7 +141,7 @@ def _sessions(found: Mapping[str, Judged]) -> Iterator[_Span]:
     spans: dict[str, _Span] = {}
     for one in found.values():
         for i in np.flatnonzero(one.odd) if one.session else ():
-            span = spans.setdefault(one.session[i], _Span(int(one.first[i]), int(one.last[i]), one.session[i], {}))
+            span = spans.setdefault(one.session[i], _Span(int(one.first[i]), int(one.last[i]), one.session[i], {}, {}))
             span.odd.setdefault(one.name, []).append(int(i))
     yield from spans.values()
 
@@ -149,9 +160,26 @@ def _records(logs: Processed, spans: list[_Span]) -> list[I64]:
             mine[i] += [at for at in every if span.session in texts[at - begin]]
         begin += len(texts)
     return [
-        np.array(found or [span.first], np.int64) if span.session else np.arange(span.first, span.last + 1)
+        np.array(found or [span.first], np.int64) if span.session else _held(logs, span)
         for span, found in zip(spans, mine, strict=True)
     ]
+
+
+def _held(logs: Processed, span: _Span) -> I64:
+    """Those of its programs, where its windows hold no others."""
+    every = np.arange(span.first, span.last + 1)
+    column = _column(span)
+    return every if not column else every[_of_programs(logs, column, span.within[column])[every]]
+
+
+def _column(span: _Span) -> str:
+    """What its windows are kept apart by; "" where one of them holds all records."""
+    return next(iter(span.within)) if len(span.within) == 1 else ""
+
+
+def _of_programs(logs: Processed, column: str, names: set[str]) -> Bool:
+    codes, number = logs.codes(column)
+    return np.isin(codes, [number.get(name, -1) for name in names])
 
 
 # -- how odd
@@ -182,7 +210,7 @@ def _fused_at(span: _Span, found: Mapping[str, Judged], rare: Mapping[str, F64])
 def _reasons(logs: Processed, records: I64, totals: I64, surprising: set[int]) -> tuple[Reason, ...]:
     """Templates by how unlikely their number of occurrences is (deviance of a Poisson count)."""
     seen = np.bincount(logs.template[records], minlength=len(totals))
-    rest = max(1, len(logs) - len(records))
+    rest = max(1, int(totals.sum()) - len(records))
     expected = np.maximum(totals - seen, 0.5) * (len(records) / rest)
     with np.errstate(divide="ignore", invalid="ignore"):
         weight = 2 * (np.where(seen > 0, seen * np.log(seen / expected), 0.0) - seen + expected)
@@ -194,6 +222,16 @@ def _reasons(logs: Processed, records: I64, totals: I64, surprising: set[int]) -
         Reason(t, int(seen[t]), 0.0 if t in fresh else float(expected[t]), t in fresh, t not in surprising)
         for t in told[:REASONS]
     )
+
+
+def _usual(logs: Processed, span: _Span, cache: dict[tuple[str, ...], I64]) -> I64:
+    """How often each template occurs in all records of the programs in question."""
+    column = _column(span)
+    names = tuple(sorted(span.within[column])) if column else ()
+    if (column, *names) not in cache:
+        of = _of_programs(logs, column, set(names)) if column else slice(None)
+        cache[(column, *names)] = np.bincount(logs.template[of], minlength=int(logs.template.max()) + 1)
+    return cache[(column, *names)]
 
 
 def _missed(logs: Processed, deeplog: Judged | None) -> dict[int, list[int]]:

@@ -81,11 +81,17 @@ def appraise(judged: Judged, labels: Labels, logs: Processed, skip: float = 0.0)
 
 
 def _runs(judged: Judged, which: Bool) -> int:
-    """Windows that touch or overlap are one alarm; sessions are one each."""
+    """Windows of one program that touch or overlap are one alarm; sessions are one each."""
     if judged.session:
         return int(which.sum())
-    first, last = judged.first[which], judged.last[which]
-    return int(len(first) and 1 + (first[1:] > last[:-1] + 1).sum())
+    of = np.array(judged.within) if judged.within else np.zeros(len(judged), np.int64)
+    return sum(
+        _touching(judged.first[mine], judged.last[mine]) for key in np.unique(of) if (mine := which & (of == key)).any()
+    )
+
+
+def _touching(first: I64, last: I64) -> int:
+    return int(1 + (first[1:] > last[:-1] + 1).sum())
 
 
 def _finding(one: Incident, mine: Bool, judged: Judged, logs: Processed) -> Finding:

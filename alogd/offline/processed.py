@@ -63,6 +63,7 @@ class Processed:
         self.template: I32 = parsed["template_id"].to_numpy()
         self.severity: U8 = parsed["severity"].to_numpy()
         self.is_new: Bool = parsed["is_new"].to_numpy()
+        self._codes: dict[str, tuple[I32, dict[str, int]]] = {}
 
     def __len__(self) -> int:
         return len(self.line_no)
@@ -90,6 +91,18 @@ class Processed:
             found |= {int(at): str(value or "") for at, value in zip(mine, values, strict=True)}
             begin += len(part)
         return found
+
+    def codes(self, column: str) -> tuple[I32, dict[str, int]]:
+        """Of each record, a number for its program or host (-1: none), and the numbers of their names."""
+        if column not in self._codes:
+            numbers: dict[str, int] = {}
+            parts = []
+            for part in tables.batches(self.folder, tables.PARSED, [column]):
+                coded = part[column].combine_chunks()
+                mine = [numbers.setdefault(str(name), len(numbers)) for name in coded.dictionary.to_pylist()]
+                parts.append(np.array([*mine, -1], np.int32)[coded.indices.fill_null(len(mine)).to_numpy()])
+            self._codes[column] = np.concatenate(parts), numbers
+        return self._codes[column]
 
     @cached_property
     def templates(self) -> dict[int, str]:
