@@ -102,3 +102,17 @@ def test_the_history_is_bounded_and_bears_damage(tmp_path: Path, monkeypatch: py
         file.write(b'\xff\xfe not json\n{"at": 1}\n{"at": "2026')
     history.note(tmp_path, "m7", "m6", "promote", "by hand", None)
     assert [one.bundle for one in history.read(tmp_path)][-2:] == ["m6", "m7"]
+
+
+def test_older_bundles_are_removed_but_none_that_is_needed(models: Path) -> None:
+    (models / "0mine").mkdir()  # no bundle
+    for name in "acb":
+        bundles.promote(models / name, "promote", "by hand")
+    bundles.promote(models / "a", "promote", "by hand")
+    bundles.promote(models / "a", "promote", "once more, which is no promotion")
+    assert len(history.read(models)) == 4
+    assert bundles.prune(models, 1) == []  # c is the newest, a in service, b was before it
+    bundles.promote(models / "c", "promote", "by hand")
+    assert bundles.prune(models, 1) == ["b"]
+    assert {path.name for path in models.iterdir()} == {"0mine", "a", "c", "current", "history.jsonl"}
+    assert in_service(models) == "c"

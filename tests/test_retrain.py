@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -52,6 +53,8 @@ def test_the_same_seed_gives_the_same_model(log: Path, tmp_path: Path) -> None:
         (b"Jan  1 00:00:00 host a: one line\n", 65, "1 sessions are too few"),
         (b"\x00\x01\x02\x03" * 2000, 65, "cannot be read as a log"),
         (None, 1, "no such file"),
+        (b"\x1f\x8b\x08" + bytes(7) + b"\xff" * 50, 65, "is a damaged gzip file"),
+        (gzip.compress(b""), 65, "empty; there is nothing"),
     ],
 )
 def test_what_cannot_be_trained_on(
@@ -65,7 +68,22 @@ def test_what_cannot_be_trained_on(
     assert not (tmp_path / "models").exists()
 
 
-@pytest.mark.parametrize("flags", [["--epochs", "0"], ["--seq-len", "0"], ["--k", "0"]])
+def test_a_place_that_is_none_is_said_before_anything_is_read(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "models").write_text("a file\n")
+    assert main(["retrain", "--from", str(log), "--out", str(tmp_path / "models")]) == 1
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'models'}: file exists" in said
+    assert "reading" not in said
+
+
+def test_a_directory_of_logs_is_no_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["retrain", "--from", str(tmp_path), "--out", str(tmp_path / "models")]) == 65
+    assert "is a directory; name the files in it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [["--keep", "0"], ["--epochs", "0"], ["--seq-len", "0"], ["--k", "0"]])
 def test_a_wrong_number_is_wrong_usage(
     log: Path, flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

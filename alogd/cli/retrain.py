@@ -63,6 +63,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seq-len", type=int, default=10, help="templates before an event that the model sees (10)")
     parser.add_argument("--k", type=int, default=9, help="templates that count as expected (9)")
     parser.add_argument("--seed", type=int, default=1, help="of weights and order (1)")
+    parser.add_argument(
+        "--keep",
+        metavar="N",
+        type=int,
+        help="remove older bundles, but the one in service and the one before (all stay)",
+    )
     parser.add_argument("--fresh", action="store_true", help="begin anew, whatever a run that was stopped has done")
     parser.add_argument("--force", action="store_true", help="promote it even when it is worse than the one in service")
 
@@ -72,9 +78,12 @@ def main(args: argparse.Namespace) -> int:
     for name, low, high in (("epochs", 1, 10_000), ("seq_len", 1, 512), ("k", 1, 10_000)):
         if not low <= getattr(args, name) <= high:
             raise Usage(f"--{name.replace('_', '-')} {getattr(args, name)}: a number from {low} to {high}")
+    if args.keep is not None and not 1 <= args.keep <= 10_000:
+        raise Usage(f"--keep {args.keep}: a number from 1 to 10000")
     try:
         import torch
 
+        from alogd.offline.bundle import prune
         from alogd.offline.kinds import TRAINERS, trainer
         from alogd.offline.retrain import Begin, Tell, retrain
     except ModuleNotFoundError as error:
@@ -118,6 +127,8 @@ def main(args: argparse.Namespace) -> int:
         finally:
             stages.clear()
     _report(result)
+    if args.keep is not None and (gone := prune(args.out, args.keep)):
+        print(f"removed   {count(len(gone), 'older bundle')}, {args.keep} are kept")
     return OK
 
 

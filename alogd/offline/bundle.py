@@ -20,11 +20,13 @@ from alogd.bundle import (
     MANIFEST,
     SCHEMA,
     VOCABULARY,
+    BadBundle,
     FileFacts,
     Manifest,
     Quality,
     TrainedOn,
     in_service,
+    read_manifest,
 )
 from alogd.crashpoint import crashpoint
 from alogd.durable import sync_directory
@@ -92,6 +94,8 @@ def promote(bundle: Path, by: history.By, why: str, quality: float | None = None
     """
     models = bundle.parent
     before = in_service(models)
+    if before is not None and before.name == bundle.name:
+        return
     history.note(models, bundle.name, before.name if before else None, by, why, quality)
     crashpoint("promotion_noted")
     link = models / f".{IN_SERVICE}-{secrets.token_hex(3)}"
@@ -104,6 +108,30 @@ def promote(bundle: Path, by: history.By, why: str, quality: float | None = None
         raise
     crashpoint("promotion_moved")
     sync_directory(models)
+
+
+def prune(models: Path, keep: int) -> list[str]:
+    """Removes all bundles but the newest `keep`, the one in service and the one before it; their names.
+
+    What is no bundle of this program stays.
+    """
+    current = in_service(models)
+    spared = {current.name, *history.predecessors(history.read(models), current.name)[:1]} if current else set()
+    found = sorted(path for path in models.iterdir() if path.is_dir() and not path.is_symlink())
+    ours = [path for path in found if path.name[0] != "." and _is_bundle(path)]
+    gone = [path for path in ours[: max(0, len(ours) - keep)] if path.name not in spared]
+    for path in gone:
+        hidden = path.rename(models / f".{path.name}")  # whole or gone, never half of one
+        shutil.rmtree(hidden)
+    return [path.name for path in gone]
+
+
+def _is_bundle(path: Path) -> bool:
+    try:
+        read_manifest(path)
+    except BadBundle:
+        return False
+    return True
 
 
 def _write(path: Path, data: bytes) -> None:
