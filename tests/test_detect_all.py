@@ -175,3 +175,26 @@ def test_a_damaged_bundle_is_refused(place: Path, tmp_path: Path, capsys: pytest
     for words in (["validate", str(broken)], ["infer", str(broken), str(place / "logs"), str(tmp_path / "o")]):
         assert main(words) == 65
         assert "deeplog.onnx" in capsys.readouterr().err
+
+
+def test_labelled_logs_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """gen-synth -> parse -> build-* -> detect -> train -> infer -> report -> eval, in small."""
+    made, out = tmp_path / "synth", tmp_path / "out"
+    assert main(["gen-synth", "--out", str(made), "--lines", "8000", "--anomaly-rate", "0.03", "--seed", "3"]) == 0
+    words = ["--input", str(made / "synth.log"), "--out-dir", str(out), "--labels", str(made / "labels.csv")]
+    assert main(["pipeline", *words, "--epochs", "2"]) == 0
+    assert main(["build-logbert", "--parsed", str(out), "--out-dir", str(tmp_path / "cut"), "--max-seq-len", "32"]) == 0
+    assert {"baseline", "deeplog"} <= {one.name for one in Processed(out).detectors}
+    assert tables.read(out, tables.PARSED, ["is_new"]).column("is_new").to_numpy().sum() > 20
+    told = json.loads((out / "eval.json").read_text())
+    assert "baseline" in json.dumps(told)
+    assert main(["files", *map(str, out.glob("*.parquet"))]) == 0
+    assert capsys.readouterr().out.count("sound, ") >= 5
+
+
+def test_what_was_parsed_otherwise_is_refused(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "x.log", str(tmp_path / "out")
+    path.write_bytes(log(500))
+    assert main(["parse", "--input", str(path), "--out-dir", out, "--no-mask-num"]) == 0
+    assert main(["infer", str(place / "models"), out, out]) == 65
+    assert "was parsed with another masks" in capsys.readouterr().err

@@ -77,6 +77,14 @@ def settings(read: Bundle, config: EngineConfig) -> tuple[EngineConfig, bytes]:
     return own, state
 
 
+def same_mining(read: Bundle, parsed: Vocabulary, folder: Path) -> None:
+    """Raises BadData when the log was parsed under settings that give templates another meaning than the model's."""
+    ours, theirs = dict(parsed.engine), dict(read.vocabulary.engine)
+    other = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+    if other:
+        raise BadData(f"{folder} was parsed with another {', '.join(other)} than {read.path}; give the log itself")
+
+
 def windows(read: Bundle, config: EngineConfig) -> tuple[WindowOptions, Key]:
     """What the models were trained on. Raises BadBundle for a key that parsed logs do not have."""
     options = msgspec.convert(read.manifest.windows, WindowOptions)

@@ -3,6 +3,7 @@
   alog-detect infer models today.log out
   alog-detect infer models/20261123T041503.123456Z-9f2c today.log out       one bundle, not the one in service
   alog-detect infer models /var/log/app out                                 all logs in a directory, as one
+  alog-detect infer models out out                                          what alog-detect parse wrote to out
 
 The log is parsed with the settings and the templates the models were trained with, and cut into the same windows.
 Writes parsed.parquet and what comes with it, sequences.parquet, and for each model its KIND_infer.parquet.
@@ -12,17 +13,24 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alogd.cli.failures import OK
 from alogd.cli.output import count
 from alogd.offline.found_logs import add_walk, find
 from alogd.offline.logs import add_mining, mining_config, open_logs
+from alogd.offline.window_flags import hand_on_vocabulary, vocabulary_beside
+
+if TYPE_CHECKING:
+    from alogd.bundle import Bundle
+    from alogd.engine_config import EngineConfig
+    from alogd.vocabulary import Vocabulary
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of `alog-detect infer`."""
     parser.add_argument("models", metavar="MODELS", type=Path, help="a directory of models, or one bundle")
-    parser.add_argument("target", metavar="TARGET", type=Path, help="a log, or a directory of logs")
+    parser.add_argument("target", metavar="TARGET", type=Path, help="a log, a directory of logs, or of parsed ones")
     parser.add_argument("out", metavar="OUT", nargs="?", type=Path, default=Path("out"), help="directory (out)")
     add_walk(parser)
     add_mining(parser)
@@ -31,11 +39,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Parse, cut, judge."""
     from alogd import bundle
-    from alogd.offline import building, inference, parsing, tables
-    from alogd.offline.commands.parse import Shown, write_beside
-    from alogd.offline.meter import Meter
+    from alogd.offline import inference, tables
 
     read = bundle.read(inference.place_of(args.models))
+    if (args.target / tables.PARSED.file).exists():
+        config, _ = inference.settings(read, mining_config(args, [str(args.target)]))
+        vocabulary = vocabulary_beside(args.target)
+        inference.same_mining(read, vocabulary, args.target)
+        hand_on_vocabulary(args.target, args.out)
+    else:
+        config, vocabulary = _parse(args, read)
+    _judge(args, read, config, vocabulary)
+    print(f"written   {args.out}; next: alog-detect report --processed-dir {args.out}")
+    return OK
+
+
+def _parse(args: argparse.Namespace, read: Bundle) -> tuple[EngineConfig, Vocabulary]:
+    """From where the bundle's engine stood: what is new in the log is what training did not see."""
+    from alogd.offline import inference, parsing
+    from alogd.offline.commands.parse import Shown, write_beside
+
     paths = find(args.target, args.max_depth, args.max_files)
     config, state = inference.settings(read, mining_config(args, paths))
     inputs = open_logs(paths)
@@ -47,17 +70,22 @@ def main(args: argparse.Namespace) -> int:
         for one in inputs:
             one.close()
     write_beside(args.out, parsed, after, [one.name for one in inputs])
+    print(f"read      {count(parsed.lines, 'line')}, {count(parsed.created, 'template')} the models had not seen")
+    return config, parsed.vocabulary
+
+
+def _judge(args: argparse.Namespace, read: Bundle, config: EngineConfig, vocabulary: Vocabulary) -> None:
+    from alogd.offline import building, inference, tables
+    from alogd.offline.meter import Meter
+
+    parsed = args.target if (args.target / tables.PARSED.file).exists() else args.out
     options, key = inference.windows(read, config)
-    known = len(parsed.vocabulary)
-    with Meter(parsed.records, "records") as meter:
-        building.sequences(args.out, args.out, known, options, key, tell=meter.show)
-    numbers = inference.numbers(read, parsed.vocabulary)
+    with Meter(tables.rows(parsed, tables.PARSED), "records") as meter:
+        building.sequences(parsed, args.out, len(vocabulary), options, key, tell=meter.show)
+    numbers = inference.numbers(read, vocabulary)
     with Meter(tables.rows(args.out, tables.SEQUENCES), "sessions") as meter:
         verdicts, left_out = inference.judge(read, args.out, numbers, meter.show)
-    print(f"read      {count(parsed.lines, 'line')}, {count(parsed.created, 'template')} the models had not seen")
-    for said in verdicts:
-        print(f"{said.kind:<10}{count(said.sessions, 'session')}, {said.odd:,} odd (score above {said.threshold:.3f})")
+    for one in verdicts:
+        print(f"{one.kind:<10}{count(one.sessions, 'session')}, {one.odd:,} odd (score above {one.threshold:.3f})")
     for kind in left_out:
-        print(f"{kind:<10}left out: it does not judge sessions; alog-detect {kind}-infer")
-    print(f"written   {args.out}; next: alog-detect report --processed-dir {args.out}")
-    return OK
+        print(f"{kind:<10}left out: it does not judge sessions")
