@@ -56,11 +56,11 @@ def over_time(title: str, values: F64, odd: Bool, ends: tuple[str, str]) -> str:
 def bars(title: str, rows: Sequence[tuple[str, float, str]]) -> str:
     """One bar a row: (what, how much, as it is written)."""
     height, most = TOP + 24 * len(rows) + 8, max((value for _, value, _ in rows), default=1.0) or 1.0
-    room = WIDTH - 470
+    room = WIDTH - 396 - 130  # for the numbers behind the bars
     body = []
     for i, (what, value, written) in enumerate(rows):
         y, wide = TOP + 24 * i, max(1.0, room * value / most)
-        body.append(f'<text x="388" y="{y + 13}" text-anchor="end">{_text(what, 58)}</text>')
+        body.append(f'<text x="388" y="{y + 13}" text-anchor="end">{_text(what, 48)}</text>')
         body.append(f'<rect class="bar" x="396" y="{y + 2}" width="{wide:.1f}" height="15" rx="2"/>')
         body.append(f'<text x="{402 + wide:.1f}" y="{y + 14}">{_text(written)}</text>')
     return _picture(title, height, body)

@@ -121,6 +121,7 @@ def _extent(logs: Processed, seconds: I64) -> Iterator[str]:
     yield ""
     width = bin_width(last - first)
     counts = _binned(seconds, first, width, last)
+    counts = counts[:-1] if len(counts) > 1 else counts  # the last bin is cut short
     drawn = pictures.over_time(
         f"Records in {duration(width)}",
         counts,
