@@ -1,5 +1,7 @@
 """MSCRED: its matrices, the windows it remembers, what it is trained on, what it says, and how it is restarted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alogd import rows as windows_of
+from alogd.cli.inputs import open_all
 from alogd.config import Alerts, Risk
 from alogd.detectors import _series
 from alogd.detectors._matrices import LARGEST, Plan, counts_of, matrices, place_of
@@ -16,13 +19,17 @@ from alogd.detectors.ewma import Ewma, EwmaOptions
 from alogd.detectors.mscred import Mscred, MscredOptions, Signatures
 from alogd.judge import Judge
 from alogd.offline import quality_counts
+from alogd.offline.corpus import pack, unpack
 from alogd.offline.export import NotTheSame, check
 from alogd.offline.nets.mscred import MscredNet
+from alogd.offline.quality import of_bundle
+from alogd.offline.retrain import retrain
 from alogd.offline.series import STRETCH, Counts, CountSample, choose, rows
+from alogd.offline.sessions import series_of
 from alogd.offline.train_mscred import train
 from alogd.reference.batches import window_batch
 from alogd.vocabulary import UNK
-from tests import mscred_models
+from tests import deep_models, mscred_models
 
 PLAN = Plan((4, 5, 7), (1.0, 2.0, 1.5, 1.0, 1.0), segments=(1, 3), steps=2)
 
@@ -306,3 +313,26 @@ def test_scores_are_the_same_however_the_log_is_cut_and_across_restarts():
     assert 60 < asked.sum() < 120  # it is heavy: of some windows nobody asked, which came before others all the same
     detector = mscred_models.detector()
     np.testing.assert_array_equal(detector.score(log)[asked], np.array(whole)[asked])
+
+
+# Training from logs
+
+
+def test_retrain_makes_a_bundle_that_the_detector_uses(tmp_path):
+    log = tmp_path / "web.log"
+    log.write_bytes(b"".join(deep_models.workflow_log(300)))
+    torch.set_num_threads(1)
+    inputs = open_all([str(log)])
+    chosen = {"mscred": replace(mscred_models.SMALL, epochs=4)}
+    try:
+        done = retrain(inputs, deep_models.stream(), Alerts(), tmp_path / "models", chosen, deep_models.SILENT)
+    finally:
+        for one in inputs:
+            one.close()
+    assert done.promoted
+    assert {"mscred.quiet", "mscred.found_burst", "mscred.found_ratio"} <= {*done.quality.parts}
+    detector = Mscred(MscredOptions(models=str(tmp_path / "models")))
+    assert len(detector.model.plan.templates) == 5
+    assert series_of(unpack(pack(done.corpus)).sessions).count.sum() == series_of(done.corpus.sessions).count.sum()
+    same = of_bundle(detector.bundle, done.corpus.vocabulary, done.corpus.sessions, 1)
+    assert same.total == done.quality.total

@@ -57,7 +57,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", metavar="W", help='"50/25" lines, "60s" of log time, "session:2m"')
     parser.add_argument("--key", metavar="KEY", help="program, source, host, pid, none, field:NAME, mask:NAME")
     parser.add_argument(
-        "--models", metavar="A,B", help="which models to train (those the stream's detectors use; else all)"
+        "--models",
+        metavar="A,B",
+        help="deeplog, mscred ... (those the stream's detectors use; else all but mscred)",
     )
     parser.add_argument("--epochs", type=int, default=60, help="most passes over the examples (60)")
     parser.add_argument("--seq-len", type=int, default=10, help="templates before an event that the model sees (10)")
@@ -84,7 +86,7 @@ def main(args: argparse.Namespace) -> int:
         import torch
 
         from alogd.offline.bundle import prune
-        from alogd.offline.kinds import TRAINERS, trainer
+        from alogd.offline.kinds import TRAINERS, WHEN_ASKED, trainer
         from alogd.offline.retrain import Begin, Tell, retrain
     except ModuleNotFoundError as error:
         raise Failed(
@@ -95,7 +97,9 @@ def main(args: argparse.Namespace) -> int:
     options = with_windows(asked.options, args.window, args.key)
     stages = Stages()
     given = {"epochs": args.epochs, "window": args.seq_len, "k": args.k, "seed": args.seed}
-    chosen = {name: _options(trainer(name).options, given) for name in _kinds(args.models, options, TRAINERS)}
+    chosen = {
+        name: _options(trainer(name).options, given) for name in _kinds(args.models, options, TRAINERS, WHEN_ASKED)
+    }
     begin = Begin(base=asked.base, stream=asked.stream, fresh=args.fresh)
     with _inputs(asked.paths) as inputs, _stopped_cleanly():
         bytes_of_all = sum(one.size for one in inputs)
@@ -132,11 +136,13 @@ def main(args: argparse.Namespace) -> int:
     return OK
 
 
-def _kinds(wanted: str | None, options: StreamOptions, known: Collection[str]) -> list[str]:
-    """Those asked for; else those the stream's detectors use; else all."""
+def _kinds(
+    wanted: str | None, options: StreamOptions, known: Collection[str], when_asked: Collection[str]
+) -> list[str]:
+    """Those asked for; else those the stream's detectors use; else all but those that want to be asked for."""
     if wanted is None:
         used = [one.name for one in options.detectors if one.name in known]
-        return list(dict.fromkeys(used)) or list(known)
+        return list(dict.fromkeys(used)) or [name for name in known if name not in when_asked]
     names = list(dict.fromkeys(name.strip() for name in wanted.split(",")))
     for name in names:
         if name not in known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,8 @@ from alogd.config import Alerts, StreamOptions
 from alogd.detectors._sequences import I32
 from alogd.engine_config import EngineConfig, available_engine
 from alogd.event import NO_TIME
-from alogd.offline.sessions import EvenSample, Sessions
+from alogd.offline.series import Counts, CountSample
+from alogd.offline.sessions import EvenSample, Sessions, series_of
 from alogd.stream import engine_config
 from alogd.template_name import fingerprint
 from alogd.vocabulary import UNK, Vocabulary, mining
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 LONGEST_QUIET_NS = 30 * 86_400 * 10**9  # log time after the last line at which every window has closed
 STATE = "engine.alog"
+SERIES = ("start", "number", "count", "group", "place")  # columns of Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +57,23 @@ def read(
     engine = _engine(available_engine(options.engine.kind), config, base)
     before = engine.counters()["lines"]
     windows, sample = Windows(options.windows), EvenSample()
+    counts = CountSample(alone=options.windows.kind == "session")
     for batch in batches(engine, inputs):
         if len(batch):
-            sample.add(windows.push(batch))
+            closed = windows.push(batch)
+            sample.add(closed)
+            counts.add(closed)
         tell(engine.counters()["lines"] - before)
     last = windows.watermark
     if last == NO_TIME:
         last = max((one.modified_ns for one in inputs), default=0)
-    sample.add(windows.tick(last + LONGEST_QUIET_NS))
+    closed = windows.tick(last + LONGEST_QUIET_NS)
+    sample.add(closed)
+    counts.add(closed)
     vocabulary, numbers = _vocabulary(engine, config, base)
+    sessions = replace(sample.sessions(numbers), series=counts.counts(numbers))
     lines = engine.counters()["lines"] - before
-    return Corpus(sample.sessions(numbers), vocabulary, engine.save(), lines, sample.seen, sample.step)
+    return Corpus(sessions, vocabulary, engine.save(), lines, sample.seen, sample.step)
 
 
 def _engine(kind: type[Engine], config: EngineConfig, base: Bundle | None) -> Engine:
@@ -103,7 +111,7 @@ def _vocabulary(engine: Engine, config: EngineConfig, base: Bundle | None) -> tu
 
 def pack(corpus: Corpus) -> bytes:
     """As `unpack` reads it: arrays, and no objects."""
-    sessions = corpus.sessions
+    sessions, series = corpus.sessions, series_of(corpus.sessions)
     buffer = io.BytesIO()
     np.savez(
         buffer,
@@ -111,6 +119,8 @@ def pack(corpus: Corpus) -> bytes:
         start=sessions.start,
         fresh=sessions.fresh,
         ends=sessions.ends,
+        **{f"series_{name}": getattr(series, name) for name in SERIES},
+        series_alone=np.array(series.alone),
         vocabulary=np.frombuffer(corpus.vocabulary.to_json(), np.uint8),
         engine=np.frombuffer(corpus.engine, np.uint8),
         counts=np.array([corpus.lines, corpus.windows, corpus.step], np.int64),
@@ -121,7 +131,9 @@ def pack(corpus: Corpus) -> bytes:
 def unpack(data: bytes) -> Corpus:
     """Raises ValueError, KeyError for what `pack` did not write."""
     with np.load(io.BytesIO(data), allow_pickle=False) as kept:
-        sessions = Sessions(kept["tokens"], kept["start"], kept["fresh"], kept["ends"])
+        start, number, count, group, place = (kept[f"series_{name}"] for name in SERIES)
+        series = Counts(start, number, count, group, place, bool(kept["series_alone"]))
+        sessions = Sessions(kept["tokens"], kept["start"], kept["fresh"], kept["ends"], series)
         vocabulary = Vocabulary.from_json(kept["vocabulary"].tobytes())
         lines, windows, step = kept["counts"].tolist()
         return Corpus(sessions, vocabulary, kept["engine"].tobytes(), lines, windows, step)

@@ -11,8 +11,10 @@ from alogd.bundle import BadBundle, Bundle, Quality
 from alogd.detectors._in_service import Model, kinds, load, of_kind
 from alogd.detectors._sequences import I32
 from alogd.detectors.deeplog import UNSEEN
+from alogd.detectors.mscred import Signatures
 from alogd.event import F64
-from alogd.offline.sessions import Sessions
+from alogd.offline import quality_counts
+from alogd.offline.sessions import Sessions, series_of
 from alogd.vocabulary import SPECIAL, UNK, Vocabulary
 
 MOST_SESSIONS = 2000  # of each kind
@@ -28,6 +30,9 @@ PARTS = {
     "found_repeated": "found of windows with one template ten times instead of once",
     "found_swapped": "found of windows with a stretch of up to six backwards",
     "found_lost": "found of windows with a stretch of up to three missing",
+    "found_burst": "found of windows with one template ten times as often",
+    "found_silence": "found of windows without their commonest template",
+    "found_ratio": "found of windows whose commonest and seldomest template changed places",
 }
 
 Score = Callable[[Sessions], F64]
@@ -76,6 +81,26 @@ def scorer(model: Model) -> Score:
     return lambda sessions: model.scores(sessions.tokens, sessions.start, sessions.fresh, sessions.ends)
 
 
+def threshold_of(model: Model, sessions: Sessions) -> float:
+    """Of a model, on what it was trained on."""
+    if isinstance(model, Signatures):
+        return quality_counts.threshold(quality_counts.scores(model, series_of(sessions)))
+    return threshold(scorer(model)(sessions))
+
+
+def judge_model(
+    model: Model, held: Sessions, size: int, limit: float, seed: int, numbers: I32 | None = None
+) -> dict[str, float]:
+    """As `judge`; one of counts by the windows' series. numbers: of the model's vocabulary, by those of `held`."""
+    if isinstance(model, Signatures):
+        counts = series_of(held)
+        return quality_counts.judge(
+            model, counts if numbers is None else quality_counts.told_in(counts, numbers), limit, seed
+        )
+    score = scorer(model)
+    return judge(score if numbers is None else _translated(score, numbers), held, size, limit, seed)
+
+
 def of_bundle(
     old: Bundle, vocabulary: Vocabulary, held: Sessions, seed: int, only: Collection[str] | None = None
 ) -> Quality:
@@ -87,10 +112,10 @@ def of_bundle(
     numbers = np.array([*range(len(SPECIAL)), *theirs], np.int32)
     found = {}
     for name in kinds(old) if only is None else sorted(only):
-        score, limit = scorer(load(old, name, of_kind(name))), old.manifest.thresholds.get(name)
+        model, limit = load(old, name, of_kind(name)), old.manifest.thresholds.get(name)
         if limit is None:
             raise BadBundle(f"{old.path}: the manifest has no threshold of {name}")
-        found[name] = judge(_translated(score, numbers), held, len(vocabulary), limit, seed)
+        found[name] = judge_model(model, held, len(vocabulary), limit, seed, numbers)
     if not found:
         raise BadBundle(f"{old.path}: no model in it can be judged")
     return joined(found)

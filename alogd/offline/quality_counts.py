@@ -12,8 +12,7 @@ from alogd.detectors._sequences import I32
 from alogd.detectors._series import Histories
 from alogd.detectors.mscred import Signatures
 from alogd.event import F64
-from alogd.offline.series import Counts, rows
-from alogd.offline.train_mscred import held_back, spread_over
+from alogd.offline.series import Counts, held_back, rows, spread_over
 from alogd.vocabulary import SPECIAL, UNK
 
 FALSE_ALARMS = 500.0  # one window trained on in so many may exceed the threshold

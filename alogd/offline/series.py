@@ -16,6 +16,8 @@ from alogd.event import I64, U64, Bool, WindowBatch
 from alogd.vocabulary import SPECIAL
 
 STRETCH = 128  # windows
+HELD_BACK = 10  # every tenth stretch of windows judges how well a model learned
+TOGETHER = 32  # windows of such a stretch: neighbours share most of their history
 MOST_PAIRS = 4_000_000  # (window, template) kept of a corpus
 MOST_GROUPS = 65_536  # of which it is known how far they have come
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -182,3 +184,15 @@ def rows(counts: Counts, plan: Plan, size: int) -> Rows:
     when = order[known]
     sort = np.argsort(when, kind="stable")
     return Rows(dense, where[sort], when[sort])
+
+
+def held_back(every: Rows) -> tuple[Rows, Rows]:
+    """(the others, every tenth stretch of 32 windows, or every tenth window of few): both span the whole time."""
+    together = TOGETHER if len(every) >= 2 * HELD_BACK * TOGETHER else 1
+    held = np.arange(len(every)) // together % HELD_BACK == HELD_BACK - 1
+    return every.take(~held), every.take(held)
+
+
+def spread_over(n: int, most: int) -> I64:
+    """At most so many of n places, as evenly as can be."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))

@@ -9,6 +9,7 @@ import numpy as np
 
 from alogd.detectors._sequences import I32, ended, histories
 from alogd.event import I64, IDLE, Bool, WindowBatch
+from alogd.offline.series import Counts
 
 CHUNK = 1 << 15  # records cut at once: histories are `window` times as large as what they are cut from
 MOST_RECORDS = 4_000_000  # kept of a corpus, however large it is
@@ -22,6 +23,7 @@ class Sessions:
     start: I64
     fresh: I64  # (n,) of each, the last so many are to be judged; those before are only what came before
     ends: Bool  # (n,) whether it came to its end
+    series: Counts | None = None  # of the same logs, for models of counts: whole, whichever sessions these are
 
     def __len__(self) -> int:
         return len(self.start) - 1
@@ -38,12 +40,19 @@ class Sessions:
         sizes = np.diff(self.start)[which]
         start = _starts(sizes)
         place = np.arange(start[-1]) + np.repeat(self.start[:-1][which] - start[:-1], sizes)
-        return Sessions(self.tokens[place], start, self.fresh[which], self.ends[which])
+        return Sessions(self.tokens[place], start, self.fresh[which], self.ends[which], self.series)
 
     def held_back(self, every: int) -> tuple[Sessions, Sessions]:
         """(the others, every `every`-th): both span the whole time, so that drift does not pass for oddness."""
         held = np.arange(len(self)) % every == every - 1
         return self.take(~held), self.take(held)
+
+
+def series_of(sessions: Sessions) -> Counts:
+    """Raises ValueError when there are none."""
+    if sessions.series is None:
+        raise ValueError("the counts of the windows are not there")
+    return sessions.series
 
 
 class EvenSample:

@@ -19,12 +19,13 @@ from alogd.detectors._sequences import I32
 from alogd.detectors.mscred import Signatures
 from alogd.event import I64
 from alogd.offline.export import export
-from alogd.offline.kinds import HELD_BACK, Progress, Trained
+from alogd.offline.kinds import Progress, Trained
 from alogd.offline.nets.mscred import MscredNet
-from alogd.offline.series import Counts, Rows, choose, rows
+from alogd.offline.series import HELD_BACK, Counts, Rows, choose, held_back, rows, spread_over
+from alogd.offline.sessions import Sessions, series_of
+from alogd.vocabulary import Vocabulary
 
 PROVED_ON = 16  # windows on which ONNX and PyTorch are compared
-TOGETHER = 32  # windows of a stretch that is held back: neighbours share most of their history
 MOST_HELD = 256  # distinct ones asked after an epoch
 MOST_MEASURED = 1024  # of which the usual residual is taken
 LEAST_SPREAD = 0.03  # of a relation: one that is always as expected may stray so far for nothing
@@ -92,13 +93,6 @@ def train(counts: Counts, size: int, chosen: MscredTraining, tell: Progress = la
     return Trained(net, best_epoch, best, len(known), len(fit))
 
 
-def held_back(every: Rows) -> tuple[Rows, Rows]:
-    """(the others, every tenth stretch of 32 windows, or every tenth window of few): both span the whole time."""
-    together = TOGETHER if len(every) >= 2 * HELD_BACK * TOGETHER else 1
-    held = np.arange(len(every)) // together % HELD_BACK == HELD_BACK - 1
-    return every.take(~held), every.take(held)
-
-
 def distinct(every: Rows) -> tuple[Rows, I64]:
     """Windows with different histories, and how often each occurs; in the order they occurred first."""
     if every.place.shape[1] > 1:  # whole histories hardly ever repeat, and would have to be laid out to compare them
@@ -124,11 +118,6 @@ def some_of(known: Rows, often: I64, most: int) -> tuple[Rows, I64]:
     """At most so many, spread over the time."""
     which = spread_over(len(known), most)
     return known.take(which), often[which]
-
-
-def spread_over(n: int, most: int) -> I64:
-    """At most so many of n places, as evenly as can be."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
 
 
 def _spread(net: MscredNet, known: Rows, often: I64, plan: Plan) -> Tensor:
@@ -178,3 +167,21 @@ def graph(net: nn.Module, counts: Counts, size: int, vocabulary: str) -> bytes:
         kind=Signatures.KIND,
         facts=net.plan.facts() | {"size": size, "vocabulary": vocabulary},
     )
+
+
+class MscredTrainer:
+    """MSCRED among the kinds of model."""
+
+    name = Signatures.KIND
+    options = MscredTraining
+
+    def train(self, sessions: Sessions, size: int, chosen: MscredTraining, tell: Progress) -> Trained:
+        """As `train`, of the series that came with the sessions."""
+        return train(series_of(sessions), size, chosen, tell)
+
+    def graph(self, net: nn.Module, held: Sessions, vocabulary: Vocabulary, chosen: MscredTraining) -> bytes:
+        """ONNX, proven on windows of the series. Raises NotTheSame."""
+        return graph(net, series_of(held), len(vocabulary), vocabulary.hash)
+
+
+TRAINER = MscredTrainer()
