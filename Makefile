@@ -13,7 +13,7 @@ INFER_C      := $(filter engine_c/infer_%,$(filter %.c,$(C)))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$python; break; }; done)
 
-.PHONY: help alog-infer dev run demo test lint types bench bench-daemon bench-deep bench-docs bench-peers bench-profile bench-scaling detection fuzz sanitize soak faults clean
+.PHONY: help alog-infer dev run demo test lint types bench bench-daemon bench-deep bench-deep-speed bench-docs bench-peers bench-profile bench-scaling detection fuzz sanitize soak faults clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ bench-docs: dev ## measure all of this anew and write it into docs/performance.m
 
 detection: dev ## what the default settings detect on real labelled logs (needs ../shared/data)
 	@$(BIN)/python -m tests.bench.detection
+
+bench-deep-speed: dev ## what trained models cost a line, and where the time goes (needs ../shared/data)
+	@$(BIN)/python -m tests.bench.deep_speed $(BENCH)
 
 bench-deep: dev ## what a trained DeepLog finds in real labelled logs (needs ../shared/data; half a minute)
 	@$(BIN)/python -m tests.bench.deep $(BENCH)
