@@ -8,7 +8,7 @@
 
 #include "ort.h"
 
-enum { ALOG_MODEL_BATCH = 64, ALOG_MODEL_BEST = 5, ALOG_MODEL_WINDOW = 512 };
+enum { ALOG_MODEL_BATCH = 16, ALOG_MODEL_BEST = 5, ALOG_MODEL_WINDOW = 512 };
 
 typedef struct {
     uint32_t rank; /* how many templates were likelier (ties: the lower number first); the model's size for <unk> */
