@@ -23,6 +23,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "ewma": "alogd.detectors.ewma",
         "loganomaly": "alogd.detectors.loganomaly",
         "deeplog": "alogd.detectors.deeplog",
+        "logbert": "alogd.detectors.logbert",
         "mscred": "alogd.detectors.mscred",
     },
     "sinks": {

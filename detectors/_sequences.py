@@ -68,3 +68,12 @@ def largest(values: npt.NDArray[np.float64], session: I64, sessions: int) -> npt
     most = np.zeros(sessions)
     np.maximum.at(most, session, values)
     return most
+
+
+def beyond_chance(surprise: npt.NDArray[np.float64], asked: I64, unseen: float) -> npt.NDArray[np.float64]:
+    """Of each session: its largest surprise, less what the largest of so many is by chance (Bonferroni: log n).
+
+    surprise: nats, shape (n,). asked: events it is the largest of. What is `unseen` stays so however long the session.
+    """
+    fair = np.maximum(0.0, surprise - np.log(np.maximum(asked, 1)))
+    return np.asarray(np.where(surprise >= unseen, unseen, fair))

@@ -13,7 +13,7 @@ from alogd.config import Strict
 from alogd.detectors._answers import Answers, Wanted
 from alogd.detectors._in_service import InService
 from alogd.detectors._network import Network
-from alogd.detectors._sequences import I32, ended, fresh_events, histories, largest
+from alogd.detectors._sequences import I32, beyond_chance, ended, fresh_events, histories, largest
 from alogd.detectors.base import Contribution, never
 from alogd.event import F64, I64, IDLE, Bool, WindowBatch
 from alogd.registry import register
@@ -39,9 +39,14 @@ class Surprises:
     session: I64  # (n,)
     rank: I64  # (n,) how many templates were likelier; 0 = the likeliest came
     surprise: F64  # (n,) -log p of what came, nats
+    asked: I64  # of each session, how many of its events were asked for
 
     def __len__(self) -> int:
         return len(self.event)
+
+    def scores(self) -> F64:
+        """Of each session: largest surprise less the logarithm of the events asked for, nats; UNSEEN at most."""
+        return beyond_chance(self.largest(len(self.asked)), self.asked, UNSEEN)
 
     def largest(self, sessions: int) -> F64:
         """Of each session, shape (sessions,)."""
@@ -53,7 +58,7 @@ class Surprises:
 
 
 class Surprising:
-    """The largest surprise of each of n sessions, of which the network has yet to tell some (base.Question)."""
+    """How odd each of n sessions is, of which the network has yet to tell some (base.Question)."""
 
     def __init__(self, wanted: Wanted, session: I64, sessions: int) -> None:
         self._wanted = wanted
@@ -69,7 +74,8 @@ class Surprising:
 
     def scores(self) -> F64:
         with np.errstate(invalid="ignore"):  # NaN is larger than any: what was not answered
-            return largest(self._wanted.take()[:, 1], self._session, self._sessions)
+            most = largest(self._wanted.take()[:, 1], self._session, self._sessions)
+        return beyond_chance(most, np.bincount(self._session, minlength=self._sessions), UNSEEN)
 
 
 class NextTemplate:
@@ -79,8 +85,8 @@ class NextTemplate:
     event is a miss when it is not among the k likeliest (ties: the lower number first). Deviations: histories shorter
     than the window are padded in front, so that a session's first events are judged too (the paper begins with the
     (h+1)-th); a session may end with a mark of its own, so that one that breaks off is judged; and beside the top-k
-    verdict there is a score, the largest surprise (-log p) of a session's events, which calibration can rank.
-    The paper's second model, of parameter values, is not part of it.
+    verdict there is a score that calibration can rank: the largest surprise (-log p) of a session's n events less
+    log n, for the largest of many is large by chance. The paper's second model, of parameter values, is not part of it.
     """
 
     KIND = "deeplog"
@@ -106,10 +112,11 @@ class NextTemplate:
             part = asked[at : at + CHUNK]
             answers[part] = self.answers.of(self._rows(tokens, start, part)[0])
         session = np.repeat(np.arange(len(start) - 1), np.diff(start))
-        return Surprises(tokens.astype(np.int32), session, answers[:, 0].astype(np.int64), answers[:, 1])
+        counts = np.bincount(session[asked], minlength=len(start) - 1)
+        return Surprises(tokens.astype(np.int32), session, answers[:, 0].astype(np.int64), answers[:, 1], counts)
 
     def ask(self, tokens: I32, start: I64, fresh: I64, ends: Bool) -> Surprising:
-        """The largest surprise of each session, begun: as `judge` otherwise, but the memory for it is not bounded."""
+        """The score of each session, begun: as `scores` otherwise, but the memory for it is not bounded."""
         tokens, start, asked = self._asked(tokens, start, fresh, ends)
         rows, session = self._rows(tokens, start, asked)
         return Surprising(self.answers.look_up(rows), session, len(start) - 1)
@@ -131,8 +138,8 @@ class NextTemplate:
         return np.column_stack([cut.before, cut.event]), cut.session
 
     def scores(self, tokens: I32, start: I64, fresh: I64, ends: Bool) -> F64:
-        """Largest surprise of each session, nats."""
-        return self.judge(tokens, start, fresh, ends).largest(len(start) - 1)
+        """Surprises.scores."""
+        return self.judge(tokens, start, fresh, ends).scores()
 
     def expected(self, before: I32, most: int | None = None) -> list[tuple[int, float]]:
         """The likeliest next templates after one history, shape (window,): (number, probability), likeliest first."""
@@ -165,8 +172,8 @@ class DeepLog(InService[NextTemplate]):
     """The model in service, over a stream's windows; it was trained offline and learns nothing here.
 
     A window's score is the largest surprise (-log p, nats) of its fresh records, given those before them in the
-    window; a session that has ended is asked for its end too. Templates the model does not know are taken for the most
-    similar one it knows, else they are a surprise of 30 nats.
+    window, less the logarithm of their number; a session that has ended is asked for its end too. Templates the model
+    does not know are taken for the most similar one it knows, else they are a surprise of 30 nats.
     """
 
     Options = DeepLogOptions
@@ -177,7 +184,7 @@ class DeepLog(InService[NextTemplate]):
         super().__init__(options.models, NextTemplate.KIND, NextTemplate)
 
     def score(self, windows: WindowBatch) -> F64:
-        """Largest surprise of each window's fresh records, nats, shape (n,)."""
+        """Largest surprise of each window's fresh records less the logarithm of their number, nats, shape (n,)."""
         question = self.ask(windows)
         question.run(never)
         return question.scores()

@@ -14,9 +14,10 @@ from alogd.detectors.loganomaly import DEVIATION_FLOOR, LogAnomaly, LogAnomalyOp
 from alogd.event import WindowBatch
 from alogd.reference.batches import join, window_batch
 from alogd.reference.features import vectors_of
-from tests import deep_models, mscred_models
+from tests import deep_models, logbert_models, mscred_models
 
-TRAINED_OFFLINE = ("deeplog", "mscred")  # learn nothing from a stream
+# What learns nothing from a stream.
+TRAINED_OFFLINE = {"deeplog": deep_models.models, "logbert": logbert_models.models, "mscred": mscred_models.detector}
 
 
 def make(name: str) -> Detector:
@@ -25,7 +26,7 @@ def make(name: str) -> Detector:
         return cls(cls.Options())
     if name == "mscred":
         return mscred_models.detector()
-    made = cls(cls.Options(models=str(deep_models.models())))
+    made = cls(cls.Options(models=str(TRAINED_OFFLINE[name]())))
     texts = [one.text for one in made.bundle.vocabulary.templates]
     made.attach(lambda slot: texts[slot % len(texts)] if slot < 11 else "never seen", deep_models.settings())
     return made

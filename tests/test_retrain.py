@@ -83,7 +83,9 @@ def test_a_directory_of_logs_is_no_log(tmp_path: Path, capsys: pytest.CaptureFix
     assert "is a directory; name the files in it" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("flags", [["--keep", "0"], ["--epochs", "0"], ["--seq-len", "0"], ["--k", "0"]])
+@pytest.mark.parametrize(
+    "flags", [["--keep", "0"], ["--epochs", "0"], ["--seq-len", "0"], ["--k", "0"], ["--num-layers", "0"]]
+)
 def test_a_wrong_number_is_wrong_usage(
     log: Path, flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,3 +132,23 @@ def test_what_another_stream_may_rely_on_is_not_replaced() -> None:
 def test_an_unknown_model_is_wrong_usage(log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["retrain", "--from", str(log), "--out", str(tmp_path / "m"), "--models", "deeplog,psychic"]) == 2
     assert "no model is named 'psychic'; there are: deeplog" in capsys.readouterr().err
+
+
+def test_both_models_go_into_one_bundle(log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    models = tmp_path / "models"
+    flags = ["--epochs", "1", "--window", "20/10", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2"]
+    words = ["retrain", "--from", str(log), "--out", str(models), "--models", "deeplog,logbert", *flags]
+    assert main(words) == 0
+    assert "logbert" in capsys.readouterr().out
+    place = bundle.in_service(models)
+    assert place is not None
+    read = bundle.read(place)
+    assert set(read.manifest.thresholds) == {"deeplog", "logbert"}
+    assert {"logbert.onnx", "logbert.pth"} < set(read.files)
+    assert {"deeplog.quiet", "logbert.quiet"} < set(read.manifest.quality.parts)
+
+
+def test_heads_that_do_not_divide_the_width(log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["retrain", "--from", str(log), "--out", str(tmp_path / "m"), "--models", "logbert", "--num-heads", "7"]
+    assert main(words) == 2
+    assert "7 heads do not divide it" in capsys.readouterr().err

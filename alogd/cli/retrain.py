@@ -41,6 +41,19 @@ if TYPE_CHECKING:
     from alogd.offline.retrain import Result
 
 
+BOUNDS = {
+    "epochs": (1, 10_000),
+    "seq_len": (1, 512),
+    "k": (1, 10_000),
+    "hidden_size": (8, 2048),
+    "num_layers": (1, 24),
+    "num_heads": (1, 64),
+    "mask_ratio": (0.05, 1),
+    "batch_size": (1, 4096),
+}
+LOGBERT = ("hidden_size", "num_layers", "num_heads", "mask_ratio", "batch_size")
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of `alogd retrain`."""
     parser.add_argument(
@@ -59,9 +72,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models",
         metavar="A,B",
-        help="deeplog, mscred ... (those the stream's detectors use; else all but mscred)",
+        help="deeplog, logbert, mscred (those the stream's detectors use; else deeplog)",
     )
-    parser.add_argument("--epochs", type=int, default=60, help="most passes over the examples (60)")
+    parser.add_argument("--epochs", type=int, help="most passes over the examples (60; logbert 30)")
     parser.add_argument("--seq-len", type=int, default=10, help="templates before an event that the model sees (10)")
     parser.add_argument("--k", type=int, default=9, help="templates that count as expected (9)")
     parser.add_argument("--seed", type=int, default=1, help="of weights and order (1)")
@@ -71,15 +84,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="remove older bundles, but the one in service and the one before (all stay)",
     )
+    logbert = parser.add_argument_group("logbert")
+    logbert.add_argument("--hidden-size", type=int, help="width of the network (256)")
+    logbert.add_argument("--num-layers", type=int, help="blocks one after the other (4)")
+    logbert.add_argument("--num-heads", type=int, help="heads of each, which divide the width (8)")
+    logbert.add_argument("--mask-ratio", type=float, help="share of a sequence that is hidden in training (0.5)")
+    logbert.add_argument("--batch-size", type=int, help="sequences a step (32)")
     parser.add_argument("--fresh", action="store_true", help="begin anew, whatever a run that was stopped has done")
     parser.add_argument("--force", action="store_true", help="promote it even when it is worse than the one in service")
 
 
 def main(args: argparse.Namespace) -> int:
     """Read, train, judge, promote."""
-    for name, low, high in (("epochs", 1, 10_000), ("seq_len", 1, 512), ("k", 1, 10_000)):
-        if not low <= getattr(args, name) <= high:
-            raise Usage(f"--{name.replace('_', '-')} {getattr(args, name)}: a number from {low} to {high}")
+    for name, (low, high) in BOUNDS.items():
+        value = getattr(args, name)
+        if value is not None and not low <= value <= high:
+            raise Usage(f"--{name.replace('_', '-')} {value}: a number from {low} to {high}")
+    if (args.hidden_size or 256) % (args.num_heads or 8):
+        raise Usage(f"--hidden-size {args.hidden_size or 256}: {args.num_heads or 8} heads do not divide it")
     if args.keep is not None and not 1 <= args.keep <= 10_000:
         raise Usage(f"--keep {args.keep}: a number from 1 to 10000")
     try:
@@ -97,6 +119,7 @@ def main(args: argparse.Namespace) -> int:
     options = with_windows(asked.options, args.window, args.key)
     stages = Stages()
     given = {"epochs": args.epochs, "window": args.seq_len, "k": args.k, "seed": args.seed}
+    given |= {name: getattr(args, name) for name in LOGBERT}
     chosen = {
         name: _options(trainer(name).options, given) for name in _kinds(args.models, options, TRAINERS, WHEN_ASKED)
     }
@@ -150,9 +173,10 @@ def _kinds(
     return names
 
 
-def _options(make: Callable[..., Any], given: Mapping[str, int]) -> Any:
+def _options(make: Callable[..., Any], given: Mapping[str, float | None]) -> Any:
     """What a kind of model can be told, of all that was given."""
-    return make(**{name: value for name, value in given.items() if name in signature(make).parameters})
+    fits = signature(make).parameters
+    return make(**{name: value for name, value in given.items() if value is not None and name in fits})
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -31,12 +31,16 @@ def export(
     outputs: list[str],
     kind: str,
     facts: Mapping[str, str | int],
+    free: Sequence[str] = (),
 ) -> bytes:
-    """The graph with a free first dimension, checked on `example`. Raises NotTheSame."""
+    """The graph with a free first dimension, checked on `example`. Raises NotTheSame.
+
+    free: names of further dimensions that may differ from the example's, from the second on.
+    """
     import onnx
 
     net.eval()
-    axes = {label: {0: "batch"} for label in (name, *outputs)}
+    axes = {label: dict(enumerate(("batch", *free))) for label in (name, *outputs)}
     with warnings.catch_warnings(), TemporaryDirectory() as place:
         warnings.simplefilter("ignore")  # the older exporter says that it is; the newer one needs a compiler of its own
         path = os.path.join(place, "graph.onnx")

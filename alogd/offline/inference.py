@@ -20,7 +20,7 @@ from alogd.cli.failures import BadData
 from alogd.config import WindowOptions
 from alogd.detectors._in_service import Model, kinds, load, of_kind
 from alogd.detectors._sequences import I32
-from alogd.detectors.deeplog import NextTemplate
+from alogd.detectors.deeplog import UNSEEN, NextTemplate
 from alogd.engine import Engine
 from alogd.engine_config import EngineConfig
 from alogd.event import F64, Bool
@@ -136,8 +136,10 @@ def _deeplog(model: NextTemplate, limit: float, folder: Path, number: I32, tell:
             found = model.judge(one.tokens, one.start, one.fresh, one.ends)
             asked = found.surprise > 0
             count += len(one)
-            odd += int((found.largest(len(one)) > limit).sum())
+            odd += int((found.scores() > limit).sum())
             surprise = found.surprise[asked]
+            # what an event must exceed for its session, the largest of whose surprises is judged, to be odd by it
+            own = np.minimum(limit + np.log(found.asked[found.session[asked]]), np.nextafter(UNSEEN, 0.0))
             out.write_table(
                 tables.table(
                     kind,
@@ -145,8 +147,8 @@ def _deeplog(model: NextTemplate, limit: float, folder: Path, number: I32, tell:
                     target=found.event[asked].astype(np.int32),
                     in_topk=found.rank[asked] < model.k,
                     surprise=surprise,
-                    is_anomaly=surprise > limit,
-                    threshold=np.full(len(surprise), limit),
+                    is_anomaly=surprise > own,
+                    threshold=own,
                 )
             )
     return Verdict("deeplog", count, odd, limit)

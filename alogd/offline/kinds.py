@@ -17,9 +17,13 @@ HELD_BACK = 10  # every tenth session judges how well it learned
 # Each module has a TRAINER, which is a Trainer; the name is that of the detector that uses the model.
 TRAINERS = {
     "deeplog": "alogd.offline.train_deeplog",
+    "logbert": "alogd.offline.train_logbert",
     "mscred": "alogd.offline.train_mscred",
 }
-WHEN_ASKED = ("mscred",)  # of them, those trained only where a stream uses them or they are named: minutes, not seconds
+WHEN_ASKED = (
+    "logbert",
+    "mscred",
+)  # of them, those trained only where a stream uses them or they are named: minutes, not seconds
 
 Progress = Callable[[int, int, float], None]  # epoch, of how many, loss on what was held back
 

@@ -3,6 +3,7 @@ anomalies injected into them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
@@ -19,6 +20,7 @@ from alogd.vocabulary import SPECIAL, UNK, Vocabulary
 
 MOST_SESSIONS = 2000  # of each kind
 FALSE_ALARMS = 500.0  # one normal session in so many may exceed the threshold
+TAIL = 50  # largest scores that tell how the scores go on
 
 RECENT = 10  # the last so many-th part of the time counts as recent
 
@@ -39,12 +41,29 @@ Score = Callable[[Sessions], F64]
 
 
 def threshold(scores: F64) -> float:
-    """The score that at most one in 500 of the sessions trained on exceeds; their largest where they are fewer.
+    """The score that one in 500 of sessions like those trained on exceeds.
 
+    Told by a generalised Pareto tail through the 50 largest (as in SPOT: Siffer et al., KDD 2017; alogd/calibration.py
+    has the same): of a few thousand sessions the five oddest alone would set it, and they differ widely.
     Sessions with a template that training never saw are not asked: new is odd, however often it comes.
     """
-    known = scores[scores < UNSEEN]
-    return float(np.quantile(known, 1 - 1 / FALSE_ALARMS, method="higher")) if len(known) else UNSEEN / 2
+    known = np.sort(scores[scores < UNSEEN])
+    if not len(known):
+        return UNSEEN / 2
+    if len(known) < 2 * TAIL:
+        return float(np.quantile(known, 1 - 1 / FALSE_ALARMS, method="higher"))
+    begin = known[-TAIL - 1]
+    excess = known[-TAIL:] - begin
+    average, spread = float(excess.mean()), float(excess.var())
+    wanted = len(known) / FALSE_ALARMS / TAIL  # of the sessions in the tail, the share that may exceed it
+    if wanted >= 1:
+        return float(np.quantile(known, 1 - 1 / FALSE_ALARMS, method="higher"))
+    if spread <= 1e-12 * average * average:
+        return float(begin) + average
+    shape = min(0.5, max(0.0, 0.5 * (1 - average * average / spread)))
+    scale = average * (1 - shape)
+    beyond = -math.log(wanted) if shape == 0 else (wanted**-shape - 1) / shape
+    return min(UNSEEN, float(begin) + scale * beyond)
 
 
 def judge(score: Score, held: Sessions, size: int, limit: float, seed: int) -> dict[str, float]:

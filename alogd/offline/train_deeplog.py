@@ -7,7 +7,7 @@ by count alone the seldom ones would hardly be seen, by weight alone a few would
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,16 +136,16 @@ class _Run:
         self._slower.load_state_dict(state["slower"])
 
 
-def grow(net: DeepLogNet, old: Mapping[str, Tensor]) -> None:
+def grow(net: nn.Module, old: Mapping[str, Tensor], rows: Sequence[str] = GROWS) -> None:
     """Takes the weights of a model whose templates are the first of this one's; the rows of new ones stay as begun.
 
-    Raises ValueError when it has another shape.
+    rows: weights with a row a template. Raises ValueError when it has another shape.
     """
     ours = net.state_dict()
     for name, value in ours.items():
         theirs = old.get(name)
         fits = theirs is not None and theirs.shape[1:] == value.shape[1:] and len(theirs) <= len(value)
-        if not fits or (len(theirs) < len(value) and name not in GROWS):  # type: ignore[arg-type]
+        if not fits or (len(theirs) < len(value) and name not in rows):  # type: ignore[arg-type]
             shape = "none" if theirs is None else "x".join(map(str, theirs.shape))
             raise ValueError(f"the old model's {name} is {shape}, not {'x'.join(map(str, value.shape))}: train anew")
         value[: len(theirs)] = theirs  # type: ignore[arg-type]
