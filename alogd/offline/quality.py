@@ -40,14 +40,15 @@ PARTS = {
 Score = Callable[[Sessions], F64]
 
 
-def threshold(scores: F64) -> float:
+def threshold(scores: F64, most: float = UNSEEN) -> float:
     """The score that one in 500 of sessions like those trained on exceeds.
 
     Told by a generalised Pareto tail through the 50 largest (as in SPOT: Siffer et al., KDD 2017; alogd/calibration.py
     has the same): of a few thousand sessions the five oddest alone would set it, and they differ widely.
-    Sessions with a template that training never saw are not asked: new is odd, however often it comes.
+    Sessions with a template that training never saw are not asked: new is odd, however often it comes; `most` is their
+    score, infinite for what has none of its own.
     """
-    known = np.sort(scores[scores < UNSEEN])
+    known = np.sort(scores[scores < most])
     if not len(known):
         return UNSEEN / 2
     if len(known) < 2 * TAIL:
@@ -63,7 +64,7 @@ def threshold(scores: F64) -> float:
     shape = min(0.5, max(0.0, 0.5 * (1 - average * average / spread)))
     scale = average * (1 - shape)
     beyond = -math.log(wanted) if shape == 0 else (wanted**-shape - 1) / shape
-    return min(UNSEEN, float(begin) + scale * beyond)
+    return min(most, float(begin) + scale * beyond)
 
 
 def judge(score: Score, held: Sessions, size: int, limit: float, seed: int) -> dict[str, float]:
