@@ -83,7 +83,7 @@ class Engine:
         self._raw.capture()
 
     def captured(self) -> Texts:
-        """Of the records that the last feed, settle or flush returned, in their order. Raises RuntimeError before `capture`.
+        """Of the records that the last feed, settle or flush returned, in order. Raises RuntimeError before `capture`.
 
         OverflowError, MemoryError: not all of them could be kept.
         """
