@@ -44,10 +44,10 @@ class Trial:
         return Confusion.of(self.truth, self.score > self.threshold)
 
 
-def read_sessions(path: Path) -> tuple[Sessions, Vocabulary, list[str]]:
-    """sequences.parquet, the vocab.json beside it, and the sessions' keys. Raises BadData."""
+def read_sessions(path: Path, vocab: Path | None = None) -> tuple[Sessions, Vocabulary, list[str]]:
+    """sequences.parquet, `vocab` or the vocab.json beside it, and the sessions' keys. Raises BadData."""
     found = tables.read(path, tables.SEQUENCES)
-    place = tables.at(path, tables.SEQUENCES).with_name("vocab.json")
+    place = vocab or tables.at(path, tables.SEQUENCES).with_name("vocab.json")
     try:
         vocabulary = Vocabulary.from_json(place.read_bytes())
     except FileNotFoundError:

@@ -1,12 +1,13 @@
 """A trained bundle and a log in, what each model makes of every session out: the daemon's models over a log at rest.
 
 The log is parsed from where the bundle's engine stood, so that templates have the bundle's numbers; those that are new
-are known by the nearest the model has, as in the daemon. Windows are those it was trained on.
+are known by the nearest the model has, as in the daemon. Windows are those it was trained on. What judges a file of
+sequences or counts (`JUDGES`) is the same for a model that stands by itself (model_files.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,16 @@ from alogd import bundle
 from alogd.bundle import BadBundle, Bundle
 from alogd.cli.failures import BadData
 from alogd.config import WindowOptions
-from alogd.detectors._in_service import Model, kinds, load, of_kind
+from alogd.detectors._in_service import kinds, load, of_kind
 from alogd.detectors._sequences import I32
+from alogd.detectors._series import Histories, Series
 from alogd.detectors.deeplog import UNSEEN, NextTemplate
+from alogd.detectors.mscred import Signatures
 from alogd.engine import Engine
 from alogd.engine_config import EngineConfig
 from alogd.event import F64, Bool
 from alogd.offline import tables
+from alogd.offline.counting import count_tables
 from alogd.offline.sessions import Sessions
 from alogd.offline.windowing import Key
 from alogd.vocabulary import SPECIAL, Vocabulary
@@ -42,6 +46,7 @@ class Verdict:
     sessions: int
     odd: int
     threshold: float
+    what: str = "session"
 
 
 def place_of(models: Path) -> Path:
@@ -102,62 +107,85 @@ def numbers(read: Bundle, parsed: Vocabulary) -> I32:
     return np.array([*range(len(SPECIAL)), *theirs], np.int32)
 
 
-def judge(read: Bundle, folder: Path, number: I32, tell: Tell = lambda _: None) -> tuple[list[Verdict], list[str]]:
-    """Writes KIND_infer.parquet of every model that judges sessions; gives verdicts, and the kinds left out."""
-    done, left_out = [], []
+def judge(read: Bundle, folder: Path, number: I32, tell: Tell = lambda _: None) -> list[Verdict]:
+    """Writes KIND_infer.parquet of every model; what each said. Raises BadBundle when one cannot run."""
+    done = []
     for kind in kinds(read):
-        if kind not in _JUDGES:
-            left_out.append(kind)
-            continue
-        model = load(read, kind, of_kind(kind))
-        done.append(_JUDGES[kind](model, read.manifest.thresholds[kind], folder, number, tell))
-    return done, left_out
+        asked = Asked(load(read, kind, of_kind(kind)), read.manifest.thresholds[kind], folder, folder, number, tell)
+        done.append(JUDGES[kind](asked))
+    return done
 
 
-def _sessions(folder: Path, number: I32, tell: Tell) -> Any:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a model is to judge by what, and where the verdicts go."""
+
+    model: Any
+    limit: float
+    source: Path  # sequences.parquet or window_counts.parquet, or the directory it is in
+    out: Path  # a directory
+    number: I32  # the model's, by those of the file
+    tell: Tell = lambda _: None
+    k: int = 0  # of deeplog: above 0, an event is odd that is not among the k likeliest (the paper's verdict)
+    percentile: float | None = None  # of logbert: of the file's own scores, in place of the limit
+
+
+def _sessions(asked: Asked) -> Iterator[tuple[int, Sessions]]:
     at = 0
-    for table in tables.batches(folder, tables.SEQUENCES, ["sequence", "fresh", "ends"], 8192):
+    for table in tables.batches(asked.source, tables.SEQUENCES, ["sequence", "fresh", "ends"], 8192):
         lists = table.column("sequence").combine_chunks()
-        tokens = number[lists.flatten().to_numpy()].astype(np.int32)
+        numbers = lists.flatten().to_numpy()
+        _check(numbers, asked)
+        tokens = asked.number[numbers].astype(np.int32)
         start = np.concatenate([[0], np.cumsum(lists.value_lengths().to_numpy())]).astype(np.int64)
         fresh = table.column("fresh").to_numpy().astype(np.int64)
         yield at, Sessions(tokens, start, fresh, table.column("ends").to_numpy())
         at += len(table)
-        tell(at)
+        asked.tell(at)
 
 
-def _deeplog(model: NextTemplate, limit: float, folder: Path, number: I32, tell: Tell) -> Verdict:
+def _check(numbers: I32, asked: Asked) -> None:
+    if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < len(asked.number):
+        raise BadData(f"{asked.source} has template {numbers.max()}, which the vocabulary beside it does not know")
+
+
+def _deeplog(asked: Asked) -> Verdict:
     """One row an event that was judged."""
     kind, count, odd = tables.DEEPLOG_INFER, 0, 0
+    model: NextTemplate = asked.model
     extra = {"surprise": "float64", "is_anomaly": "bool", "threshold": "float64"}
     schema = tables.with_columns(kind, **extra)
-    with tables.writer(folder / kind.file, schema, {"alogd.threshold": str(limit)}) as out:
-        for at, one in _sessions(folder, number, tell):
+    noted = {"alogd.k": str(asked.k)} if asked.k else {"alogd.threshold": str(asked.limit)}
+    with tables.writer(asked.out / kind.file, schema, noted) as out:
+        for at, one in _sessions(asked):
             found = model.judge(one.tokens, one.start, one.fresh, one.ends)
-            asked = found.surprise > 0
-            count += len(one)
-            odd += int((found.scores() > limit).sum())
-            surprise = found.surprise[asked]
+            due = found.surprise > 0
+            surprise, missed = found.surprise[due], found.rank[due] >= (asked.k or model.k)
             # what an event must exceed for its session, the largest of whose surprises is judged, to be odd by it
-            own = np.minimum(limit + np.log(found.asked[found.session[asked]]), np.nextafter(UNSEEN, 0.0))
+            own = np.minimum(asked.limit + np.log(found.asked[found.session[due]]), np.nextafter(UNSEEN, 0.0))
+            count += len(one)
+            verdict = missed if asked.k else surprise > own
+            odd += len(np.unique(found.session[due][verdict]))
             out.write_table(
                 tables.table(
                     kind,
-                    idx=found.session[asked] + at,
-                    target=found.event[asked].astype(np.int32),
-                    in_topk=found.rank[asked] < model.k,
+                    idx=found.session[due] + at,
+                    target=found.event[due].astype(np.int32),
+                    in_topk=~missed,
                     surprise=surprise,
-                    is_anomaly=surprise > own,
-                    threshold=own,
+                    is_anomaly=verdict,
+                    threshold=np.full(len(own), np.nan) if asked.k else own,
                 )
             )
-    return Verdict("deeplog", count, odd, limit)
+    return Verdict("deeplog", count, odd, asked.limit)
 
 
-def _logbert(model: Model, limit: float, folder: Path, number: I32, tell: Tell) -> Verdict:
+def _logbert(asked: Asked) -> Verdict:
     """One row a session."""
-    parts = [model.scores(one.tokens, one.start, one.fresh, one.ends) for _, one in _sessions(folder, number, tell)]
-    score: F64 = np.concatenate(parts)
+    score: F64 = np.concatenate(
+        [asked.model.scores(one.tokens, one.start, one.fresh, one.ends) for _, one in _sessions(asked)]
+    )
+    limit = asked.limit if asked.percentile is None else float(np.percentile(score, asked.percentile))
     odd: Bool = score > limit
     table = tables.table(
         tables.LOGBERT_INFER,
@@ -166,8 +194,40 @@ def _logbert(model: Model, limit: float, folder: Path, number: I32, tell: Tell) 
         is_anomaly=odd,
         threshold=np.full(len(score), limit),
     )
-    tables.write(folder / tables.LOGBERT_INFER.file, table)
+    tables.write(asked.out / tables.LOGBERT_INFER.file, table)
     return Verdict("logbert", len(score), int(odd.sum()), limit)
 
 
-_JUDGES: dict[str, Callable[..., Verdict]] = {"deeplog": _deeplog, "logbert": _logbert}
+def histories(asked: Asked) -> Iterator[Histories]:
+    """The windows of window_counts.parquet with those before each of its series, in order."""
+    model: Signatures = asked.model
+    series, names = Series(model.plan.history, model.plan.side), dict[str, int]()
+    into = np.zeros((len(asked.number), model.plan.side), np.int64)
+    into[np.arange(len(asked.number)), model.places[asked.number]] = 1
+    done = 0
+    for counts, keys in count_tables(asked.source, len(asked.number)):
+        made = (counts @ into).astype(np.int32)
+        group = np.array([names.setdefault(key, len(names)) for key in keys], np.uint64)
+        yield series.before(group, made)
+        series.follow(group, made)
+        done += len(made)
+        asked.tell(done)
+
+
+def _mscred(asked: Asked) -> Verdict:
+    """One row a window."""
+    score: F64 = np.concatenate([asked.model.judge(part) for part in histories(asked)])
+    odd: Bool = score > asked.limit
+    windows = tables.read(asked.source, tables.WINDOW_COUNTS, ["window_idx"])
+    table = tables.table(
+        tables.MSCRED_INFER,
+        window_idx=windows.column("window_idx"),
+        reconstruction_error=score,
+        is_anomaly=odd,
+        threshold=np.full(len(score), asked.limit),
+    )
+    tables.write(asked.out / tables.MSCRED_INFER.file, table)
+    return Verdict("mscred", len(score), int(odd.sum()), asked.limit, "window")
+
+
+JUDGES: dict[str, Callable[[Asked], Verdict]] = {"deeplog": _deeplog, "logbert": _logbert, "mscred": _mscred}

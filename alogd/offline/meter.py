@@ -11,7 +11,7 @@ class Meter:
     """Shows `done` of `total`; leaves no trace when it is over."""
 
     def __init__(self, total: int, unit: str) -> None:
-        self._total, self._unit = total, unit
+        self.total, self._unit = total, unit
         self._on = sys.stderr.isatty() and total > 0
         self._begun = self._drawn = time.monotonic()
 
@@ -28,7 +28,7 @@ class Meter:
         if not self._on or now - self._drawn < 0.1:
             return
         self._drawn = now
-        share = min(1.0, done / self._total)
+        share = min(1.0, done / self.total)
         left = (now - self._begun) * (1 / share - 1) if share else 0.0
         bar = f"[{'#' * round(30 * share):-<30}] {share:4.0%}"
         print(f"\r\x1b[K{bar}  {done:,} {self._unit}, {left:.0f} s left", end="", file=sys.stderr, flush=True)

@@ -82,9 +82,12 @@ class CountSample:
         pairs, count = np.unique(rows.astype(np.int64) << 32 | windows.slot, return_counts=True)
         start = np.searchsorted(pairs >> 32, np.arange(len(windows) + 1))
         number = (pairs & 0xFFFFFFFF).astype(np.int32)
-        place = _places(windows.group, self._come)
-        whole = Counts(start.astype(np.int64), number, count.astype(np.int32), windows.group, place, self._alone)
-        self.seen += len(windows)
+        self.put(start.astype(np.int64), number, count.astype(np.int32), windows.group)
+
+    def put(self, start: I64, number: I32, count: I32, group: U64) -> None:
+        """Windows that were counted already; all as Counts has them."""
+        whole = Counts(start, number, count, group, _places(group, self._come), self._alone)
+        self.seen += len(whole)
         while len(self._come) > MOST_GROUPS:
             del self._come[next(iter(self._come))]
         self._keep(whole)

@@ -280,6 +280,7 @@ def exported(net: nn.Module, held: Sessions, size: int, vocabulary: str, chosen:
     table = sequences(held, chosen.length - 1, ends=chosen.ends).tokens[:MOST_ASKED]
     facts: dict[str, str | int] = {
         "length": chosen.length,
+        "heads": chosen.num_heads,
         "k": chosen.k,
         "passes": passes(chosen),
         "ends": int(chosen.ends),

@@ -1,4 +1,4 @@
-"""Judge a log by trained models: what each makes of every session, in the files that report and eval read.
+"""Judge a log by trained models: what each makes of every window, in the files that report and eval read.
 
   alog-detect infer models today.log out
   alog-detect infer models/20261123T041503.123456Z-9f2c today.log out       one bundle, not the one in service
@@ -6,7 +6,8 @@
   alog-detect infer models out out                                          what alog-detect parse wrote to out
 
 The log is parsed with the settings and the templates the models were trained with, and cut into the same windows.
-Writes parsed.parquet and what comes with it, sequences.parquet, and for each model its KIND_infer.parquet.
+Writes parsed.parquet and what comes with it, sequences.parquet, window_counts.parquet, and for each model its
+KIND_infer.parquet.
 """
 
 from __future__ import annotations
@@ -80,12 +81,12 @@ def _judge(args: argparse.Namespace, read: Bundle, config: EngineConfig, vocabul
 
     parsed = args.target if (args.target / tables.PARSED.file).exists() else args.out
     options, key = inference.windows(read, config)
-    with Meter(tables.rows(parsed, tables.PARSED), "records") as meter:
+    with Meter(2 * tables.rows(parsed, tables.PARSED), "records") as meter:
         building.sequences(parsed, args.out, len(vocabulary), options, key, tell=meter.show)
+        done = meter.total // 2
+        building.counts(parsed, args.out, len(vocabulary), options, key, lambda rows: meter.show(done + rows))
     numbers = inference.numbers(read, vocabulary)
     with Meter(tables.rows(args.out, tables.SEQUENCES), "sessions") as meter:
-        verdicts, left_out = inference.judge(read, args.out, numbers, meter.show)
+        verdicts = inference.judge(read, args.out, numbers, meter.show)
     for one in verdicts:
-        print(f"{one.kind:<10}{count(one.sessions, 'session')}, {one.odd:,} odd (score above {one.threshold:.3f})")
-    for kind in left_out:
-        print(f"{kind:<10}left out: it does not judge sessions")
+        print(f"{one.kind:<10}{count(one.sessions, one.what)}, {one.odd:,} odd (score above {one.threshold:.3f})")

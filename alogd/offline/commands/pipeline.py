@@ -49,10 +49,10 @@ def steps(
     else:  # what is new in it is new to an empty engine, whatever is learned from it after that
         told.append(["parse", "--input", log, "--out-dir", place])
         told.append(["build-deeplog", "--parsed", place, "--out-dir", place])
+        told.append(["build-mscred", "--parsed", place, "--out-dir", place])
     if not models and not no_train and find_spec("torch") is not None:
         told.append(["train", log, str(out / "models"), "--epochs", str(epochs), "--force"])
         told.append(["infer", str(out / "models"), place, place])
-    told.append(["build-mscred", "--parsed", place, "--out-dir", place])
     told.append(["detect", "--parsed", place, "--out-dir", place])
     told.append(["report", "--processed-dir", place, "--with-samples"])
     if labels:

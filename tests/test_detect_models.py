@@ -1,0 +1,136 @@
+"""`alog-detect deeplog-train`, `-infer` and their like: models one by one, over the toolbox's files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from alogd.offline.main import main
+from tests.test_detect_all import log
+
+pytest.importorskip("pyarrow")
+pytest.importorskip("torch")
+from alogd.detectors.mscred import Signatures
+from alogd.offline import model_files, quality_counts, tables
+from alogd.offline.counting import read_counts
+from alogd.offline.processed import Processed
+
+FEW = ["--epochs", "1"]
+SMALL = ["--hidden-size", "16", "--num-layers", "1", "--num-heads", "2"]
+
+
+def prepare(place: Path, text: bytes, *windows: str) -> Path:
+    place.mkdir(exist_ok=True)
+    (place / "x.log").write_bytes(text)
+    out = str(place)
+    assert main(["parse", "--input", str(place / "x.log"), "--out-dir", out]) == 0
+    assert main(["build-deeplog", "--parsed", out, "--out-dir", out, *windows]) == 0
+    assert main(["build-mscred", "--parsed", out, "--out-dir", out, *windows]) == 0
+    return place
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A parsed log with its sequences and counts, and one small model of each kind beside them."""
+    place = prepare(tmp_path_factory.mktemp("models") / "train", log(3000))
+    assert main(["deeplog-train", "--seq", str(place), "--epochs", "3"]) == 0
+    assert main(["logbert-train", "--seq", str(place), *FEW, *SMALL]) == 0
+    assert main(["mscred-train", "--window-counts", str(place), *FEW]) == 0
+    return place
+
+
+@pytest.fixture(scope="module")
+def today(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another log, whose templates have other numbers, with something odd in it."""
+    first = b"2026-01-02 03:00:00 INFO [main] svc.a: not seen in training at all\n"
+    return prepare(tmp_path_factory.mktemp("models") / "today", first + log(4000, 9, odd=True))
+
+
+@pytest.mark.parametrize(
+    ("command", "flag", "model"),
+    [
+        ("deeplog-infer", "--seq", "deeplog"),
+        ("logbert-infer", "--seq", "logbert"),
+        ("mscred-infer", "--window-counts", "mscred"),
+    ],
+)
+def test_another_log_is_judged(command: str, flag: str, model: str, trained: Path, today: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(today, out)
+    words = [flag, str(today), "--model", str(trained / f"{model}.onnx"), "--out-dir", str(out)]
+    assert main([command, *words]) == 0
+    (judged,) = Processed(out).detectors
+    assert judged.name == model
+    odd = judged.last >= 3000, judged.first <= 3013
+    assert judged.score[odd[0] & odd[1]].max() > np.quantile(judged.score, 0.9)
+
+
+def test_what_is_not_among_the_k_likeliest_is_odd_by_k(trained: Path, tmp_path: Path) -> None:
+    words = ["deeplog-infer", "--seq", str(trained), "--model", str(trained), "--out-dir", str(tmp_path)]
+    missed = []
+    for k in ("1", "2"):
+        assert main([*words, "--k", k]) == 0
+        found = tables.read(tmp_path, tables.DEEPLOG_INFER)
+        assert found["is_anomaly"].to_pylist() == [not one for one in found["in_topk"].to_pylist()]
+        missed.append(sum(found["is_anomaly"].to_pylist()))
+    assert missed[0] > missed[1]
+
+
+def test_thresholds_can_be_chosen(trained: Path, tmp_path: Path) -> None:
+    where = ["--model", str(trained), "--out-dir", str(tmp_path)]
+    assert main(["logbert-infer", "--seq", str(trained), *where, "--threshold-percentile", "80"]) == 0
+    found = tables.read(tmp_path, tables.LOGBERT_INFER)
+    assert found["threshold"][0].as_py() == np.percentile(found["avg_loss"].to_numpy(), 80)
+    assert 0 < np.mean(found["is_anomaly"].to_numpy()) <= 0.2
+    assert main(["mscred-infer", "--window-counts", str(trained), *where, "--threshold", "0.01"]) == 0
+    assert all(tables.read(tmp_path, tables.MSCRED_INFER)["is_anomaly"].to_pylist())
+
+
+def test_mscred_judges_by_the_same_scores_as_its_training(trained: Path, tmp_path: Path) -> None:
+    assert main(["mscred-infer", "--window-counts", str(trained), "--out-dir", str(tmp_path)]) == 0
+    found = tables.read(tmp_path, tables.MSCRED_INFER)
+    single = model_files.read(trained, "mscred")
+    assert isinstance(single.model, Signatures)
+    counts = read_counts(trained, len(single.vocabulary))
+    assert found["reconstruction_error"].to_pylist() == quality_counts.scores(single.model, counts).tolist()
+    assert found["threshold"][0].as_py() == single.threshold
+
+
+def test_sparse_counts_are_the_dense_ones(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = len(model_files.read_vocabulary(trained / "vocab.json"))
+    monkeypatch.setattr("alogd.offline.building.DENSE", 1)
+    assert main(["build-mscred", "--parsed", str(trained), "--out-dir", str(tmp_path)]) == 0
+    dense, sparse = read_counts(trained, known), read_counts(tmp_path, known)
+    for name in ("start", "number", "count", "group", "place"):
+        assert getattr(dense, name).tolist() == getattr(sparse, name).tolist()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["deeplog-train", "--seq", "{here}/none"], 65, "no such file"),
+        (["deeplog-train", "--seq", "{trained}", "--out", "{here}/x.bin"], 2, "ends with .pth"),
+        (["deeplog-train", "--seq", "{trained}", "--epochs", "0"], 2, "--epochs 0"),
+        (["deeplog-infer", "--seq", "{trained}", "--model", "{here}/x.onnx"], 65, "deeplog-train writes one"),
+        (["deeplog-infer", "--seq", "{trained}", "--model", "{trained}/mscred.onnx"], 65, "not 'deeplog'"),
+        (["logbert-train", "--seq", "{trained}", "--num-heads", "3"], 2, "3 heads do not divide it"),
+        (["logbert-infer", "--seq", "{trained}", "--threshold-percentile", "100"], 2, "between 0 and 100"),
+        (["mscred-infer", "--window-counts", "{trained}", "--vocab", "{here}/other.json"], 65, "no such file"),
+        (["mscred-infer", "--window-counts", "{trained}", "--threshold", "0"], 2, "above 0"),
+        (["deeplog-train", "--seq", "{trained}", "--out", "{today}/deeplog.pth"], 65, "is another vocabulary"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    words: list[str],
+    code: int,
+    says: str,
+    trained: Path,
+    today: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([word.format(here=tmp_path, trained=trained, today=today) for word in words]) == code
+    assert says in capsys.readouterr().err
