@@ -6,12 +6,14 @@ their batches anew cost more than learning from them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from alogd import rows
 from alogd.event import F64, Bool, WindowBatch
 from alogd.rows import PER_RECORD, PER_WINDOW
 from alogd.verdict import Verdict
@@ -106,6 +108,15 @@ class Epoch:
         for name, flags in zip(FLAGS, (learnable, countable, verdict.odd, verdict.sample), strict=True):
             self._flags[name][begin:end] = flags
 
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """All of it, copied, as `saved_epoch` reads it; nothing where there is no window."""
+        if not len(self):
+            return {}
+        columns = rows.to_arrays(self.windows)
+        arrays = {f"epoch.windows.{key}": value.copy() for key, value in columns.items()}
+        arrays |= {f"epoch.{name}": self.flag(name).copy() for name in SAVED_FLAGS}
+        return arrays | {f"epoch.score.{name}": self.score(name).copy() for name in self._scores}
+
     @property
     def windows(self) -> WindowBatch:
         """All of them; there must be one."""
@@ -122,3 +133,33 @@ class Epoch:
     def flag(self, name: str) -> Bool:
         """One of FLAGS, shape (n,)."""
         return self._flags[name][: len(self)]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedEpoch:
+    """What was saved of an open epoch; names as in Verdict."""
+
+    windows: WindowBatch
+    scores: dict[str, F64]
+    learnable: Bool
+    countable: Bool
+    odd: Bool
+
+
+def saved_epoch(arrays: Mapping[str, npt.NDArray[Any]], detectors: Iterable[str]) -> SavedEpoch | None:
+    """None when none was open. Raises ValueError when it is damaged."""
+    if "epoch.learnable" not in arrays:
+        return None
+    windows = rows.from_arrays(under(arrays, "epoch.windows."))
+    scores = {name: arrays.get(f"epoch.score.{name}", np.empty(0)) for name in detectors}
+    flags = [arrays.get(f"epoch.{name}", np.empty(0, bool)) for name in SAVED_FLAGS]
+    if any(len(column) != len(windows) for column in (*flags, *scores.values())):
+        raise ValueError("saved state: the open epoch's columns differ in length")
+    if not len(windows) or (np.diff(windows.start) < 1).any() or windows.severity.max() > 100:
+        raise ValueError("saved state: the open epoch has windows that cannot be")
+    return SavedEpoch(windows, scores, *flags)
+
+
+def under(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
+    """The arrays whose names begin so, by the rest of their names."""
+    return {key[len(prefix) :]: value for key, value in arrays.items() if key.startswith(prefix)}

@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from alogd import rows
 from alogd.calibration import Calibrator
 from alogd.cascade import Asked, Looked, Scored, Tally, answered, asks, chosen, is_heavy, sampled, share_to_sample
 from alogd.config import Alerts, Cascade, Risk
 from alogd.coverage import Coverage
 from alogd.detectors.base import Asks, Detector, Follows, OtherModel, Question, never
-from alogd.epoch import SAVED_FLAGS, Epoch
+from alogd.epoch import Epoch, saved_epoch, under
 from alogd.event import F64, I64, Bool, WindowBatch
 from alogd.risk import POINTS_PER_DECADE, rarity, risk, window_severity
 from alogd.verdict import Verdict
@@ -154,13 +153,11 @@ class Judge:
         fused = _fused(decades, len(windows))
         severity = window_severity(windows.severity, windows.start)
         level = severity.astype(np.intp)
-        severe, unusual = self._severe[level], self._unusual[level]
-        rare = np.maximum(self.fusion.decades(fused), severe)
-        ranking = self._ranking(rare, unusual)
+        severe, rare, ranking = self._ranked(fused, level)
         if self.seen >= self.warmup:
             odd = self.decision.tail(ranking) <= self._largest_share
         else:
-            odd = self._early(windows, severity, unusual)
+            odd = self._early(windows, severity, self._unusual[level])
         alarm = self._alarm(windows, level)
         return Verdict(
             windows=windows,
@@ -245,9 +242,11 @@ class Judge:
         self._severe = rarity(at_least / at_least[0])
         self._unusual = SEVERITIES * np.minimum(1.0, self._severe / SEVERITY_DECADES)
 
-    def _ranking(self, decades: F64, unusual: F64) -> F64:
-        """Like risk, but not capped, and severity counts only as far as it is unusual."""
-        return np.asarray(risk(POINTS_PER_DECADE * decades, unusual, self.weights))
+    def _ranked(self, fused: F64, level: npt.NDArray[np.intp]) -> tuple[F64, F64, F64]:
+        """(severe, rare, ranking) as in Verdict; the ranking is like risk, but severity counts as far as unusual."""
+        severe = self._severe[level]
+        rare = np.maximum(self.fusion.decades(fused), severe)
+        return severe, rare, np.asarray(risk(POINTS_PER_DECADE * rare, self._unusual[level], self.weights))
 
     # -- learning
 
@@ -321,40 +320,32 @@ class Judge:
         if self.heavy:
             arrays |= {f"quick.{key}": value for key, value in self.quick.state().items()}
         arrays |= {f"coverage.{key}": value for key, value in self.coverage.state().items()}
-        if len(self._epoch):
-            arrays |= self._epoch_arrays()
-        return arrays
-
-    def _epoch_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        windows = rows.to_arrays(self._epoch.windows)
-        arrays = {f"epoch.windows.{key}": value.copy() for key, value in windows.items()}
-        arrays |= {f"epoch.{name}": self._epoch.flag(name).copy() for name in SAVED_FLAGS}
-        return arrays | {f"epoch.score.{name}": self._epoch.score(name).copy() for name in self.detectors}
+        return arrays | self._epoch.state()
 
     def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Raises ValueError when the arrays are damaged or of other detectors; this judge is then not to be used."""
         if self.heavy:
-            self.quick.restore(_under(arrays, "quick."))
+            self.quick.restore(under(arrays, "quick."))
         anew = [name for name in self.detectors if not self._restore_detector(name, arrays)]
         if anew:  # old scores say nothing of a new model's, nor of fused ones; the open epoch was judged and told
             self._restore_counts(arrays, np.zeros(len(self.detectors), np.int64))
             return
-        self.fusion.restore(_under(arrays, "fusion."))
-        self.decision.restore(_under(arrays, "decision."))
+        self.fusion.restore(under(arrays, "fusion."))
+        self.decision.restore(under(arrays, "decision."))
         self._restore_counts(arrays, arrays.get("judge.failures"))
         self._restore_epoch(arrays)
 
     def _restore_detector(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> bool:
         """False where it begins anew, because it has another model than when it was saved."""
         try:
-            self.detectors[name].restore(_under(arrays, f"{name}."))
+            self.detectors[name].restore(under(arrays, f"{name}."))
         except OtherModel:
             return False
-        self.calibrators[name].restore(_under(arrays, f"{name}.calibrator."))
+        self.calibrators[name].restore(under(arrays, f"{name}.calibrator."))
         return True
 
     def _restore_counts(self, arrays: Mapping[str, npt.NDArray[Any]], failures: npt.NDArray[Any] | None) -> None:
-        self.coverage.restore(_under(arrays, "coverage."))
+        self.coverage.restore(under(arrays, "coverage."))
         try:
             self.seen, self.gain = int(arrays["judge.seen"][0]), float(arrays["judge.gain"][0])
             levels = arrays["judge.levels"]
@@ -371,28 +362,20 @@ class Judge:
         self._derive()
 
     def _restore_epoch(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        if "epoch.learnable" not in arrays:
+        saved = saved_epoch(arrays, self.detectors)
+        if saved is None:
             return
-        windows = rows.from_arrays(_under(arrays, "epoch.windows."))
-        scores = {name: arrays.get(f"epoch.score.{name}", np.empty(0)) for name in self.detectors}
-        learnable, countable, odd = (arrays.get(f"epoch.{name}", np.empty(0, bool)) for name in SAVED_FLAGS)
-        if any(len(column) != len(windows) for column in (learnable, countable, odd, *scores.values())):
-            raise ValueError("saved state: the open epoch's columns differ in length")
+        windows, scores = saved.windows, saved.scores
         if len(windows) >= self._epoch_windows:
             raise ValueError("saved state: the open epoch is longer than an epoch")
-        if not len(windows) or (np.diff(windows.start) < 1).any() or windows.severity.max() > 100:
-            raise ValueError("saved state: the open epoch has windows that cannot be")
         decades = {name: self._decades(name, score) for name, score in scores.items()}
         fused, severity = _fused(decades, len(windows)), window_severity(windows.severity, windows.start)
         quick = _fused({name: decades[name] for name in decades if name not in self.asked}, len(windows))
         sample = sampled(windows, share_to_sample(self.cascade.sample, self.seen))
-        level = severity.astype(np.intp)
-        severe = self._severe[level]
-        rare = np.maximum(self.fusion.decades(fused), severe)
-        ranking = self._ranking(rare, self._unusual[level])
-        told = (severity, odd, odd, self._bearable, self.weights)  # the alarms among them have been told
+        severe, rare, ranking = self._ranked(fused, severity.astype(np.intp))
+        told = (severity, saved.odd, saved.odd, self._bearable, self.weights)  # the alarms among them have been told
         verdict = Verdict(windows, scores, decades, fused, severe, rare, ranking, *told, quick, sample)
-        self._epoch.add(verdict, learnable, countable)
+        self._epoch.add(verdict, saved.learnable, saved.countable)
 
 
 def _fused(decades: Mapping[str, F64], windows: int = 0) -> F64:
@@ -400,10 +383,6 @@ def _fused(decades: Mapping[str, F64], windows: int = 0) -> F64:
     if not decades:
         return np.zeros(windows)
     return np.asarray(np.sqrt(reduce(np.add, [value * value for value in decades.values()])))
-
-
-def _under(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
-    return {key[len(prefix) :]: value for key, value in arrays.items() if key.startswith(prefix)}
 
 
 def detector_names(detectors: Sequence[str]) -> list[str]:
