@@ -24,7 +24,7 @@ def encode(alert: Alert) -> bytes:
     try:
         return json_safe(_encode(view(alert)))
     except UnicodeEncodeError:  # a file name that is not UTF-8 comes as lone surrogates
-        return json_safe(_encode(_spelt_out(msgspec.to_builtins(alert)) | _times(alert)))
+        return json_safe(_encode(spelt_out(msgspec.to_builtins(alert)) | _times(alert)))
 
 
 def decode(data: bytes) -> Alert:
@@ -56,11 +56,12 @@ def _times(alert: Alert) -> dict[str, Any]:
     }
 
 
-def _spelt_out(value: Any) -> Any:
+def spelt_out(value: Any) -> Any:
+    """Plain values whose texts can be encoded: lone surrogates are shown as escapes."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, Mapping):
-        return {_spelt_out(key): _spelt_out(item) for key, item in value.items()}
+        return {spelt_out(key): spelt_out(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_spelt_out(item) for item in value]
+        return [spelt_out(item) for item in value]
     return value

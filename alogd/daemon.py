@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from alogd import __version__, models_watch
 from alogd.clock import SystemClock
 from alogd.config import Config, Http
-from alogd.event import Alert, Template
+from alogd.event import Template
 from alogd.logs import Output, configure, get_logger, is_console, stderr_is_terminal
 from alogd.memory import give_back
 from alogd.notify import Notifier, Standing
@@ -26,8 +26,9 @@ from alogd.outlets import Outlets
 from alogd.pipeline import Pipeline
 from alogd.plans import plans
 from alogd.progress import Progress, stopped
+from alogd.scores import Point
 from alogd.sinks.base import build_all
-from alogd.state import AlertFilter, StateUnusable
+from alogd.state import StateUnusable
 from alogd.store import Store
 from alogd.view import Looker, View
 
@@ -102,17 +103,17 @@ class Daemon:
         self._signals = self._code = 0
         self._reload_asked: asyncio.Future[str | None] | None = None
         self._reload_wake = asyncio.Event()
-        self._store = Store()
-        self._outlets = Outlets(self._store, self._clock, self._chance)
+        self.store = Store()
+        self._outlets = Outlets(self.store, self._clock, self._chance)
         self._pipeline = Pipeline(
-            self._store,
+            self.store,
             self._clock,
             checkpoint_interval=config.state.checkpoint_interval,
             on_commit=self._outlets.wake,
             chance=self._chance,
             may_skip=not once,
         )
-        self._looker = Looker(self._pipeline, self._store)
+        self._looker = Looker(self._pipeline, self.store)
         self._server: Server | None = None
         self._http_problem = ""
         self._group: asyncio.TaskGroup | None = None
@@ -121,7 +122,7 @@ class Daemon:
         """Raises StateUnusable, ValueError before anything was begun."""
         planned = plans(self._config)
         sinks = build_all(self._config.sinks)
-        await self._store.open(self._config.state.directory)
+        await self.store.open(self._config.state.directory)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -142,7 +143,7 @@ class Daemon:
                     task.cancel()
                 await asyncio.wait(beside)
                 await self._outlets.flush()
-                self._tell(stopped(self._store.problem))
+                self._tell(stopped(self.store.problem))
                 if self._server is not None:
                     await self._server.close()
             return self._code
@@ -151,7 +152,7 @@ class Daemon:
             return 1
         finally:
             self._release_signals()
-            await self._store.close()
+            await self.store.close()
 
     def stop(self) -> None:
         """End in the orderly way."""
@@ -166,7 +167,7 @@ class Daemon:
         reasons = [f"stream {s.name}: {s.problem}" for s in streams if s.problem]
         reasons += [f"stream {s.name}: {slot}: {why}" for s in streams for slot, why in s.collectors.items() if why]
         reasons += [f"sink {way.sink.name}: {way.problem}" for way in sinks if way.problem]
-        reasons += [f"state: {self._store.problem}"] if self._store.problem else []
+        reasons += [f"state: {self.store.problem}"] if self.store.problem else []
         reasons += [f"http: {self._http_problem}"] if self._http_problem else []
         reasons += [] if self._config_ok else ["the last reload failed; the configuration before it is in force"]
         reasons += ["stopping"] if self._over.is_set() else []
@@ -179,10 +180,10 @@ class Daemon:
             reasons=reasons,
             streams=streams,
             sinks=self._looker.sinks(sinks),
-            state_problem=self._store.problem,
-            state_last_commit=self._store.last_commit,
-            state_failed_commits=self._store.failed_commits,
-            state_recovered=dict(self._store.recovered),
+            state_problem=self.store.problem,
+            state_last_commit=self.store.last_commit,
+            state_failed_commits=self.store.failed_commits,
+            state_recovered=dict(self.store.recovered),
             save_pauses=list(self._pipeline.save_pauses.counts),
             save_pause_sum=self._pipeline.save_pauses.sum,
             config_ok=self._config_ok,
@@ -192,14 +193,11 @@ class Daemon:
             http={"connections": len(gate.open), **gate.refused} if gate else {},
         )
 
-    async def alerts(self, wanted: AlertFilter) -> list[Alert]:
-        return await self._store.alerts(wanted)
-
-    async def alert(self, alert_id: str) -> Alert | None:
-        return await self._store.alert(alert_id)
-
     async def templates(self, stream: str) -> list[Template] | None:
         return await self._pipeline.ask(lambda runner: runner.core.templates(), stream)
+
+    async def scores(self, stream: str, begin_ns: int | None, end_ns: int | None, points: int) -> list[Point] | None:
+        return await self._pipeline.ask(lambda runner: runner.core.scores.between(begin_ns, end_ns, points), stream)
 
     # Reload
 

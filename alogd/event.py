@@ -73,6 +73,8 @@ class Template:
     text: str
     fingerprint: str  # 16 hex digits, the same on every host for the same text
     count: int  # records matched
+    first_ns: int | None = None  # log time of its first record; None where not known
+    last_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from alogd.collectors.base import Closed, Collector, Data, Event, Idle, Opened
 from alogd.event import Alert, Template
 from alogd.histogram import Histogram
 from alogd.networks import Answerer
+from alogd.scores import Scores
 from alogd.state import Snapshot, SourceRow
 from alogd.waiting import Answering
 
@@ -41,6 +42,7 @@ class Core(Protocol):
     def templates(self) -> list[Template]: ...
 
     answering: Answering | None
+    scores: Scores
 
     @property
     def is_waiting(self) -> bool: ...

@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from alogd import alert_json
+from alogd.alert_filter import ALL, AlertFilter, conditions
 from alogd.crashpoint import crashpoint
 from alogd.event import Alert
 from alogd.sinks.base import LEVELS
@@ -69,18 +70,6 @@ class Queued:
     alert: Alert | None  # None: what was kept is damaged
 
 
-@dataclass(frozen=True, slots=True)
-class AlertFilter:
-    """Which alerts of the history; None = whatever."""
-
-    stream: str | None = None
-    status: str | None = None  # firing or resolved
-    min_level: str | None = None
-    since_ns: int | None = None  # changed at or after this log time
-    limit: int = 100
-    before: tuple[int, str] | None = None  # (updated_ns, id) of the last alert of the page before
-
-
 _SOURCES = msgspec.json.Decoder(tuple[int, tuple[SourceRow, ...]])
 _SOURCES_ENCODER = msgspec.json.Encoder()
 
@@ -96,14 +85,19 @@ class Reader:
         """The state of a daemon that may be running. Raises StateUnusable when there is none."""
         return cls(open_to_read(Path(directory)))
 
-    def alerts(self, wanted: AlertFilter = AlertFilter()) -> list[Alert]:
+    def alerts(self, wanted: AlertFilter = ALL) -> list[Alert]:
         """Newest change first."""
-        where, values = _conditions(wanted)
+        where, values = conditions(wanted)
         rows = self._db.execute(
             f"SELECT body FROM alert {where} ORDER BY updated_ns DESC, id LIMIT ?",  # noqa: S608 - no value in it
             (*values, wanted.limit),
         )
         return [alert for (body,) in rows if (alert := _readable(body))]
+
+    def firing(self) -> dict[str, int]:
+        """How many alerts of the history are firing, by level; levels without any are left out."""
+        counts = dict(self._db.execute("SELECT level, count(*) FROM alert WHERE firing = 1 GROUP BY level").fetchall())
+        return {name: counts[number] for name, number in LEVELS.items() if number in counts}
 
     def alert(self, alert_id: str) -> Alert | None:
         row = self._db.execute("SELECT body FROM alert WHERE id = ?", (alert_id,)).fetchone()
@@ -369,24 +363,6 @@ def _readable(body: bytes) -> Alert | None:
 
 def _digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
-
-
-def _conditions(wanted: AlertFilter) -> tuple[str, list[Any]]:
-    terms: list[str] = []
-    values: list[Any] = []
-    for term, value in (
-        ("stream = ?", wanted.stream),
-        ("firing = ?", None if wanted.status is None else int(wanted.status == "firing")),
-        ("level >= ?", None if wanted.min_level is None else LEVELS[wanted.min_level]),
-        ("updated_ns >= ?", wanted.since_ns),
-    ):
-        if value is not None:
-            terms.append(term)
-            values.append(value)
-    if wanted.before is not None:
-        terms.append("(updated_ns < ? OR (updated_ns = ? AND id > ?))")
-        values += [wanted.before[0], wanted.before[0], wanted.before[1]]
-    return (f"WHERE {' AND '.join(terms)}" if terms else ""), values
 
 
 def usable_error(error: sqlite3.Error) -> str:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from alogd.alert_filter import AlertFilter
 from alogd.event import Alert
 from alogd.logs import get_logger
-from alogd.state import AlertFilter, Queued, Snapshot, State, StateUnusable
+from alogd.state import Queued, Snapshot, State, StateUnusable
 from alogd.state_file import is_damage
 
 T = TypeVar("T")
 MAX_STRANDED = 1000  # alerts; those beyond wait for the disk
+MAX_CHANGED = 256  # ids of alerts that changed last, for who looks on
 
 log = get_logger("state")
 Moment = tuple[str, int, int, str]
@@ -32,6 +34,8 @@ class Store:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "alogd-state")
         self._state: State | None = None
+        self._changed: deque[str] = deque(maxlen=MAX_CHANGED)
+        self.changes = 0  # moments of alerts committed so far
         self._stranded: dict[Moment, tuple[Alert, set[str]]] = {}
         self._route: Callable[[Alert], Sequence[str]] = lambda _alert: ()
         self.problem = ""  # why the last commit failed; "" when it did not
@@ -103,6 +107,8 @@ class Store:
         for snapshot in snapshots:
             for alert in snapshot.alerts:
                 self._stranded.pop(_moment(alert), None)
+                self._changed.append(alert.id)
+                self.changes += 1
         if self.problem:
             log.info("the state is written again")
         self.problem = ""
@@ -143,6 +149,17 @@ class Store:
 
     async def alert(self, alert_id: str) -> Alert | None:
         return await self.call(lambda: self.state.alert(alert_id))
+
+    async def firing(self) -> dict[str, int]:
+        """Alerts that are firing, by level."""
+        return await self.call(lambda: self.state.firing())
+
+    def changed_since(self, changes: int) -> list[str] | None:
+        """Ids of the alerts committed after so many changes, each once; None when those are not all known."""
+        missed = self.changes - changes
+        if not 0 <= missed <= len(self._changed):
+            return None
+        return list(dict.fromkeys(list(self._changed)[len(self._changed) - missed :]))
 
     def _targets(self, alert: Alert) -> Sequence[str]:
         """Where a moment still has to go: not again to a sink that was given it from memory."""

@@ -28,6 +28,8 @@ from alogd.pack import pack, unpack
 from alogd.redact import Redactor
 from alogd.risk import level
 from alogd.rows import part
+from alogd.scores import Scores
+from alogd.sightings import Sightings
 from alogd.template_name import fingerprint
 from alogd.verdict import Verdict
 from alogd.vocabulary import mining
@@ -86,6 +88,7 @@ class Stream:
         self._front: tuple[Looked, Asking] | None = None  # networks are being asked about it
         self.incidents = Incidents(self.alerts, self.budget_per_day)
         self.last_risk = 0.0
+        self.sightings, self.scores = Sightings(), Scores()
 
     # -- bytes in, alerts out
 
@@ -127,6 +130,7 @@ class Stream:
     def _gather(self, batch: Batch) -> list[Alert]:
         if not len(batch):
             return self.advance() if self.is_waiting else []
+        self.sightings.add(batch)
         return self._judge(self.windows.push(batch))
 
     def _judge(self, closed: WindowBatch) -> list[Alert]:
@@ -206,6 +210,7 @@ class Stream:
             alerts += self.incidents.extend(incident, finding)
         if len(verdict.windows):
             self.last_risk = verdict.last_risk
+            self.scores.add(closed_ns, verdict.risk, verdict.windows.fresh)
             alerts += self.incidents.expire(max(0, int(closed_ns.max())))
         self.judge.add(verdict, learnable, countable)
         return alerts
@@ -300,8 +305,8 @@ class Stream:
     # -- state and status
 
     def templates(self) -> list[Template]:
-        """All templates mined so far."""
-        return self.engine.templates()
+        """All templates mined so far, with when they were seen."""
+        return self.sightings.dated(self.engine.templates(), self.engine.slots())
 
     def status(self) -> dict[str, Any]:
         """Counters and gauges as plain numbers."""
@@ -336,6 +341,7 @@ class Stream:
             "windows": self.windows.save(),
             "judge": pack(self.judge.state()),
             "incidents": self.incidents.save(),
+            "sightings": pack(self.sightings.state()),
         }
 
     def load(self, parts: Mapping[str, bytes]) -> None:
@@ -347,6 +353,7 @@ class Stream:
             self.judge.restore(unpack(parts["judge"]))
             self.incidents.load(parts["incidents"])
             self.waiting.restore(unpack(parts["waiting"]) if "waiting" in parts else {})
+            self.sightings.restore(unpack(parts["sightings"]) if "sightings" in parts else {})
         except KeyError as missing:
             self._blank()
             raise ValueError(f"saved state of stream {self.name} lacks {missing}") from None

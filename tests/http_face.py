@@ -5,6 +5,7 @@ import contextlib
 
 from alogd.config import Http
 from alogd.event import Template
+from alogd.scores import Scores
 from alogd.state import Snapshot
 from alogd.store import Store
 from alogd.view import SinkView, SourceView, StreamView, View
@@ -81,20 +82,18 @@ class FakeDaemon:
         self.now = view()
         self.problem = None
         self.reloads = 0
+        self.points = Scores()
 
     async def view(self):
         return self.now
-
-    async def alerts(self, wanted):
-        return await self.store.alerts(wanted)
-
-    async def alert(self, alert_id):
-        return await self.store.alert(alert_id)
 
     async def templates(self, stream):
         if stream != "sshd":
             return None
         return [Template(n, f"template {n} {HOSTILE if n == 3 else ''}", f"{n:016x}", 100 - n) for n in range(1, 6)]
+
+    async def scores(self, stream, begin_ns, end_ns, points):
+        return self.points.between(begin_ns, end_ns, points) if stream == "sshd" else None
 
     async def reload(self):
         self.reloads += 1

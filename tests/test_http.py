@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from alogd import metrics
-from alogd.state import AlertFilter
+from alogd.alert_filter import AlertFilter
 from alogd.web.access import host_name
+from alogd.web.page import Page
 from alogd.web.server import split
 from tests.alerts import START, alert
 from tests.http_face import HOSTILE, ask, gone, raw, serving, until, view
@@ -79,13 +80,36 @@ async def test_readiness_says_why(tmp_path):
         assert (await ask(port, "/-/healthy"))[0] == 200
 
 
-async def test_the_index_lists_what_there_is(tmp_path):
+async def test_the_page_has_all_it_needs_and_asks_nobody_else(tmp_path):
     async with serving(tmp_path) as (_, _, port):
         status, headers, body = await ask(port, "/")
         assert status == 200
-        assert "default-src 'none'" in headers["Content-Security-Policy"]
-        for link in [part.split('"')[0] for part in body.decode().split('href="')[1:]]:
+        assert "default-src 'none'; script-src 'self'" in headers["Content-Security-Policy"]
+        assert "unsafe" not in headers["Content-Security-Policy"]
+        links = re.findall(r'(?:href|src)="(/[^"]*)"', body.decode())
+        assert len(links) > 3
+        for link in links:
             assert (await ask(port, link))[0] == 200, link
+        modules = [name for name in Page().files if name.endswith(".js")]
+        for name in modules:
+            status, headers, body = await ask(port, f"/page/{name}")
+            assert (status, headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+            assert {f"/page/{found}" for found in re.findall(r'from "\./([^"]+)"', body.decode())} <= {
+                f"/page/{other}" for other in modules
+            }
+    whole = b"".join(Page().files.values())
+    assert len(whole) < 1_000_000
+    assert set(re.findall(rb"https?://[^\"' ]+", whole)) == {b"http://www.w3.org/2000/svg"}
+    assert not re.search(rb"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", whole)
+
+
+async def test_the_page_is_sent_once_and_only_its_own_files_are(tmp_path):
+    async with serving(tmp_path) as (_, _, port):
+        _, headers, _ = await ask(port, "/page/app.css")
+        status, _, body = await ask(port, "/page/app.css", If_None_Match=headers["ETag"])
+        assert (status, body) == (304, b"")
+        for path in ("/page/..%2fpage.py", "/page/../page.py", "/page/", "/page/page.py", "/page/%00", "/page/none.js"):
+            assert (await ask(port, path))[0] == 404, path
 
 
 async def test_alerts_filter_and_page(tmp_path):
@@ -202,7 +226,7 @@ async def test_who_does_not_read_gets_no_second_answer(tmp_path):
             asked += 1
             return [alert(n, title="x" * 4000) for n in range(1, 1001)]
 
-        daemon.alerts = alerts
+        daemon.store.alerts = alerts
         _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
         writer.write(b"GET /api/v1/alerts HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
         await until(lambda: asked > 0)

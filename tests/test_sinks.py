@@ -8,12 +8,13 @@ import os
 
 import pytest
 
+from alogd.alert_filter import AlertFilter
 from alogd.config import Log
 from alogd.delivery import pick
 from alogd.logs import Output, configure
 from alogd.registry import names
 from alogd.sinks.base import build, build_all
-from alogd.state import AlertFilter, Snapshot
+from alogd.state import Snapshot
 from tests.alerts import START, alert
 from tests.bad_server import BadServer
 from tests.outlets import HOSTILE, delivery, hook, hostile, risky

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from alogd.state import AlertFilter, Limits, Reader, Snapshot, SourceRow, State, StateUnusable
+from alogd.alert_filter import AlertFilter
+from alogd.state import Limits, Reader, Snapshot, SourceRow, State, StateUnusable
 from tests.alerts import SECOND, START, alert
 
 ROOT = Path(__file__).parents[1]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from alogd import alert_json
+from alogd.alert_filter import AlertFilter
 from alogd.cli.alert_view import show_alert
 from alogd.cli.failures import Failed, Usage
 from alogd.cli.output import add_output, level_style, table, time_text, use_color, write
@@ -20,7 +21,7 @@ from alogd.cli.settings import add_state, open_state, require_stream
 from alogd.config import Level
 from alogd.config_units import duration
 from alogd.event import Alert
-from alogd.state import AlertFilter, Reader
+from alogd.state import Reader
 
 HEADS = ("opened (UTC)", "level", "risk", "status", "stream", "lines", "id", "title")
 

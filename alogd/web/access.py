@@ -18,13 +18,14 @@ from alogd.config import read_secret
 from alogd.web.guard import Guard
 
 HANDLER_SECONDS = 15.0
+EVENTS = "/api/v1/events"  # which goes on; it bounds itself
 SAFE = frozenset({"GET", "HEAD"})
 HEADERS = {
     "Server": "alogd",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
@@ -89,7 +90,7 @@ def middleware(access: Access) -> Middleware:
         if isinstance(guard, Guard):
             guard.begin()
         try:
-            async with asyncio.timeout(HANDLER_SECONDS):
+            async with asyncio.timeout(None if request.path == EVENTS else HANDLER_SECONDS):
                 await access.check(request)
                 response: web.StreamResponse = await handler(request)
         except web.HTTPException as error:
@@ -100,7 +101,8 @@ def middleware(access: Access) -> Middleware:
         finally:
             if isinstance(guard, Guard):
                 guard.end()
-        response.headers.update(HEADERS)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
     return answer

@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from alogd import alert_json
+from alogd.alert_filter import AlertFilter
 from alogd.escape import json_safe
 from alogd.event import Alert, Template
 from alogd.redact import hidden_template
+from alogd.scores import STEP_NS
 from alogd.sinks.base import LEVELS
-from alogd.state import AlertFilter
-from alogd.view import View
+from alogd.web.brief import brief
+from alogd.web.source import Source
 
 MAX_LIMIT = 1000
+MAX_OFFSET = 1_000_000
 ALERT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 ORDERS: dict[str, Callable[[Template], Any]] = {
     "count": lambda template: (-template.count, template.id),
     "newest": lambda template: -template.id,
     "id": lambda template: template.id,
+    "first": lambda template: (-(template.first_ns or 0), -template.id),
+    "last": lambda template: (-(template.last_ns or 0), -template.id),
+    "rare": lambda template: (template.count, -template.id),
 }
-
-
-class Source(Protocol):
-    """What the API asks; the daemon."""
-
-    async def view(self) -> View: ...
-    async def alerts(self, wanted: AlertFilter) -> list[Alert]: ...
-    async def alert(self, alert_id: str) -> Alert | None: ...
-    async def templates(self, stream: str) -> list[Template] | None: ...
 
 
 class Api:
@@ -47,11 +44,12 @@ class Api:
             web.get("/api/v1/alerts/{id}", self.alert),
             web.get("/api/v1/templates", self.templates),
             web.get("/api/v1/streams", self.streams),
+            web.get("/api/v1/streams/{name}/scores", self.scores),
             web.get("/api/v1/status", self.status),
         ]
 
     async def alerts(self, request: web.Request) -> web.Response:
-        query = _query(request, {"stream", "status", "min_level", "since", "limit", "after"})
+        query = _query(request, {"stream", "status", "min_level", "since", "limit", "after", "contains", "brief"})
         wanted = AlertFilter(
             stream=query.get("stream"),
             status=_one_of(query, "status", ("firing", "resolved")),
@@ -59,36 +57,48 @@ class Api:
             since_ns=_seconds(query, "since"),
             limit=_limit(query),
             before=_page(query.get("after")),
+            contains=query.get("contains"),
         )
-        alerts = await self._source.alerts(wanted)
+        alerts = await self._source.store.alerts(wanted)
         last = f"{alerts[-1].updated_ns}.{alerts[-1].id}" if len(alerts) == wanted.limit else None
-        body = b",".join(alert_json.encode(alert) for alert in alerts)
+        encode = _brief if _one_of(query, "brief", ("true", "false")) == "true" else alert_json.encode
+        body = b",".join(map(encode, alerts))
         return _raw(b'{"alerts":[' + body + b'],"next":' + msgspec.json.encode(last) + b"}")
 
     async def alert(self, request: web.Request) -> web.Response:
         alert_id = request.match_info["id"]
         if not ALERT_ID.match(alert_id):
             raise web.HTTPBadRequest(text="an alert's id has letters, digits, - and _ only\n")
-        alert = await self._source.alert(alert_id)
+        alert = await self._source.store.alert(alert_id)
         if alert is None:
             raise web.HTTPNotFound(text="no such alert; it may have left the history\n")
         return _raw(alert_json.encode(alert))
 
     async def templates(self, request: web.Request) -> web.Response:
-        query = _query(request, {"stream", "order", "limit", "contains"})
+        query = _query(request, {"stream", "order", "limit", "offset", "contains"})
         order = _one_of(query, "order", tuple(ORDERS)) or "count"
         names = [query["stream"]] if "stream" in query else [s.name for s in (await self._source.view()).streams]
-        found, total = [], 0
+        offset, limit = _number(query, "offset", 0, 0, MAX_OFFSET), _limit(query)
+        found: list[tuple[str, Template]] = []
         for name in names:
             templates = await self._source.templates(name)
-            if templates is None:
-                if "stream" in query:
-                    raise web.HTTPNotFound(text="no such stream, or it is not up\n")
-                continue
-            kept = sorted((t for t in templates if _contains(t, query.get("contains", ""))), key=ORDERS[order])
-            total += len(kept)
-            found += [{"stream": name, **msgspec.to_builtins(hidden_template(t))} for t in kept[: _limit(query)]]
-        return _json({"templates": found[: _limit(query)], "total": total})
+            if templates is None and "stream" in query:
+                raise web.HTTPNotFound(text="no such stream, or it is not up\n")
+            found += [(name, t) for t in templates or () if _contains(t, query.get("contains", ""))]
+        found.sort(key=lambda entry: ORDERS[order](entry[1]))
+        page = found[offset : offset + limit]
+        shown = [{"stream": name, **msgspec.to_builtins(hidden_template(t))} for name, t in page]
+        return _json({"templates": shown, "total": len(found)})
+
+    async def scores(self, request: web.Request) -> web.Response:
+        query = _query(request, {"since", "until", "points"})
+        begin, end = _seconds(query, "since"), _seconds(query, "until")
+        points = await self._source.scores(
+            request.match_info["name"], begin, end, _number(query, "points", 180, 1, MAX_LIMIT)
+        )
+        if points is None:
+            raise web.HTTPNotFound(text="no such stream, or it is not up\n")
+        return _json({"points": points, "step_ns": STEP_NS})
 
     async def streams(self, request: web.Request) -> web.Response:
         _query(request, set())
@@ -104,8 +114,13 @@ class Api:
 
 
 def _contains(template: Template, text: str) -> bool:
-    """Whether it stands in what is shown: a secret must not be found by guessing at it."""
-    return text in template.text and (not text or text in hidden_template(template).text)
+    """Whether it stands in what is shown, in any case: a secret must not be found by guessing at it."""
+    text = text.casefold()
+    return not text or (text in template.text.casefold() and text in hidden_template(template).text.casefold())
+
+
+def _brief(alert: Alert) -> bytes:
+    return json_safe(msgspec.json.encode(brief(alert)))
 
 
 def _json(value: Any) -> web.Response:
@@ -132,9 +147,13 @@ def _one_of(query: dict[str, str], name: str, allowed: tuple[str, ...]) -> str |
 
 
 def _limit(query: dict[str, str]) -> int:
-    text = query.get("limit", "100")
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
-        raise web.HTTPBadRequest(text=f"limit is a number from 1 to {MAX_LIMIT}\n")
+    return _number(query, "limit", 100, 1, MAX_LIMIT)
+
+
+def _number(query: dict[str, str], name: str, usual: int, least: int, most: int) -> int:
+    text = query.get(name, str(usual))
+    if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
+        raise web.HTTPBadRequest(text=f"{name} is a number from {least} to {most}\n")
     return int(text)
 
 

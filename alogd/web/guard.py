@@ -105,6 +105,11 @@ class Guard(asyncio.Protocol):
         self._held = 0
         self._arm(LAST_SECONDS if self._ended else IDLE_SECONDS)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the client said that nothing more comes from it."""
+        return self._ended
+
     def abort(self) -> None:
         self._disarm()
         if self._transport is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from html import escape as html_escape
 from typing import Protocol
 
 from aiohttp import web
@@ -13,21 +12,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 from alogd.config import Http
 from alogd.view import View
 from alogd.web.access import Access, middleware
-from alogd.web.api import Api, Source
+from alogd.web.api import Api
+from alogd.web.events import Events
 from alogd.web.guard import HEADER_SECONDS, Gate, Guard
+from alogd.web.page import Page
+from alogd.web.source import Source
 
 MAX_BODY = 64 * 1024  # bytes of a request
 MAX_LINE = 8190  # bytes of a request line or a header
-
-ENDPOINTS = (
-    ("/metrics", "for Prometheus"),
-    ("/-/healthy", "whether the process answers"),
-    ("/-/ready", "whether logs are followed, and what is amiss"),
-    ("/api/v1/alerts", "alerts, newest first (stream, status, min_level, since, limit, after)"),
-    ("/api/v1/templates", "what was learned (stream, order=count|newest|id, contains, limit)"),
-    ("/api/v1/streams", "streams and their sources"),
-    ("/api/v1/status", "the daemon at this moment"),
-)
 
 
 class Daemon(Source, Protocol):
@@ -45,6 +37,7 @@ class Server:
         self._daemon = daemon
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
+        self._events: Events | None = None
         self.gate = Gate(options.max_connections)
 
     async def start(self) -> str:
@@ -54,7 +47,9 @@ class Server:
             middlewares=[middleware(Access(host, self._options.token_file))], client_max_size=MAX_BODY
         )
         app.add_routes(self._routes())
-        app.add_routes(Api(self._daemon).routes())
+        self._events = Events(self._daemon, self.gate.refused)
+        for part in (Api(self._daemon), self._events, Page()):
+            app.add_routes(part.routes())
         self._runner = web.AppRunner(
             app,
             handle_signals=False,
@@ -79,6 +74,8 @@ class Server:
         """Stop listening; answers under way have a moment."""
         if self._server is not None:
             self._server.close()
+        if self._events is not None:
+            self._events.close()
         if self._runner is not None:
             try:
                 async with asyncio.timeout(1.0):
@@ -90,20 +87,11 @@ class Server:
 
     def _routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/", self._index),
             web.get("/metrics", self._metrics),
             web.get("/-/healthy", self._healthy),
             web.get("/-/ready", self._ready),
             web.post("/-/reload", self._reload),
         ]
-
-    async def _index(self, _request: web.Request) -> web.Response:
-        rows = "".join(f'<li><a href="{path}">{path}</a> {html_escape(what)}</li>' for path, what in ENDPOINTS)
-        title = "<!doctype html><html lang=en><meta charset=utf-8><title>alogd</title><h1>alogd</h1>"
-        return web.Response(
-            text=f"{title}<ul>{rows}</ul><p>POST /-/reload reads the configuration again.</p></html>\n",
-            content_type="text/html",
-        )
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         from alogd import metrics  # only now: who is never scraped does without the client library

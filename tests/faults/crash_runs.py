@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from alogd.state import AlertFilter, Reader, StateUnusable
+from alogd.alert_filter import AlertFilter
+from alogd.state import Reader, StateUnusable
 from tests.daemon_process import DaemonProcess
 
 SEED = "1234"  # of hashes: learned state is then alike to the byte

@@ -50,6 +50,8 @@ PATHS = (
     "/api/v1/templates?limit=1000",
     "/api/v1/streams",
     "/api/v1/status",
+    "/api/v1/overview",
+    "/api/v1/alerts?brief=true",
 )
 COMMANDS = (("alerts",), ("alerts", "--output", "json"), ("templates", "--limit", "0"), ("explain", "logs/a.log"))
 

@@ -10,10 +10,11 @@ import socket
 
 import pytest
 
+from alogd.alert_filter import AlertFilter
 from alogd.delivery import pause_seconds
 from alogd.sinks.address import AddressRefused, Rules, networks, socket_factory
 from alogd.sinks.base import NotConnected, Rejected, build
-from alogd.state import AlertFilter, Limits, Snapshot
+from alogd.state import Limits, Snapshot
 from tests.alerts import alert
 from tests.bad_server import GOOD, BadServer
 from tests.daemon_process import DaemonProcess, log_lines, wait_until

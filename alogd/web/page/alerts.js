@@ -1,0 +1,120 @@
+// All alerts, newest change first, with filters; the chosen one opens beside the list (over it, where there is no room).
+
+import { evidence } from "./alert.js";
+import { get } from "./data.js";
+import { fill, h } from "./dom.js";
+import { List } from "./list.js";
+import { LEVELS, alertRow } from "./parts.js";
+
+const PAGE = 1000;
+const TYPING_MS = 250;
+
+export function alerts(box, model, rest) {
+  const search = h("input", { type: "search", placeholder: "Text in alerts  ( / )", "aria-label": "Text in alerts", maxlength: 200 });
+  const levels = h("select", { "aria-label": "Least level" }, h("option", { value: "" }, "Any level"),
+    LEVELS.slice(0, 4).map((name) => h("option", { value: name }, name === "CRITICAL" ? "CRITICAL" : `${name} or worse`)));
+  const streams = h("select", { "aria-label": "Stream" }, h("option", { value: "" }, "All streams"));
+  const status = h("select", { "aria-label": "Status" }, h("option", { value: "" }, "Firing or not"),
+    h("option", { value: "firing" }, "Firing"), h("option", { value: "resolved" }, "Resolved"));
+  const summary = h("p", { class: "summary", role: "status" });
+  const frame = h("div", { class: "list", role: "group", "aria-label": "Alerts, newest change first" });
+  const none = h("p", { class: "empty", hidden: true });
+  const older = h("button", { type: "button", class: "older", hidden: true }, "Load older alerts");
+  const detail = h("article", { class: "detail", tabindex: "-1", "aria-label": "The chosen alert" });
+  box.append(h("h1", { class: "away" }, "Alerts"),
+    h("form", { class: "filters", role: "search" }, search, levels, streams, status, summary),
+    h("div", { class: "split" }, h("div", { class: "side" }, frame, none, older), detail));
+
+  let items = [];
+  let next = null;
+  let chosen = null;
+  let asked = 0;
+  let typing = null;
+  const list = new List(frame, { height: 68, row: (index) => alertRow(items[index], chosen) });
+
+  const filter = () => ({ contains: search.value.trim(), min_level: levels.value, stream: streams.value, status: status.value });
+  const isFiltered = () => Object.values(filter()).some(Boolean);
+
+  function show() {
+    none.hidden = items.length > 0;
+    frame.hidden = items.length === 0;
+    none.textContent = isFiltered() ? "No alert fits these filters." : "No alerts so far. When something unusual is logged, it appears here.";
+    older.hidden = next === null;
+    summary.textContent = `${items.length}${next === null ? "" : "+"} ${items.length === 1 ? "alert" : "alerts"}`;
+    list.update(items.length);
+  }
+
+  async function load() {
+    const mine = (asked += 1);
+    try {
+      const answer = await get("alerts", { ...filter(), limit: PAGE, brief: true });
+      if (mine !== asked) return;
+      items = answer.alerts;
+      next = answer.next;
+      show();
+    } catch (error) {
+      if (mine === asked) summary.textContent = `Not loaded: ${error.message}`;
+    }
+  }
+
+  async function loadOlder() {
+    const mine = asked;
+    older.disabled = true;
+    try {
+      const answer = await get("alerts", { ...filter(), limit: PAGE, brief: true, after: next });
+      if (mine !== asked) return;
+      items = items.concat(answer.alerts);
+      next = answer.next;
+      show();
+    } catch (error) {
+      summary.textContent = `Not loaded: ${error.message}`;
+    } finally {
+      older.disabled = false;
+    }
+  }
+
+  function told(alert) {
+    if (alert.id === chosen) view.refresh();
+    if (isFiltered()) { // only the daemon knows what fits
+      clearTimeout(typing);
+      typing = setTimeout(load, TYPING_MS);
+      return;
+    }
+    items = items.filter((item) => item.id !== alert.id);
+    const at = items.findIndex((item) => item.updated_ns <= alert.updated_ns);
+    items.splice(at < 0 ? items.length : at, 0, alert);
+    show();
+  }
+
+  const view = evidence(detail);
+
+  function go([id]) {
+    const before = chosen;
+    chosen = id || null;
+    box.classList.toggle("opened", chosen !== null);
+    list.draw(true);
+    view.show(chosen);
+    if (chosen !== null && chosen !== before) detail.focus({ preventScroll: true });
+    if (chosen === null && before !== null) {
+      const at = items.findIndex((item) => item.id === before);
+      if (at >= 0) list.focus(at);
+    }
+  }
+
+  function names(now) {
+    if (!now) return;
+    const kept = streams.value;
+    fill(streams, h("option", { value: "" }, "All streams"), now.streams.map(({ name }) => h("option", { value: name }, name)));
+    streams.value = kept;
+  }
+
+  const escape = (event) => { if (event.key === "Escape" && chosen !== null) location.hash = "#/alerts"; };
+  box.addEventListener("keydown", escape);
+  box.querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); load(); });
+  search.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(load, TYPING_MS); });
+  for (const select of [levels, streams, status]) select.addEventListener("change", load);
+  older.addEventListener("click", loadOlder);
+  names(model.overview);
+  load().then(() => go(rest));
+  return { go, overview: names, alert: told, reload: load, close() { list.close(); view.close(); clearTimeout(typing); } };
+}

@@ -1,0 +1,48 @@
+// Elements made of plain values. Text only ever becomes text nodes: nothing here, or anywhere else, parses markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+const DRAWN = new Set(["svg", "path", "line", "rect", "circle", "g"]);
+
+/** An element: attributes by name (false, null: left out), then children: nodes, texts, nested lists, null. */
+export function h(tag, attributes, ...children) {
+  const node = DRAWN.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === false || value === null || value === undefined) continue;
+    if (name === "width%") node.style.width = `${Math.max(0, Math.min(100, value))}%`;
+    else node.setAttribute(name, value === true ? "" : String(value));
+  }
+  for (const child of children.flat(4)) {
+    if (child === null || child === undefined || child === false) continue;
+    node.append(child instanceof Node ? child : String(child));
+  }
+  return node;
+}
+
+/** Make `parent` hold what `wanted` are, touching only what differs: focus, selection and scrolling stay. */
+export function fill(parent, ...wanted) {
+  const news = wanted.flat(4).filter((node) => node !== null && node !== undefined && node !== false);
+  const olds = [...parent.childNodes];
+  news.forEach((item, at) => {
+    const node = item instanceof Node ? item : document.createTextNode(String(item));
+    if (at >= olds.length) parent.append(node);
+    else merge(olds[at], node);
+  });
+  for (const old of olds.slice(news.length)) old.remove();
+}
+
+function merge(old, node) {
+  if (old.nodeType !== node.nodeType || old.nodeName !== node.nodeName || old.id !== node.id) {
+    old.replaceWith(node);
+    return;
+  }
+  if (node.nodeType === Node.TEXT_NODE) {
+    if (old.data !== node.data) old.data = node.data;
+    return;
+  }
+  for (const { name } of [...old.attributes]) if (!node.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of node.attributes) {
+    if (name === "style") old.style.width = node.style.width;
+    else if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  fill(old, [...node.childNodes]);
+}

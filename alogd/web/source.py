@@ -1,0 +1,36 @@
+"""What the HTTP face asks of the daemon; the tests stand in for it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from alogd.alert_filter import AlertFilter
+from alogd.event import Alert, Template
+from alogd.scores import Point
+from alogd.view import View
+
+
+class History(Protocol):
+    """Alerts as they were committed; the store."""
+
+    @property
+    def changes(self) -> int:
+        """Moments of alerts committed so far."""
+
+    async def alerts(self, wanted: AlertFilter) -> list[Alert]: ...
+    async def alert(self, alert_id: str) -> Alert | None: ...
+    async def firing(self) -> dict[str, int]: ...
+    def changed_since(self, changes: int) -> list[str] | None: ...
+
+
+class Source(Protocol):
+    """The daemon."""
+
+    @property
+    def store(self) -> History: ...
+
+    async def view(self) -> View: ...
+    async def templates(self, stream: str) -> list[Template] | None: ...
+    async def scores(
+        self, stream: str, begin_ns: int | None, end_ns: int | None, points: int
+    ) -> list[Point] | None: ...
