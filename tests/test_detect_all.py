@@ -178,13 +178,13 @@ def test_a_damaged_bundle_is_refused(place: Path, tmp_path: Path, capsys: pytest
 
 
 def test_labelled_logs_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """gen-synth -> parse -> build-* -> detect -> train -> infer -> report -> eval, in small."""
+    """gen-synth -> parse -> build-* -> train -> infer -> detect -> report -> eval, in small, with a model of counts."""
     made, out = tmp_path / "synth", tmp_path / "out"
     assert main(["gen-synth", "--out", str(made), "--lines", "8000", "--anomaly-rate", "0.03", "--seed", "3"]) == 0
     words = ["--input", str(made / "synth.log"), "--out-dir", str(out), "--labels", str(made / "labels.csv")]
-    assert main(["pipeline", *words, "--epochs", "2"]) == 0
+    assert main(["pipeline", *words, "--epochs", "1", "--kinds", "deeplog,mscred"]) == 0
     assert main(["build-logbert", "--parsed", str(out), "--out-dir", str(tmp_path / "cut"), "--max-seq-len", "32"]) == 0
-    assert {"baseline", "deeplog"} <= {one.name for one in Processed(out).detectors}
+    assert {"baseline", "deeplog", "mscred"} == {one.name for one in Processed(out).detectors}
     assert tables.read(out, tables.PARSED, ["is_new"]).column("is_new").to_numpy().sum() > 20
     told = json.loads((out / "eval.json").read_text())
     assert "baseline" in json.dumps(told)
@@ -198,3 +198,29 @@ def test_what_was_parsed_otherwise_is_refused(place: Path, tmp_path: Path, capsy
     assert main(["parse", "--input", str(path), "--out-dir", out, "--no-mask-num"]) == 0
     assert main(["infer", str(place / "models"), out, out]) == 65
     assert "was parsed with another masks" in capsys.readouterr().err
+
+
+def test_labelled_logs_step_by_step(tmp_path: Path) -> None:
+    """gen-synth -> parse -> build-* -> detect -> *-train -> *-infer -> analyze -> report -> eval, in small."""
+    made, out = tmp_path / "synth", str(tmp_path / "out")
+    small = ["--epochs", "1", "--hidden-size", "16", "--num-layers", "1", "--num-heads", "2"]
+    for words in (
+        ["gen-synth", "--out", str(made), "--lines", "3000", "--anomaly-rate", "0.05", "--seed", "3"],
+        ["parse", "--input", str(made / "synth.log"), "--out-dir", out],
+        ["build-logbert", "--parsed", out, "--out-dir", out, "--max-seq-len", "64"],
+        ["build-mscred", "--parsed", out, "--out-dir", out],
+        ["detect", "--parsed", out, "--out-dir", out],
+        ["deeplog-train", "--seq", out, "--epochs", "1"],
+        ["deeplog-infer", "--seq", out],
+        ["logbert-train", "--seq", out, *small],
+        ["logbert-infer", "--seq", out],
+        ["mscred-train", "--window-counts", out, "--epochs", "1"],
+        ["mscred-infer", "--window-counts", out],
+        ["analyze-mscred", "--processed-dir", out, "--top", "2"],
+        ["report", "--processed-dir", out],
+        ["eval", "--processed-dir", out, "--labels", str(made / "labels.csv")],
+    ):
+        assert main(words) == 0, words
+    assert [one.name for one in Processed(Path(out)).detectors] == ["baseline", "deeplog", "logbert", "mscred"]
+    told = (Path(out) / "eval.json").read_text()
+    assert all(name in told for name in ("baseline", "deeplog", "logbert", "mscred", "ensemble"))

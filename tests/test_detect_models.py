@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -13,9 +17,12 @@ from tests.test_detect_all import log
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("torch")
+import torch
+
 from alogd.detectors.mscred import Signatures
 from alogd.offline import model_files, quality_counts, tables
 from alogd.offline.counting import read_counts
+from alogd.offline.evaluation import read_sessions
 from alogd.offline.processed import Processed
 
 FEW = ["--epochs", "1"]
@@ -134,3 +141,62 @@ def test_what_cannot_be_done_is_said(
 ) -> None:
     assert main([word.format(here=tmp_path, trained=trained, today=today) for word in words]) == code
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["deeplog", "logbert", "mscred"])
+def test_weights_become_the_graph_they_came_with(kind: str, trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, place := tmp_path / "copy")
+    (place / f"{kind}.onnx").unlink()
+    assert main(["convert", str(place / f"{kind}.pth")]) == 0
+    before, after = (model_files.read(one, kind) for one in (trained, place))
+    assert after.threshold == before.threshold
+    sessions, _, _ = read_sessions(trained)
+    asked = sessions.tokens, sessions.start, sessions.fresh, sessions.ends
+    assert np.allclose(before.model.scores(*asked), after.model.scores(*asked), atol=1e-3)
+
+
+def test_what_is_no_model_is_not_converted(
+    trained: Path, today: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (bad := tmp_path / "bad.pth").write_bytes(b"PK no weights")
+    torch.save({"a": torch.zeros(2)}, tmp_path / "other.pth")
+    torch.save(model_files.read_weights(trained / "deeplog.pth").tensors, alone := tmp_path / "alone.pth")
+    vocab = ["--vocab", str(trained / "vocab.json")]
+    for words, says in (
+        ([str(bad), *vocab], "no weights that can be read"),
+        ([str(tmp_path / "other.pth"), *vocab], "no model that is known here"),
+        ([str(alone), *vocab], "tensors alone"),
+        ([str(trained / "deeplog.pth"), "--vocab", str(today / "vocab.json")], "another vocabulary"),
+    ):
+        assert main(["convert", *words]) == 65
+        assert says in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+def test_a_directory_is_watched(trained: Path, tmp_path: Path) -> None:
+    shutil.copy(trained / "vocab.json", tmp_path)
+    (tmp_path / "bad.pth").write_bytes(b"x")
+    program = "import sys; from alogd.offline.main import main; sys.exit(main(sys.argv[1:]))"
+    words = [sys.executable, "-c", program, "convert", "--watch", str(tmp_path), "--every", "0.1"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert "bad.pth holds no weights" in process.stderr.readline()
+        shutil.copy(trained / "deeplog.pth", tmp_path / "new.tmp")
+        (tmp_path / "new.tmp").rename(tmp_path / "deeplog.pth")
+        assert "deeplog.onnx" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert model_files.read(tmp_path, "deeplog").kind == "deeplog"
+
+
+def test_the_oddest_windows_are_told(trained: Path, today: Path, tmp_path: Path) -> None:
+    shutil.copytree(today, out := tmp_path / "out")
+    model = ["--model", str(trained / "mscred.onnx")]
+    assert main(["mscred-infer", "--window-counts", str(out), *model]) == 0
+    assert main(["analyze-mscred", "--processed-dir", str(out), *model, "--top", "3"]) == 0
+    told = (out / "mscred_analysis.md").read_text()
+    assert told.count("\n## ") == 3
+    assert "templates the model does not know" in told
+    assert len(list((out / "pictures").glob("mscred_*.svg"))) == 3
+    ElementTree.parse(out / "pictures" / "mscred_1.svg")

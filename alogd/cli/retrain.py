@@ -219,8 +219,9 @@ def _report(result: Result) -> None:
         parts = {name.partition(".")[2]: value for name, value in quality.parts.items() if name.startswith(f"{kind}.")}
         found = ", ".join(f"{name[6:]} {value:g} %" for name, value in parts.items() if name.startswith("found_"))
         print(f"{kind:<10}{done.examples:,} distinct examples of {done.events:,}; best after epoch {done.epoch},")
-        print(f"          loss {done.loss:.3f} on windows held back; quiet on {parts['quiet']:g} % of them, and on")
-        print(f"          {parts['quiet_recent']:g} % of those from the last tenth of the time;")
+        late = parts.get("quiet_recent")  # a model of counts is not asked for it
+        lately = "" if late is None else f", and on\n          {late:g} % of those from the last tenth of the time"
+        print(f"          loss {done.loss:.3f} on windows held back; quiet on {parts['quiet']:g} % of them{lately};")
         print(f"          found of anomalies injected into them: {found}")
     print(f"quality   {quality.total:g} of 100")
     print(f"bundle    {result.bundle}")

@@ -25,6 +25,8 @@ COMMANDS = (
         "mscred-infer",
         "window_counts.parquet -> mscred_infer.parquet: counts that do not fit",
     ),
+    ("Model by model", "convert", "weights (.pth) and vocab.json -> .onnx, also of a directory that is watched"),
+    ("Model by model", "analyze-mscred", "which windows, which templates, which relations between them"),
     ("Models", "train", "train on all logs of a directory, judge, put into service"),
     ("Models", "infer", "judge a log by trained models"),
     ("Models", "validate", "are models sound, and how good (0-100)?"),

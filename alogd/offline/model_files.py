@@ -32,7 +32,7 @@ except ModuleNotFoundError as error:
 
 WEIGHTS, GRAPH = ".pth", ".onnx"
 PREFIX = "alogd."
-_NO_FACTS = (f"{PREFIX}schema", f"{PREFIX}kind", f"{PREFIX}vocabulary")  # told otherwise, or anew
+_NO_FACTS = (f"{PREFIX}schema", f"{PREFIX}kind")  # told otherwise
 
 
 @dataclass(frozen=True, slots=True)

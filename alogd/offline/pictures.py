@@ -149,6 +149,27 @@ def roc_curves(title: str, curves: Mapping[str, tuple[F64, F64]]) -> str:
     return _picture(title, height, body)
 
 
+def matrices(title: str, left: F64, right: F64) -> str:
+    """Two (n, n) matrices, the second in red; each shaded up to its own largest entry, places counted from 1."""
+    n, side = len(left), 330.0
+    step, height = side / max(1, n), TOP + int(side) + 40
+    body = []
+    for which, (values, name) in enumerate(((left, "cell"), (right, "odd"))):
+        x, most = LEFT - 24 + which * (side + 40), float(values.max(initial=0.0)) or 1.0
+        for i, j in np.argwhere(values > most / 200).tolist():
+            value = float(values[i, j])
+            where = f'x="{x + step * j:.1f}" y="{TOP + step * i:.1f}" width="{step:.1f}" height="{step:.1f}"'
+            about = f"<title>{i + 1}, {j + 1}: {value:.3g}</title>"
+            body.append(f'<rect class="{name}" {where} opacity="{max(0.05, value / most):.3f}">{about}</rect>')
+        body.append(f'<rect class="grid" fill="none" x="{x}" y="{TOP}" width="{side}" height="{side}"/>')
+        for at in range(0, n, max(1, n // 8)):
+            middle = step * (at + 0.5)
+            body.append(f'<text x="{x + middle:.1f}" y="{TOP + side + 16}" text-anchor="middle">{at + 1}</text>')
+            body.append(f'<text x="{x - 4}" y="{TOP + middle + 4:.1f}" text-anchor="end">{at + 1}</text>')
+        body.append(f'<text class="faint" x="{x}" y="{height - 6}">largest {most:.3g}</text>')
+    return _picture(title, height, body)
+
+
 def _picture(title: str, height: int, body: Sequence[str]) -> str:
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     lines = [

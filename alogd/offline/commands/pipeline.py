@@ -25,6 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", metavar="MODELS", help="trained models to judge by; none are trained then")
     parser.add_argument("--no-train", action="store_true", help="train no models")
     parser.add_argument("--epochs", metavar="N", type=int, default=20, help="of the training (20)")
+    parser.add_argument("--kinds", metavar="A,B", help="models to train: deeplog, logbert, mscred (deeplog)")
     parser.add_argument("--labels", metavar="CSV", help="set the verdicts beside these (alog-detect eval)")
 
 
@@ -32,14 +33,20 @@ def main(args: argparse.Namespace) -> int:
     """One step after another; the first that fails ends it."""
     if args.input == "-":
         raise Usage("--input -: name a file; it is read more than once")
-    for words in steps(args.input, args.out_dir, args.models, args.no_train, args.epochs, args.labels):
+    for words in steps(args.input, args.out_dir, args.models, args.no_train, args.epochs, args.labels, args.kinds):
         if (code := step(words)) != OK:
             return code
     return OK
 
 
 def steps(
-    log: str, out: Path, models: str | None, no_train: bool, epochs: int = 20, labels: str | None = None
+    log: str,
+    out: Path,
+    models: str | None,
+    no_train: bool,
+    epochs: int = 20,
+    labels: str | None = None,
+    kinds: str | None = None,
 ) -> list[list[str]]:
     """The command lines."""
     place = str(out)
@@ -51,7 +58,8 @@ def steps(
         told.append(["build-deeplog", "--parsed", place, "--out-dir", place])
         told.append(["build-mscred", "--parsed", place, "--out-dir", place])
     if not models and not no_train and find_spec("torch") is not None:
-        told.append(["train", log, str(out / "models"), "--epochs", str(epochs), "--force"])
+        which = ["--kinds", kinds] if kinds else []
+        told.append(["train", log, str(out / "models"), "--epochs", str(epochs), "--force", *which])
         told.append(["infer", str(out / "models"), place, place])
     told.append(["detect", "--parsed", place, "--out-dir", place])
     told.append(["report", "--processed-dir", place, "--with-samples"])
