@@ -73,11 +73,11 @@ class Browser:
             raise AssertionError(f"{script}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
-    async def until(self, script: str) -> Any:
-        """The first true value of an expression. Fails when there is none in time."""
+    async def until(self, script: str) -> None:
+        """Wait for an expression to become true. Fails when it does not in time."""
         for _ in range(int(DEADLINE / 0.05)):
-            if value := await self.run(script):
-                return value
+            if await self.run(f"!!({script})"):
+                return
             await asyncio.sleep(0.05)
         shown = await self.run("document.body.innerText")
         raise AssertionError(f"waited {DEADLINE:g} s for {script}\n{shown[:2000]}\n{self.complaints}")
