@@ -18,7 +18,7 @@ from alogd.vocabulary import Vocabulary
 from alogd.windows import Windows
 
 pytest.importorskip("pyarrow")
-from alogd.offline import building, tables, windowing
+from alogd.offline import building, counting, tables, windowing
 
 STEPS = ("open", "read", "write", "close")
 
@@ -108,9 +108,11 @@ def test_counts_of_windows(parsed: Path, tmp_path: Path, dense: int, monkeypatch
     run("build-mscred", parsed, tmp_path, "--key", "none", "--window-size", "100", "--stride", "40")
     template = tables.read(parsed, tables.PARSED).column("template_id").to_numpy()
     known = len(Vocabulary.from_json((parsed / "vocab.json").read_bytes()))
-    rows = list(building.count_rows(tmp_path))
-    assert len(rows) > 90
-    for number, (counts, (index, first, last)) in enumerate(rows):
+    counted = np.concatenate([counts for counts, _ in counting.count_tables(tmp_path, known)])
+    rows = tables.read(tmp_path, tables.WINDOW_COUNTS).to_pylist()
+    assert len(rows) == len(counted) > 90
+    for number, (counts, row) in enumerate(zip(counted, rows, strict=True)):
+        index, first, last = row["window_idx"], row["start_line"], row["end_line"]
         assert index == number
         assert counts.tolist() == np.bincount(template[first - 1 : last], minlength=known).tolist()
     form = tables.metadata(tmp_path, tables.WINDOW_COUNTS)["alogd.counts"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -104,19 +103,6 @@ def _sparse(windows: WindowBatch) -> pa.Array:
     starts = np.searchsorted(cells >> 32, np.arange(len(windows) + 1))
     pairs = np.column_stack([cells & 0xFFFFFFFF, counts]).astype(np.int32).ravel()
     return pa.ListArray.from_arrays(pa.array((2 * starts).astype(np.int32)), pa.array(pairs))
-
-
-def count_rows(path: Path) -> Iterator[tuple[I64, list[int]]]:
-    """Dense counts of every row, whichever way they were written: (known,) each, and [window_idx, first, last line]."""
-    noted = tables.metadata(path, tables.WINDOW_COUNTS)
-    known = int(noted.get("alogd.vocabulary", 0))
-    for table in tables.batches(path, tables.WINDOW_COUNTS, size=1024):
-        for row in table.select(["window_idx", "start_line", "end_line", "counts"]).to_pylist():
-            values = np.array(row["counts"], np.int64)
-            if noted.get("alogd.counts") == "sparse":
-                pairs, values = values.reshape(-1, 2), np.zeros(known, np.int64)
-                values[pairs[:, 0]] = pairs[:, 1]
-            yield values, [row["window_idx"], row["start_line"], row["end_line"]]
 
 
 def _notes(options: WindowOptions) -> dict[str, str]:

@@ -52,7 +52,7 @@ def _deeplog(tensors: Tensors, _: Facts) -> nn.Module:
 
 def _logbert(tensors: Tensors, facts: Facts) -> nn.Module:
     (size, hidden), length = tensors["key.weight"].shape, tensors["position.weight"].shape[0]
-    layers, heads = _layers(tensors, "blocks.", ".before.weight"), int(facts.get("heads", "8"))
+    layers, heads = _layers(tensors, "blocks.", ".before.weight"), int(facts["heads"])
     return LogBertNet(size, hidden=hidden, layers=layers, heads=heads, length=length)
 
 
