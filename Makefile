@@ -76,7 +76,7 @@ detection: dev ## what the default settings detect on real labelled logs (needs 
 bench-deep-speed: dev ## what trained models cost a line, and where the time goes (needs ../shared/data)
 	@$(BIN)/python -m tests.bench.deep_speed $(BENCH)
 
-bench-deep: dev ## what a trained DeepLog finds in real labelled logs (needs ../shared/data; half a minute)
+bench-deep: dev ## what trained models find in real labelled logs, over seeds: BENCH="--seeds 1,2,3" (needs ../shared/data; minutes)
 	@$(BIN)/python -m tests.bench.deep $(BENCH)
 
 alog-infer: build/alog-infer ## the C program that runs a trained model without Python, as build/alog-infer

@@ -14,6 +14,7 @@ from alogd.detectors.mscred import Mscred, MscredOptions, Signatures
 from alogd.offline import bundle as bundles
 from alogd.offline import quality_counts
 from alogd.offline.series import Counts
+from alogd.offline.thresholds import threshold
 from alogd.offline.train_mscred import MscredTraining, graph, train
 from alogd.vocabulary import Vocabulary
 from tests import deep_models
@@ -52,7 +53,7 @@ def made(alone: bool = False) -> bytes:
 def models(alone: bool = False) -> Path:
     """A models directory with the graph in service."""
     place, counts = Path(mkdtemp(prefix="alogd-models-")), Counts.of(windows(400), alone=alone)
-    limit = quality_counts.threshold(quality_counts.scores(Signatures(made(alone)), counts))
+    limit = threshold(quality_counts.scores(Signatures(made(alone)), counts))
     bundles.promote(
         bundles.write(
             place,

@@ -26,6 +26,7 @@ from alogd.offline.quality import of_bundle
 from alogd.offline.retrain import retrain
 from alogd.offline.series import STRETCH, Counts, CountSample, choose, rows
 from alogd.offline.sessions import series_of
+from alogd.offline.thresholds import threshold
 from alogd.offline.train_mscred import train
 from alogd.reference.batches import window_batch
 from alogd.vocabulary import UNK
@@ -228,7 +229,7 @@ def test_an_export_that_says_something_else_is_refused():
 @pytest.mark.parametrize("alone", [False, True])
 def test_it_finds_counts_that_do_not_fit_together(alone):
     model, counts = Signatures(mscred_models.made(alone)), Counts.of(mscred_models.windows(400), alone=alone)
-    limit = quality_counts.threshold(quality_counts.scores(model, counts))
+    limit = threshold(quality_counts.scores(model, counts))
     parts = quality_counts.judge(model, counts, limit, seed=1)
     assert parts["quiet"] > 95
     assert parts["found_burst"] > 80

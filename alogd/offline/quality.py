@@ -16,12 +16,10 @@ from alogd.detectors.mscred import Signatures
 from alogd.event import F64
 from alogd.offline import quality_counts
 from alogd.offline.sessions import Sessions, series_of
+from alogd.offline.thresholds import threshold
 from alogd.vocabulary import SPECIAL, UNK, Vocabulary
 
 MOST_SESSIONS = 2000  # of each kind
-FALSE_ALARMS = 500.0  # one normal session in so many may exceed the threshold
-TAIL = 50  # largest scores that tell how the scores go on
-
 RECENT = 10  # the last so many-th part of the time counts as recent
 
 # What each part of a model's quality says, for people.
@@ -38,33 +36,6 @@ PARTS = {
 }
 
 Score = Callable[[Sessions], F64]
-
-
-def threshold(scores: F64, most: float = UNSEEN) -> float:
-    """The score that one in 500 of sessions like those trained on exceeds.
-
-    Told by a generalised Pareto tail through the 50 largest (as in SPOT: Siffer et al., KDD 2017; alogd/calibration.py
-    has the same): of a few thousand sessions the five oddest alone would set it, and they differ widely.
-    Sessions with a template that training never saw are not asked: new is odd, however often it comes; `most` is their
-    score, infinite for what has none of its own.
-    """
-    known = np.sort(scores[scores < most])
-    if not len(known):
-        return UNSEEN / 2
-    if len(known) < 2 * TAIL:
-        return float(np.quantile(known, 1 - 1 / FALSE_ALARMS, method="higher"))
-    begin = known[-TAIL - 1]
-    excess = known[-TAIL:] - begin
-    average, spread = float(excess.mean()), float(excess.var())
-    wanted = len(known) / FALSE_ALARMS / TAIL  # of the sessions in the tail, the share that may exceed it
-    if wanted >= 1:
-        return float(np.quantile(known, 1 - 1 / FALSE_ALARMS, method="higher"))
-    if spread <= 1e-12 * average * average:
-        return float(begin) + average
-    shape = min(0.5, max(0.0, 0.5 * (1 - average * average / spread)))
-    scale = average * (1 - shape)
-    beyond = -math.log(wanted) if shape == 0 else (wanted**-shape - 1) / shape
-    return min(most, float(begin) + scale * beyond)
 
 
 def judge(score: Score, held: Sessions, size: int, limit: float, seed: int) -> dict[str, float]:
@@ -102,10 +73,16 @@ def scorer(model: Model) -> Score:
 
 
 def threshold_of(model: Model, sessions: Sessions) -> float:
-    """Of a model, on what it was trained on."""
+    """Of a model, on what it was trained on; what has a template that training never saw is odd in any case."""
+    most = math.inf if isinstance(model, Signatures) else UNSEEN
+    return threshold(scores_of(model, sessions), most)
+
+
+def scores_of(model: Model, sessions: Sessions) -> F64:
+    """Of each session; of a model of counts, of the windows' series, 2,000 of them at most."""
     if isinstance(model, Signatures):
-        return quality_counts.threshold(quality_counts.scores(model, series_of(sessions)))
-    return threshold(scorer(model)(sessions))
+        return quality_counts.scores(model, series_of(sessions))
+    return scorer(model)(sessions)
 
 
 def judge_model(

@@ -15,7 +15,6 @@ from alogd.event import F64
 from alogd.offline.series import Counts, held_back, rows, spread_over
 from alogd.vocabulary import SPECIAL, UNK
 
-FALSE_ALARMS = 500.0  # one window trained on in so many may exceed the threshold
 MOST_MEASURED = 2000  # windows that the threshold is taken from
 MOST_WINDOWS = 300  # of each kind of anomaly
 MANY = 10  # times as often: a burst
@@ -27,11 +26,6 @@ def scores(model: Signatures, counts: Counts, most: int = MOST_MEASURED) -> F64:
     """Of windows whose history is known, `most` of them at most, spread over the time."""
     every = rows(counts, model.plan, model.size)
     return model.judge(Histories(*every.history(spread_over(len(every), most))))
-
-
-def threshold(found: F64) -> float:
-    """The score that at most one in 500 of the windows trained on exceeds; their largest where they are fewer."""
-    return float(np.quantile(found, 1 - 1 / FALSE_ALARMS, method="higher"))
 
 
 def judge(model: Signatures, counts: Counts, limit: float, seed: int) -> dict[str, float]:

@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
 
 from alogd.config import Alerts, EngineOptions, Risk, StreamOptions, UserMask, WindowOptions
-from alogd.event import Alert
+from alogd.event import Alert, Bool
 from alogd.stream import Stream
 from alogd.verdict import Verdict
 
@@ -121,7 +121,7 @@ def _ranked(run: Run, bad: dict[bytes, bool]) -> Iterator[str]:
         yield f"  {name:10s} AUROC {auroc:.3f}  AP {ap:.3f}  best F1 with an oracle threshold {best:.3f}"
 
 
-def _f1(truth: np.ndarray, guess: np.ndarray) -> float:  # type: ignore[type-arg]
+def _f1(truth: Bool, guess: Bool) -> float:
     hits = float((truth & guess).sum())
     return 2 * hits / float(truth.sum() + guess.sum()) if hits else 0.0
 
