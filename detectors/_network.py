@@ -32,6 +32,8 @@ class Network:
         except Exception as error:  # ONNX Runtime raises a dozen classes of its own
             raise ValueError(f"no ONNX graph that can be run: {str(error).splitlines()[0]}") from None
         self.facts: Mapping[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        if self.facts.get("alogd.int8") == "1":  # its scales are those of the whole call: rows would sway each other
+            self._batch = 1
         if self.facts.get("alogd.kind") != kind:
             raise ValueError(f"the graph is of kind {self.facts.get('alogd.kind')!r}, not {kind!r}")
         self._outputs = [output.name for output in self._session.get_outputs()]

@@ -84,6 +84,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="remove older bundles, but the one in service and the one before (all stay)",
     )
+    parser.add_argument(
+        "--int8", action="store_true", help="weights in 8 bits, where a model then still ranks as before"
+    )
     logbert = parser.add_argument_group("logbert")
     logbert.add_argument("--hidden-size", type=int, help="width of the network (256)")
     logbert.add_argument("--num-layers", type=int, help="blocks one after the other (4)")
@@ -123,7 +126,7 @@ def main(args: argparse.Namespace) -> int:
     chosen = {
         name: _options(trainer(name).options, given) for name in _kinds(args.models, options, TRAINERS, WHEN_ASKED)
     }
-    begin = Begin(base=asked.base, stream=asked.stream, fresh=args.fresh)
+    begin = Begin(base=asked.base, stream=asked.stream, fresh=args.fresh, int8=args.int8)
     with _inputs(asked.paths) as inputs, _stopped_cleanly():
         bytes_of_all = sum(one.size for one in inputs)
         tell = Tell(

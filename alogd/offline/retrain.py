@@ -22,7 +22,7 @@ from alogd.config import Alerts, StreamOptions
 from alogd.crashpoint import crashpoint
 from alogd.detectors._in_service import kinds, of_kind
 from alogd.offline import bundle as bundles
-from alogd.offline import corpus, quality, work
+from alogd.offline import corpus, int8, quality, work
 from alogd.offline import origin as from_where
 from alogd.offline.kinds import HELD_BACK, Trained, trainer
 from alogd.offline.sessions import Sessions
@@ -64,6 +64,7 @@ class Begin:
     base: Path | None = None  # a bundle, whose weights and vocabulary are continued
     stream: str | None = None  # whose files the inputs are: rotation may rename them between two runs
     fresh: bool = False  # forget what an earlier run that was stopped has done
+    int8: bool = False  # weights as 8-bit integers, of each model that then still ranks as it did
 
 
 def retrain(
@@ -86,7 +87,7 @@ def retrain(
     training works below `models`, NoRoom when the disk is full.
     """
     base = bundle.read(begin.base) if begin.base else None
-    job = _Job(inputs, options, alerts, models, chosen, tell, seed, force, begin.stream, base)
+    job = _Job(inputs, options, alerts, models, chosen, tell, seed, force, begin.stream, base, begin.int8)
     starts = job.starts()
     with work.opened(models, job.key(), fresh=begin.fresh) as kept:
         result = job.run(kept, starts)
@@ -108,6 +109,7 @@ class _Job:
     force: bool
     stream: str | None
     base: Bundle | None
+    int8: bool
 
     def key(self) -> str:
         """The same for all runs that may go on from each other."""
@@ -115,7 +117,7 @@ class _Job:
         how = {name: asdict(options) for name, options in self.chosen.items()}
         settings = [msgspec.to_builtins(self.options), msgspec.to_builtins(self.alerts.severity_rules)]
         base = self.base.id if self.base else None
-        return work.key([__version__, str(torch.__version__), names, settings, how, self.seed, base])
+        return work.key([__version__, str(torch.__version__), names, settings, how, self.seed, base, self.int8])
 
     def starts(self) -> dict[str, dict[str, torch.Tensor]]:
         """Old weights of each kind, before any work is done. Raises BadBundle, ValueError where there are none."""
@@ -135,7 +137,8 @@ class _Job:
         for name, how in self.chosen.items():
             trained[name] = done = self.train(name, read, kept, starts.get(name))
             self.tell.stage(f"{name}: exporting", 0, 1)
-            files[f"{name}.onnx"] = graph = trainer(name).graph(done.net, held, read.vocabulary, how)
+            graph = trainer(name).graph(done.net, held, read.vocabulary, how)
+            files[f"{name}.onnx"] = graph = self.small(name, graph, held) if self.int8 else graph
             files[f"{name}.pth"] = _weights(done)
             self.tell.stage(f"{name}: judging", 0, 2)
             model = of_kind(name)(graph)
@@ -184,6 +187,13 @@ class _Job:
             more["start"] = start
         tell = partial(self.tell.training, name)
         return fit.train(read.sessions, len(read.vocabulary), self.chosen[name], tell, **more)
+
+    def small(self, name: str, graph: bytes, held: Sessions) -> bytes:
+        """The graph in int8 where that ranks as it does; it is told which."""
+        self.tell.stage(f"{name}: int8", 0, 1)
+        chosen, why = int8.choose(graph, lambda one: quality.scores_of(of_kind(name)(one), held))
+        self.tell.said(f"{name}: {why}")
+        return chosen
 
     def write(
         self, name: str, files: Mapping[str, bytes], read: corpus.Corpus, limits: Mapping[str, float], found: Quality
