@@ -1,59 +1,36 @@
-"""Alerts POSTed as Alertmanager's webhook payload, signed when there is a secret.
-
-Whatever the other side does, one attempt ends within `timeout` and reads at most 64 KiB. Redirects are not
-followed, plain http goes to loopback only, and every address is checked (alogd/sinks/address.py), so that neither
-a receiver nor a name server can send alerts elsewhere. Neither the URL nor a secret ever stands in a message.
-"""
+"""Alerts POSTed as Alertmanager's webhook payload, signed when there is a secret (how: alogd/sinks/client.py)."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
+from collections.abc import Sequence
 
-from msgspec import Meta
-
-from alogd.config import read_secret
 from alogd.event import Alert
 from alogd.registry import register
-from alogd.sinks.address import AddressRefused, Network, Rules, is_loopback, networks, resolver, socket_factory
-from alogd.sinks.base import NONE_MISSED, MaxAge, MaxRate, Missed, NotConnected, Rejected, SinkOptions
+from alogd.sinks.address import networks
+from alogd.sinks.base import NONE_MISSED, Missed
+from alogd.sinks.client import Client, HttpOptions, check_url, secret
 from alogd.sinks.webhook_payload import body, idempotency_key
 
-if TYPE_CHECKING:
-    import aiohttp
 
-MAX_REPLY_BYTES = 64 * 1024
-AGAIN = frozenset({408, 425, 429})  # and every 5xx
-
-
-class WebhookOptions(SinkOptions, frozen=True, kw_only=True):
+class WebhookOptions(HttpOptions, frozen=True, kw_only=True):
     """Where to POST, how long to wait, what to sign with."""
 
-    max_age: MaxAge = 3600.0
-    max_per_minute: MaxRate = 30
     url: str | None = None
     url_file: str | None = None  # for a URL that is itself a secret
-    timeout: Annotated[float, Meta(gt=0, le=300, extra={"unit": "duration"})] = 10.0  # of a whole attempt
     secret_file: str | None = None  # HMAC-SHA256 key; the header is X-Alogd-Signature-256: sha256=HEX
     bearer_token_file: str | None = None
     external_url: str = "http://127.0.0.1:9178"  # where people reach this daemon
-    allow_insecure: bool = False  # plain http to another host
-    networks: Annotated[tuple[str, ...], Meta(max_length=64)] = ()  # if any: only addresses in these, e.g. 10.0.0.0/8
     lines: bool = False  # send the lines themselves, not only their templates and where they stand
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.url is None) == (self.url_file is None):
             raise ValueError("give either url or url_file")
-        allowed = networks(self.networks)
         if self.url is not None:
-            check_url(self.url, self.allow_insecure, allowed)
+            check_url(self.url, self.allow_insecure, networks(self.networks))
 
 
 @register("sinks", "webhook")
@@ -66,37 +43,18 @@ class WebhookSink:
     def __init__(self, options: WebhookOptions) -> None:
         self._options = options
         self._receiver = options.name or "webhook"
-        self._networks = networks(options.networks)
-        self._rules = Rules()
-        self._session: aiohttp.ClientSession | None = None
+        self._client = Client(options)
 
     async def send(self, alerts: Sequence[Alert], missed: Missed = NONE_MISSED) -> None:
-        url, rules, headers, data = await asyncio.to_thread(self._request, alerts, missed)
-        host = urlsplit(url).hostname
-        import aiohttp
-
-        try:
-            async with asyncio.timeout(self._options.timeout):
-                status, reply_headers = await self._post(url, rules, headers, data)
-        except TimeoutError:
-            raise NotConnected(f"{host} did not answer within {self._options.timeout:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise NotConnected(f"cannot reach {host}: {_why(error)}") from None
-        judge(status, reply_headers)
+        await self._client.post(*await asyncio.to_thread(self._request, alerts, missed))
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._client.close()
 
-    def _request(self, alerts: Sequence[Alert], missed: Missed) -> tuple[str, Rules, dict[str, str], bytes]:
-        """URL, where it may lead, headers and body; secrets are read anew each time, so that they may be rotated."""
+    def _request(self, alerts: Sequence[Alert], missed: Missed) -> tuple[str, dict[str, str], bytes]:
+        """URL, headers and body; secrets are read anew each time, so that they may be rotated."""
         options = self._options
-        url = options.url or _secret("url_file", options.url_file or "")
-        try:
-            rules = check_url(url, options.allow_insecure, self._networks)
-        except ValueError as error:
-            raise NotConnected(f"url_file: {error}") from None
+        url = options.url or secret("url_file", options.url_file or "")
         data = body(alerts, self._receiver, options.external_url.rstrip("/"), missed, lines=options.lines)
         headers = {
             "Content-Type": "application/json",
@@ -104,95 +62,12 @@ class WebhookSink:
             "Idempotency-Key": idempotency_key(alerts, self._receiver),
         }
         if options.secret_file:
-            headers["X-Alogd-Signature-256"] = sign(_secret("secret_file", options.secret_file), data)
+            headers["X-Alogd-Signature-256"] = sign(secret("secret_file", options.secret_file), data)
         if options.bearer_token_file:
-            headers["Authorization"] = f"Bearer {_secret('bearer_token_file', options.bearer_token_file)}"
-        return url, rules, headers, data
-
-    async def _post(
-        self, url: str, rules: Rules, headers: dict[str, str], data: bytes
-    ) -> tuple[int, Mapping[str, str]]:
-        session = await self._open_session(rules)
-        async with session.post(url, data=data, headers=headers, allow_redirects=False) as reply:
-            await reply.content.read(MAX_REPLY_BYTES)
-            return reply.status, reply.headers
-
-    async def _open_session(self, rules: Rules) -> aiohttp.ClientSession:
-        """A session whose connections keep the rules; another URL may have others."""
-        if rules != self._rules:
-            await self.close()
-        if self._session is None:
-            import aiohttp
-
-            self._rules = rules
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=2, resolver=resolver(rules), socket_factory=socket_factory(rules), ttl_dns_cache=10
-                ),
-                timeout=aiohttp.ClientTimeout(total=self._options.timeout),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-            )
-        return self._session
+            headers["Authorization"] = f"Bearer {secret('bearer_token_file', options.bearer_token_file)}"
+        return url, headers, data
 
 
-def check_url(url: str, allow_insecure: bool, allowed: tuple[Network, ...] = ()) -> Rules:
-    """Where the URL may lead. Raises ValueError, without the URL in it, unless this is https, or http to loopback."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("the webhook's url must begin with https://HOST, or http://127.0.0.1")
-    loopback, plain = is_loopback(parts.hostname), parts.scheme == "http" and not allow_insecure
-    if plain and not loopback:
-        raise ValueError("plain http goes to loopback only; use https, or set allow_insecure: true")
-    rules = Rules(loopback, plain, allowed)
-    try:
-        rules.check(str(ip_address(parts.hostname)))
-    except AddressRefused as error:
-        raise ValueError(f"the webhook's url: {error}") from None
-    except ValueError:
-        return rules  # a name: its addresses are looked at whenever it is resolved
-    return rules
-
-
-def sign(secret: str, data: bytes) -> str:
+def sign(key: str, data: bytes) -> str:
     """The value of X-Alogd-Signature-256."""
-    return f"sha256={hmac.new(secret.encode(), data, hashlib.sha256).hexdigest()}"
-
-
-def judge(status: int, headers: Mapping[str, str]) -> None:
-    """Raises NotConnected or Rejected unless the status is a success."""
-    if 200 <= status < 300:
-        return
-    if status >= 500 or status in AGAIN:
-        raise NotConnected(f"the receiver answered {status}", retry_after(headers))
-    if 300 <= status < 400:
-        raise Rejected("redirect", f"the receiver answered {status}; redirects are not followed")
-    raise Rejected("refused", f"the receiver answered {status}")
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds the other side asks to wait (a number or a date), if it does and we can read it."""
-    value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-
-
-def _secret(name: str, path: str) -> str:
-    """A secret of one line. Raises NotConnected: it may be about to be written anew."""
-    try:
-        secret = read_secret(path)
-    except (OSError, ValueError) as error:
-        raise NotConnected(f"{name}: {error.strerror if isinstance(error, OSError) else 'empty or not text'}") from None
-    if not secret.isprintable():
-        raise NotConnected(f"{name}: more than one line of text")
-    return secret
-
-
-def _why(error: Exception) -> str:
-    cause = getattr(error, "os_error", error)
-    return str(cause) if isinstance(cause, AddressRefused) else type(error).__name__
+    return f"sha256={hmac.new(key.encode(), data, hashlib.sha256).hexdigest()}"

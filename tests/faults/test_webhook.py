@@ -296,7 +296,7 @@ async def test_n3_redirects_are_not_followed(code, where):
     ],
 )
 def test_n3_urls_that_are_refused(url):
-    with pytest.raises(ValueError, match=r"webhook's url|plain http") as caught:
+    with pytest.raises(ValueError, match=r"receiver's url|plain http") as caught:
         build({"kind": "webhook", "url": url})
     assert "evil" not in str(caught.value)
 
