@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from alogd.escape import json_safe
-from alogd.sinks.base import LEVELS
+from alogd.sinks.routes import LEVELS
 
 
 @dataclass(frozen=True, slots=True)

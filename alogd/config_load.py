@@ -193,6 +193,10 @@ def _config(config: Config) -> Findings:
     for index, name in enumerate(sinks):
         if name in sinks[:index]:
             yield f"sinks[{index}]", f'a sink named "{name}" stands above; give one of them another `name`'
+    for index, sink in enumerate(config.sinks):
+        for number, name in enumerate(sink.get("when", {}).get("streams", ())):
+            if name not in names:
+                yield f"sinks[{index}].when.streams[{number}]", f'no stream named "{name}"; {nearest(name, names)}'
     yield from _redact(config)
 
 

@@ -28,6 +28,7 @@ ATTEMPT_SECONDS = 310.0  # a sink's own timeout is shorter; this bounds one that
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  # seconds
 LONGEST_RETRY_AFTER = 900.0  # seconds
 MAX_FAULTS = 5  # attempts a sink may fail in an unforeseen way before the moment is given up
+FIRING = 1000  # incidents a receiver is told of again
 LOOK_AGAIN = 30.0  # seconds between looks at an empty outbox that nobody announced news of
 
 Row = tuple[int, Alert | None]  # number in the outbox (0: only in memory), None: what was kept is damaged
@@ -75,6 +76,7 @@ class Delivery:
         self._retry_after: float | None = None
         self._faults = 0
         self._last = False
+        self._resend_at = clock.monotonic()  # at once: a daemon that was away has incidents that still fire
 
     def wake(self) -> None:
         """There may be news in the outbox."""
@@ -90,11 +92,12 @@ class Delivery:
         """Deliver until `finish`."""
         while True:
             await self._hold_back()
+            await self._resend()
             outcome = await self._step()
             if self._last and outcome in (Outcome.LATER, None):
                 return
             if outcome is None:
-                await self._waker.wait(LOOK_AGAIN)
+                await self._waker.wait(min(LOOK_AGAIN, self.sink.resend or LOOK_AGAIN))
             elif outcome is Outcome.LATER:
                 await self._pause()
 
@@ -184,6 +187,29 @@ class Delivery:
         deadline = self._clock.monotonic() + pause
         while not self._last and (left := deadline - self._clock.monotonic()) > 0:
             await self._waker.wait(left)
+
+    async def _resend(self) -> None:
+        """Tell of all that is firing again, where the receiver forgets what it does not hear of."""
+        every = self.sink.resend
+        if every is None or self._last or self._clock.monotonic() < self._resend_at:
+            return
+        self._resend_at = self._clock.monotonic() + every
+        now = self._clock.time()
+        known = await self._store.still_firing(FIRING)
+        firing = [alert for alert in known if self.sink.wants(alert) and not self.sink.is_old(alert, now)]
+        for begin in range(0, len(firing), BATCH):
+            try:
+                async with asyncio.timeout(ATTEMPT_SECONDS):
+                    await self.sink.sink.send(firing[begin : begin + BATCH])
+            except (NotConnected, OSError, TimeoutError, Rejected) as error:
+                self._failed(str(error) or "no answer in time", getattr(error, "retry_after", None))
+                await self._pause()
+                return
+            except Exception as error:
+                log.exception("a sink failed in an unforeseen way", sink=self.sink.name)
+                self._failed(type(error).__name__, None)
+                return
+            self._recovered()
 
     # What is left out
 

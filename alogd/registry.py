@@ -30,6 +30,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "log": "alogd.sinks.log",
         "jsonl": "alogd.sinks.jsonl",
         "webhook": "alogd.sinks.webhook",
+        "alertmanager": "alogd.sinks.alertmanager",
     },
 }
 

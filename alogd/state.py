@@ -24,7 +24,7 @@ from alogd import alert_json
 from alogd.alert_filter import ALL, AlertFilter, conditions
 from alogd.crashpoint import crashpoint
 from alogd.event import Alert
-from alogd.sinks.base import LEVELS
+from alogd.sinks.routes import LEVELS
 from alogd.state_file import StateUnusable, is_damage, lock_directory, open_file, open_to_read
 
 __all__ = ["AlertFilter", "Limits", "Queued", "Reader", "Snapshot", "SourceRow", "State", "StateUnusable"]

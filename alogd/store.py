@@ -144,6 +144,16 @@ class Store:
             if entry := self._stranded.get(_moment(alert)):
                 entry[1].discard(sink)
 
+    async def still_firing(self, limit: int) -> list[Alert]:
+        """The incidents that fire, newest first; none while they cannot be read."""
+        try:
+            known = await self.alerts(AlertFilter(status="firing", limit=limit))
+        except sqlite3.Error as error:
+            await self._after(error)
+            return []
+        over = {alert.id for alert, _ in self._stranded.values() if alert.status == "resolved"}
+        return [alert for alert in known if alert.id not in over]
+
     async def alerts(self, wanted: AlertFilter) -> list[Alert]:
         return await self.call(lambda: self.state.alerts(wanted))
 

@@ -325,7 +325,7 @@ def test_the_guide_names_every_key() -> None:
     registry.BUILT_IN["collectors"].pop("probe")
     schema = config_schema.schema()
     shapes = [schema, *schema["$defs"].values()]
-    shapes += [form for kind in ("file", "log", "jsonl", "webhook") for form in _forms(schema, kind)]
+    shapes += [form for kind in ("file", *registry.BUILT_IN["sinks"]) for form in _forms(schema, kind)]
     keys = {key for shape in shapes for key in shape.get("properties", {})}
     assert len(keys) > 60
     assert not sorted(key for key in keys if not re.search(rf"\b{key}\b", guide))

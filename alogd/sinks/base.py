@@ -16,8 +16,8 @@ from msgspec import Meta
 from alogd.config import Level, Strict
 from alogd.event import Alert
 from alogd.registry import find
+from alogd.sinks.routes import LEVELS, When
 
-LEVELS: dict[str, int] = {"INFO": 0, "LOW": 1, "MEDIUM": 2, "HIGH": 3, "CRITICAL": 4}
 MAX_SECRET_BYTES = 64 * 1024
 
 
@@ -59,6 +59,7 @@ class SinkOptions(Strict, frozen=True, kw_only=True):
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] | None = None  # label; by default the kind
     min_level: Level = "INFO"  # alerts of a lower level are not for this sink
     max_age: MaxAge = None  # alerts last seen longer ago, in log time, are kept but not sent; null: all are sent
+    when: When = When()  # which incidents are for this sink
 
 
 class Sink(Protocol):
@@ -84,9 +85,11 @@ class NamedSink(msgspec.Struct, frozen=True):
     sink: Sink
     max_age: float | None = None
     max_per_minute: int | None = None  # attempts; what waits longer goes together
+    when: When = When()
+    resend: float | None = None  # seconds after which a receiver that forgets is told again of what is firing
 
     def wants(self, alert: Alert) -> bool:
-        return LEVELS.get(alert.level, 0) >= self.min_level
+        return LEVELS.get(alert.level, 0) >= self.min_level and self.when.holds(alert)
 
     def is_old(self, alert: Alert, now: float) -> bool:
         """Whether it tells of what is past: a daemon that reads last month's logs must not ring for them."""
@@ -103,7 +106,9 @@ def build(entry: Mapping[str, Any]) -> NamedSink:
         raise ValueError(error.args[0]) from None
     checked: SinkOptions = msgspec.convert(options, cls.Options)  # type: ignore[attr-defined]
     rate = getattr(checked, "max_per_minute", None)
-    return NamedSink(checked.name or kind, LEVELS[checked.min_level], cls(checked), checked.max_age, rate)
+    resend = getattr(checked, "resend", None)
+    least = LEVELS[checked.min_level]
+    return NamedSink(checked.name or kind, least, cls(checked), checked.max_age, rate, checked.when, resend)
 
 
 def build_all(entries: Sequence[Mapping[str, Any]]) -> list[NamedSink]:

@@ -60,7 +60,7 @@ def _entry(alert: Alert, external_url: str, lines: bool) -> dict[str, Any]:
     return {
         "status": alert.status,
         "labels": _labels(alert),
-        "annotations": _annotations(alert, lines),
+        "annotations": notes(alert, lines),
         "startsAt": rfc3339(alert.opened_ns) or NEVER,
         "endsAt": rfc3339(alert.resolved_ns) or NEVER,
         "generatorURL": f"{external_url}/api/v1/alerts/{alert.id}",
@@ -78,8 +78,9 @@ def _labels(alert: Alert) -> dict[str, str]:
     return labels | {"key": _text(alert.key)} if alert.key else labels
 
 
-def _annotations(alert: Alert, lines: bool) -> dict[str, str]:
-    annotations = {
+def notes(alert: Alert, lines: bool) -> dict[str, str]:
+    """What a person reads of an alert, each text bounded and safe to show; lines: with the lines themselves."""
+    told = {
         "summary": _text(alert.title),
         "description": _text("; ".join(alert.reasons)),
         "risk": f"{alert.risk:.1f}",
@@ -91,12 +92,12 @@ def _annotations(alert: Alert, lines: bool) -> dict[str, str]:
     }
     marked = [line for line in alert.lines if line.marked][:MAX_LINES]
     if alert.templates:
-        annotations["templates"] = "\n".join(_text(template.text) for template in alert.templates[:MAX_LINES])
+        told["templates"] = "\n".join(_text(template.text) for template in alert.templates[:MAX_LINES])
     if marked:
-        annotations["where"] = "\n".join(_text(f"{line.source}:{line.offset}") for line in marked)
+        told["where"] = "\n".join(_text(f"{line.source}:{line.offset}") for line in marked)
     if marked and lines:
-        annotations["lines"] = "\n".join(_text(f"{line.source}:{line.offset}: {line.text}") for line in marked)
-    return annotations
+        told["lines"] = "\n".join(_text(f"{line.source}:{line.offset}: {line.text}") for line in marked)
+    return told
 
 
 def _text(text: str) -> str:

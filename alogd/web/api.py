@@ -15,7 +15,7 @@ from alogd.escape import json_safe
 from alogd.event import Alert, Template
 from alogd.redact import hidden_template
 from alogd.scores import STEP_NS
-from alogd.sinks.base import LEVELS
+from alogd.sinks.routes import LEVELS
 from alogd.web.brief import brief
 from alogd.web.source import Source
 
