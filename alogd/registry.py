@@ -31,6 +31,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "jsonl": "alogd.sinks.jsonl",
         "webhook": "alogd.sinks.webhook",
         "alertmanager": "alogd.sinks.alertmanager",
+        "slack": "alogd.sinks.slack",
+        "pagerduty": "alogd.sinks.pagerduty",
     },
 }
 

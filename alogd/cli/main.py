@@ -17,6 +17,7 @@ COMMANDS = (
     ("Models", "retrain", "train a model on logs, judge it, put it into service"),
     ("Models", "models", "list, compare, promote, roll back trained models"),
     ("Set up", "check", "check the configuration and what it would read"),
+    ("Set up", "sinks", "list where alerts go, and send a test alert there"),
     ("Set up", "version", "version, engine and plugins"),
 )
 

@@ -1,0 +1,87 @@
+"""Alerts as events of PagerDuty's Events API v2: trigger while an incident fires, resolve when it is over.
+
+The incident's id is the `dedup_key`, so a repeat changes nothing, and what one attempt leaves half done is sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from alogd.alert_json import rfc3339
+from alogd.event import Alert
+from alogd.registry import register
+from alogd.sinks.address import networks
+from alogd.sinks.base import NONE_MISSED, Missed
+from alogd.sinks.client import Client, HttpOptions, check_url, secret
+from alogd.sinks.webhook_payload import notes
+
+MAX_SUMMARY = 1024  # characters, by PagerDuty's rules
+SEVERITIES = {"CRITICAL": "critical", "HIGH": "error", "MEDIUM": "warning", "LOW": "info", "INFO": "info"}
+
+
+class PagerdutyOptions(HttpOptions, frozen=True, kw_only=True):
+    """The integration of a service."""
+
+    routing_key_file: str  # the integration key
+    url: str = "https://events.pagerduty.com/v2/enqueue"  # https://events.eu.pagerduty.com/v2/enqueue in Europe
+    external_url: str | None = None  # where people reach this daemon; incidents link there
+    lines: bool = False  # send the lines themselves, not only their templates and where they stand
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_url(self.url, self.allow_insecure, networks(self.networks))
+
+
+@register("sinks", "pagerduty")
+class PagerdutySink:
+    """One service."""
+
+    Options = PagerdutyOptions
+    latest_only = True
+
+    def __init__(self, options: PagerdutyOptions) -> None:
+        self._options = options
+        self._client = Client(options)
+
+    async def send(self, alerts: Sequence[Alert], missed: Missed = NONE_MISSED) -> None:
+        key = await asyncio.to_thread(secret, "routing_key_file", self._options.routing_key_file)
+        headers = {"Content-Type": "application/json", "User-Agent": "alogd"}
+        for alert in alerts:
+            event = {"routing_key": key, **self._event(alert)}
+            await self._client.post(self._options.url, headers, msgspec.json.encode(event))
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    def _event(self, alert: Alert) -> dict[str, Any]:
+        if alert.status == "resolved":
+            return {"event_action": "resolve", "dedup_key": alert.id}
+        event: dict[str, Any] = {
+            "event_action": "trigger",
+            "dedup_key": alert.id,
+            "client": "alogd",
+            "payload": self._payload(alert),
+        }
+        if self._options.external_url:
+            base = self._options.external_url.rstrip("/")
+            event["client_url"] = base
+            event["links"] = [{"href": f"{base}/api/v1/alerts/{alert.id}", "text": "the incident in alogd"}]
+        return event
+
+    def _payload(self, alert: Alert) -> dict[str, Any]:
+        told = notes(alert, self._options.lines)
+        payload = {
+            "summary": told["summary"][:MAX_SUMMARY] or "log anomaly",
+            "source": socket.gethostname(),
+            "severity": SEVERITIES.get(alert.level, "info"),
+            "component": alert.stream,
+            "class": "LogAnomaly",
+            "custom_details": told,
+        }
+        began = rfc3339(alert.opened_ns)
+        return payload | {"timestamp": began} if began else payload
