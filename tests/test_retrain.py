@@ -152,3 +152,17 @@ def test_heads_that_do_not_divide_the_width(log: Path, tmp_path: Path, capsys: p
     words = ["retrain", "--from", str(log), "--out", str(tmp_path / "m"), "--models", "logbert", "--num-heads", "7"]
     assert main(words) == 2
     assert "7 heads do not divide it" in capsys.readouterr().err
+
+
+def test_weights_in_int8_are_kept_where_they_rank_alike(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = tmp_path / "models"
+    flags = ["--epochs", "3", "--seq-len", "4", "--window", "20/10", "--int8"]
+    assert main(["retrain", "--from", str(log), "--out", str(models), *flags]) == 0
+    place = bundle.in_service(models)
+    assert place is not None
+    said = capsys.readouterr().err
+    kept = b"alogd.int8" in bundle.read(place).files["deeplog.onnx"]
+    assert "deeplog: int8" in said
+    assert kept == ("int8 refused" not in said)

@@ -33,7 +33,7 @@ from alogd.offline.kinds import TRAINERS
 from alogd.offline.thresholds import threshold
 from alogd.reference.batches import window_batch
 from alogd.stream import engine_config
-from tests.bench.deep_models import Learned, Lists, Task, learned
+from tests.bench.deep_models import Learned, Lists, Task, in_int8, learned
 from tests.bench.detection import DATA
 
 FIRST = 0.3  # of the log, with --in-time
@@ -134,6 +134,13 @@ def main() -> int:
     print(f"{'':12}" + "".join(f"{head:>10}" for head in HEADS))
     for name in rounds[0]:
         _line(name, np.array([figures(name, scores[name], truth) for scores in rounds]))
+    for kind in kinds if args.int8 else ():
+        one = models[seeds[0]][kind]
+        small, alike, before = in_int8(kind, one, task)
+        print(f"{kind} in int8, seed {seeds[0]}: rank correlation {alike:.4f} on held back; ", end="")
+        print(f"{len(small.graph) / len(one.graph):.0%} of its size, {before:.1f} us a record, now {small.each:.1f}")
+        _line("  float", figures(kind, (one.calm, one.found), truth)[None])
+        _line("  int8", figures(kind, (small.calm, small.found), truth)[None])
     return 0
 
 
@@ -143,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--models", default=",".join(TRAINERS), help="which to train")
     parser.add_argument("--epochs", default="", metavar="KIND=N,...", help="at most, where not the default of a kind")
     parser.add_argument("--in-time", action="store_true", help="train on the first 30 %%, judge the rest")
+    parser.add_argument("--int8", action="store_true", help="beside each model of the first seed its weights in 8 bits")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what was trained; go on from it when stopped")
     return parser
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from alogd.detectors._in_service import of_kind
 from alogd.event import F64
+from alogd.offline import int8
 from alogd.offline.kinds import HELD_BACK, trainer
 from alogd.offline.quality import scorer
 from alogd.offline.series import Counts
@@ -82,6 +83,20 @@ def scored(graph: bytes, kind: str, normal: Sessions, judged: Sessions) -> tuple
     score, begun = scorer(of_kind(kind)(graph)), time.process_time()
     calm, found = score(normal), score(judged)
     return calm, found, (time.process_time() - begun) / (len(normal.tokens) + len(judged.tokens)) * 1e6
+
+
+def in_int8(kind: str, one: Learned, task: Task) -> tuple[Learned, float, float]:
+    """The same with weights in 8 bits, its rank correlation on what was held back, and microseconds a record before.
+
+    Both are timed now, one after the other.
+    """
+    normal, judged, _ = told(task)
+    _, _, before = scored(one.graph, kind, normal, judged)
+    graph = int8.quantised(one.graph)
+    calm, found, each = scored(graph, kind, normal, judged)
+    held = np.arange(len(calm)) % HELD_BACK == HELD_BACK - 1
+    alike = int8.rank_correlation(one.calm[held], calm[held])
+    return replace(one, calm=calm, found=found, each=each, graph=graph), alike, before
 
 
 def _numbered(sessions: Lists) -> Sessions:
