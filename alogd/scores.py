@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from alogd.event import F64, I64, U32
+from alogd.event import F64, I64, NO_TIME, U32, WindowBatch
 
 STEP_NS = 10_000_000_000  # of log time, of one point
 SLOTS = 2160  # six hours
@@ -23,9 +23,16 @@ class Scores:
         self._risk = np.zeros(SLOTS, np.float32)
         self._records = np.zeros(SLOTS, np.int64)
 
-    def add(self, closed_ns: I64, risk: F64, records: U32) -> None:
-        """Windows that were judged: when they closed, their risk (0-100), their records; all of shape (n,)."""
-        steps, where = np.unique(closed_ns // STEP_NS, return_inverse=True)
+    def observe(self, windows: WindowBatch, risk: F64) -> None:
+        """Windows that were judged, at the time of their last records: they may have closed much later."""
+        if not len(windows):
+            return
+        last = windows.timestamp_ns[windows.start[1:] - 1]
+        self.add(np.where(last == NO_TIME, windows.closed_ns, last), risk, windows.fresh)
+
+    def add(self, ended_ns: I64, risk: F64, records: U32) -> None:
+        """When windows ended, their risk (0-100), their records; all of shape (n,)."""
+        steps, where = np.unique(ended_ns // STEP_NS, return_inverse=True)
         risks = np.zeros(len(steps), np.float32)
         np.maximum.at(risks, where, risk.astype(np.float32))
         counts = np.bincount(where, records, len(steps)).astype(np.int64)
@@ -45,7 +52,7 @@ class Scores:
 
         Without a begin: all there is; without an end: up to the newest.
         """
-        held = np.flatnonzero(self._step >= 0)
+        held = np.flatnonzero(self._step > max(-1, int(self._step.max()) - SLOTS))  # others wait to be overwritten
         order = held[np.argsort(self._step[held])]
         steps = self._step[order]
         first = np.searchsorted(steps, 0 if begin_ns is None else begin_ns // STEP_NS)

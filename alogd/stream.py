@@ -210,7 +210,7 @@ class Stream:
             alerts += self.incidents.extend(incident, finding)
         if len(verdict.windows):
             self.last_risk = verdict.last_risk
-            self.scores.add(closed_ns, verdict.risk, verdict.windows.fresh)
+            self.scores.observe(verdict.windows, verdict.risk)
             alerts += self.incidents.expire(max(0, int(closed_ns.max())))
         self.judge.add(verdict, learnable, countable)
         return alerts

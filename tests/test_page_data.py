@@ -79,7 +79,25 @@ def test_scores_hold_the_newest_steps_and_no_more():
     scores.add(np.array([0]), np.array([99.0]), np.array([1], np.uint32))  # long past: its slot is another's by now
     assert scores.between(None, None, 1_000_000) == points
     assert scores._step.nbytes == size
+    scores.add(np.array([4 * SLOTS + 9]) * STEP_NS, np.array([1.0]), np.array([1], np.uint32))  # after a long silence
+    assert len(scores.between(None, None, 1_000_000)) == 1
     scores.add(np.empty(0, np.int64), np.empty(0), np.empty(0, np.uint32))
+
+
+def test_a_stream_scores_at_log_time_whatever_the_cut():
+    lines = [b"2026-01-02T03:%02d:%02dZ host app: login of anna\n" % divmod(n, 60) for n in range(3000)]
+    whole, cut = _stream(), _stream()
+    for stream, size in ((whole, 10**9), (cut, 777)):
+        stream.open(1)
+        text = b"".join(lines)
+        for begin in range(0, len(text), size):
+            stream.feed(1, text[begin : begin + size])
+        stream.settle(1)
+    points = whole.scores.between(None, None, 1000)
+    assert points == cut.scores.between(None, None, 1000)
+    assert len(points) > 20
+    times = np.array([begin for begin, _, _ in points])
+    assert np.diff(times).max() <= 2 * np.median(np.diff(times))  # no gap, though all came in one block
 
 
 # Templates

@@ -67,7 +67,7 @@ function gauge(alert) {
       h("thead", { class: "away" }, h("tr", null, h("th", { scope: "col" }, "from"), h("th", { scope: "col" }, "share"), h("th", { scope: "col" }, "verdict"))),
       h("tbody", null, detectors.map(([name, share]) => h("tr", null, h("th", { scope: "row" }, name),
         h("td", null, meter(share, `${Math.round(100 * share)} percent`), ` ${Math.round(100 * share)} %`),
-        h("td", { class: "verdict" }, alert.scores[name] === undefined ? "by the lines' own words" : `${Math.round(alert.scores[name])} of 100 unusual`))))));
+        h("td", { class: "verdict" }, alert.scores[name] === undefined ? "the lines' own words" : `${Math.round(alert.scores[name])} of 100 unusual`))))));
 }
 
 function around(alert, chart) {

@@ -30,7 +30,7 @@ export const ago = (seconds) => {
 
 const pad = (value) => String(value).padStart(2, "0");
 
-/** Nanoseconds since 1970 in the reader's time zone; the day only when it is not today. */
+/** Nanoseconds since 1970 in the reader's time zone; the day only when it is not today, the year only when it is another. */
 export function time(ns) {
   if (ns === null || ns === undefined) return "unknown";
   const when = new Date(ns / 1e6);
@@ -39,7 +39,10 @@ export function time(ns) {
   return when.toDateString() === new Date().toDateString() ? clock : `${day(when)} ${clock}`;
 }
 
-const day = (when) => `${when.getFullYear()}-${pad(when.getMonth() + 1)}-${pad(when.getDate())}`;
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const day = (when) => when.getFullYear() === new Date().getFullYear()
+  ? `${when.getDate()} ${MONTHS[when.getMonth()]}`
+  : `${when.getFullYear()}-${pad(when.getMonth() + 1)}-${pad(when.getDate())}`;
 
 export function iso(ns) {
   const when = new Date((ns ?? NaN) / 1e6);

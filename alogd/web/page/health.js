@@ -14,7 +14,7 @@ export function health(box, model) {
 
   function draw(now) {
     if (!now) return;
-    fill(sinks, h("h2", null, "Alogd itself"),
+    fill(sinks, h("h2", null, "alogd itself"),
       h("div", { class: "cells" },
         cell("Reading", now.ready, now.ready ? "logs are being followed" : now.reasons[0] ?? "not ready"),
         cell("State on disk", !now.saved.problem, now.saved.problem || (now.saved.last ? `saved ${ago(now.saved.last)}` : "nothing to save yet"),

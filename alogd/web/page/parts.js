@@ -19,8 +19,8 @@ export function alertRow(alert, chosen) {
     h("span", { class: "edge" }, level(alert.level), h("b", { class: "risk" }, Math.round(alert.risk))),
     h("span", { class: "what" },
       h("span", { class: "title" }, alert.title),
-      h("span", { class: "meta" }, alert.stream, alert.key && alert.key !== alert.stream ? ` / ${alert.key}` : "", " · ", when(alert.updated_ns),
-        alert.status === "firing" ? h("em", null, " · firing") : null)));
+      h("span", { class: "meta" }, alert.status === "firing" && h("em", null, "firing · "), when(alert.updated_ns), " · ",
+        alert.stream, alert.key && alert.key !== alert.stream ? ` / ${alert.key}` : "")));
 }
 
 export const meter = (share, label) =>
