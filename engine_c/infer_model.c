@@ -66,7 +66,7 @@ static int look_up_number(const alog_model *model, const OrtModelMetadata *facts
 
 static int read_facts(alog_model *model, const OrtModelMetadata *facts, char *why, size_t size) {
     alog_model_facts *about = &model->about;
-    char kind[32];
+    char kind[32], int8[4];
     uint32_t ends = 0;
     if (!look_up(model, facts, "alogd.kind", kind, sizeof kind))
         return wrong(why, size, "the graph does not say its kind");
@@ -74,6 +74,8 @@ static int read_facts(alog_model *model, const OrtModelMetadata *facts, char *wh
         (void)snprintf(why, size, "the graph is of kind '%s'; alog-infer runs 'deeplog'", kind);
         return 0;
     }
+    if (look_up(model, facts, "alogd.int8", int8, sizeof int8)) /* rows asked together would sway each other */
+        return wrong(why, size, "the graph's weights are in int8; alog-infer runs those of a training without --int8");
     if (!look_up_number(model, facts, "alogd.window", ALOG_MODEL_WINDOW, &about->window) || !about->window)
         return wrong(why, size, "the graph does not say its window, or it is beyond 512");
     if (!look_up_number(model, facts, "alogd.k", UINT32_MAX, &about->k))

@@ -433,6 +433,14 @@ def test_files_that_are_damaged_or_gone(place, name):
     assert (code, name in said, "no such file" in said.lower()) == (1, True, True), said
 
 
+def test_a_graph_in_int8_is_refused(place):
+    graph = onnx.load(str(place / "deeplog.onnx"))
+    onnx.helper.set_model_props(graph, {one.key: one.value for one in graph.metadata_props} | {"alogd.int8": "1"})
+    (place / "deeplog.onnx").write_bytes(graph.SerializeToString())
+    code, said = refused(place)
+    assert (code, "in int8" in said) == (65, True), said
+
+
 def test_a_graph_of_another_kind_or_with_outside_data(place):
     graph = onnx.load(str(place / "deeplog.onnx"))
     onnx.helper.set_model_props(graph, {"alogd.kind": "logbert"})
