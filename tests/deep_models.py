@@ -13,10 +13,10 @@ import torch
 from alogd.cli.inputs import open_all
 from alogd.config import Alerts, EngineOptions, StreamOptions, UserMask, WindowOptions
 from alogd.detectors.deeplog import NextTemplate
-from alogd.offline.export import export
-from alogd.offline.retrain import Result, Tell, retrain
-from alogd.offline.sessions import Sessions, examples
-from alogd.offline.train_deeplog import Training, train
+from alogd.offline.models.export import export
+from alogd.offline.models.retrain import Result, Tell, retrain
+from alogd.offline.models.sessions import Sessions, examples
+from alogd.offline.models.train_deeplog import Training, train
 from alogd.stream import engine_config
 from alogd.vocabulary import Vocabulary, mining
 

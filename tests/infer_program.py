@@ -23,9 +23,9 @@ from alogd.config import Alerts, EngineOptions, StreamOptions, UserMask, WindowO
 from alogd.detectors._slots import Numbers
 from alogd.detectors.deeplog import MOST_SHOWN, NextTemplate
 from alogd.engine import Engine, EngineConfig
-from alogd.offline import corpus
-from alogd.offline.export import export
-from alogd.offline.nets.deeplog import DeepLogNet
+from alogd.offline.models import corpus
+from alogd.offline.models.export import export
+from alogd.offline.models.nets.deeplog import DeepLogNet
 from alogd.vocabulary import UNK, Vocabulary
 
 ROOT = Path(__file__).parent.parent

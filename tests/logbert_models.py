@@ -10,9 +10,9 @@ import torch
 
 from alogd.cli.inputs import open_all
 from alogd.config import Alerts
-from alogd.offline.retrain import Result, retrain
-from alogd.offline.sessions import Sessions
-from alogd.offline.train_logbert import Training, exported, train
+from alogd.offline.models.retrain import Result, retrain
+from alogd.offline.models.sessions import Sessions
+from alogd.offline.models.train_logbert import Training, exported, train
 from tests import deep_models
 
 SMALL = Training(

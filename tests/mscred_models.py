@@ -11,11 +11,11 @@ import torch
 
 from alogd.bundle import Quality, TrainedOn
 from alogd.detectors.mscred import Mscred, MscredOptions, Signatures
-from alogd.offline import bundle as bundles
-from alogd.offline import quality_counts
-from alogd.offline.series import Counts
-from alogd.offline.thresholds import threshold
-from alogd.offline.train_mscred import MscredTraining, graph, train
+from alogd.offline.models import bundle as bundles
+from alogd.offline.models import quality_counts
+from alogd.offline.models.series import Counts
+from alogd.offline.models.thresholds import threshold
+from alogd.offline.models.train_mscred import MscredTraining, graph, train
 from alogd.vocabulary import Vocabulary
 from tests import deep_models
 

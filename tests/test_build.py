@@ -18,7 +18,8 @@ from alogd.vocabulary import Vocabulary
 from alogd.windows import Windows
 
 pytest.importorskip("pyarrow")
-from alogd.offline import building, counting, tables, windowing
+from alogd.offline import tables
+from alogd.offline.windows import building, counting, windowing
 
 STEPS = ("open", "read", "write", "close")
 

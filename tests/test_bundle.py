@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alogd import bundle
 from alogd.bundle import BadBundle, has_external_data
-from alogd.offline import bundle as bundles
+from alogd.offline.models import bundle as bundles
 from alogd.vocabulary import UNK, Vocabulary
 from tests import deep_models
 

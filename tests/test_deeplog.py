@@ -18,11 +18,11 @@ from alogd.detectors._questions import AT_ONCE, BySequence
 from alogd.detectors._sequences import ended, histories
 from alogd.detectors.deeplog import UNSEEN, DeepLog, DeepLogOptions, NextTemplate
 from alogd.event import IDLE
-from alogd.offline import sessions as sessions_module
-from alogd.offline.export import NotTheSame, check
-from alogd.offline.nets.deeplog import DeepLogNet
-from alogd.offline.sessions import EvenSample, Sessions, examples
-from alogd.offline.train_deeplog import Training, train
+from alogd.offline.models import sessions as sessions_module
+from alogd.offline.models.export import NotTheSame, check
+from alogd.offline.models.nets.deeplog import DeepLogNet
+from alogd.offline.models.sessions import EvenSample, Sessions, examples
+from alogd.offline.models.train_deeplog import Training, train
 from alogd.reference.batches import window_batch
 from alogd.vocabulary import END, PAD, UNK
 from tests import deep_models

@@ -15,8 +15,9 @@ from alogd.offline.main import main
 pytest.importorskip("pyarrow")
 pytest.importorskip("torch")
 from alogd import bundle
-from alogd.offline import found_logs, tables
-from alogd.offline.processed import Processed
+from alogd.offline import tables
+from alogd.offline.rows import found_logs
+from alogd.offline.verdicts.processed import Processed
 
 STEPS = ("open", "read", "write", "close")
 

@@ -20,10 +20,11 @@ pytest.importorskip("torch")
 import torch
 
 from alogd.detectors.mscred import Signatures
-from alogd.offline import model_files, quality_counts, tables
-from alogd.offline.counting import read_counts
-from alogd.offline.evaluation import read_sessions
-from alogd.offline.processed import Processed
+from alogd.offline import tables
+from alogd.offline.models import model_files, quality_counts
+from alogd.offline.verdicts.evaluation import read_sessions
+from alogd.offline.verdicts.processed import Processed
+from alogd.offline.windows.counting import read_counts
 
 FEW = ["--epochs", "1"]
 SMALL = ["--hidden-size", "16", "--num-layers", "1", "--num-heads", "2"]
@@ -108,7 +109,7 @@ def test_mscred_judges_by_the_same_scores_as_its_training(trained: Path, tmp_pat
 
 def test_sparse_counts_are_the_dense_ones(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known = len(model_files.read_vocabulary(trained / "vocab.json"))
-    monkeypatch.setattr("alogd.offline.building.DENSE", 1)
+    monkeypatch.setattr("alogd.offline.windows.building.DENSE", 1)
     assert main(["build-mscred", "--parsed", str(trained), "--out-dir", str(tmp_path)]) == 0
     dense, sparse = read_counts(trained, known), read_counts(tmp_path, known)
     for name in ("start", "number", "count", "group", "place"):

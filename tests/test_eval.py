@@ -13,13 +13,14 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_
 
 pytest.importorskip("pyarrow")
 from alogd.cli.failures import BadData
-from alogd.offline import labels, tables
-from alogd.offline.appraisal import appraise, by_kind
+from alogd.offline import tables
 from alogd.offline.main import main
-from alogd.offline.measures import Confusion, auroc
-from alogd.offline.processed import Judged, Processed, decades, on_windows
 from alogd.offline.synth.world import Chosen
 from alogd.offline.synth.write import write
+from alogd.offline.verdicts import labels
+from alogd.offline.verdicts.appraisal import appraise, by_kind
+from alogd.offline.verdicts.measures import Confusion, auroc
+from alogd.offline.verdicts.processed import Judged, Processed, decades, on_windows
 from tests.processed_dir import processed
 
 

@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("torch")
-from alogd.offline.evaluation import with_fakes
 from alogd.offline.main import main
-from alogd.offline.sessions import Sessions
+from alogd.offline.models.sessions import Sessions
+from alogd.offline.verdicts.evaluation import with_fakes
 from tests.deep_models import trained, workflow_log
 
 

@@ -15,9 +15,9 @@ from alogd.bundle import BadBundle
 from alogd.cli.inputs import open_all
 from alogd.cli.main import main
 from alogd.config import Alerts, UserMask
-from alogd.offline.nets.deeplog import DeepLogNet
-from alogd.offline.retrain import Begin, Result, retrain
-from alogd.offline.train_deeplog import Training, grow
+from alogd.offline.models.nets.deeplog import DeepLogNet
+from alogd.offline.models.retrain import Begin, Result, retrain
+from alogd.offline.models.train_deeplog import Training, grow
 from alogd.vocabulary import SPECIAL
 from tests import deep_models
 

@@ -18,16 +18,16 @@ from alogd.detectors.base import OtherModel
 from alogd.detectors.ewma import Ewma, EwmaOptions
 from alogd.detectors.mscred import Mscred, MscredOptions, Signatures
 from alogd.judge import Judge
-from alogd.offline import quality_counts
-from alogd.offline.corpus import pack, unpack
-from alogd.offline.export import NotTheSame, check
-from alogd.offline.nets.mscred import MscredNet
-from alogd.offline.quality import of_bundle
-from alogd.offline.retrain import retrain
-from alogd.offline.series import STRETCH, Counts, CountSample, choose, rows
-from alogd.offline.sessions import series_of
-from alogd.offline.thresholds import threshold
-from alogd.offline.train_mscred import train
+from alogd.offline.models import quality_counts
+from alogd.offline.models.corpus import pack, unpack
+from alogd.offline.models.export import NotTheSame, check
+from alogd.offline.models.nets.mscred import MscredNet
+from alogd.offline.models.quality import of_bundle
+from alogd.offline.models.retrain import retrain
+from alogd.offline.models.series import STRETCH, Counts, CountSample, choose, rows
+from alogd.offline.models.sessions import series_of
+from alogd.offline.models.thresholds import threshold
+from alogd.offline.models.train_mscred import train
 from alogd.reference.batches import window_batch
 from alogd.vocabulary import UNK
 from tests import deep_models, mscred_models

@@ -10,9 +10,10 @@ import pytest
 
 pytest.importorskip("pyarrow")
 from alogd.cli.failures import BadData
-from alogd.offline import comparison, temporal
 from alogd.offline.main import main
-from alogd.offline.processed import Processed
+from alogd.offline.reports import temporal
+from alogd.offline.verdicts import comparison
+from alogd.offline.verdicts.processed import Processed
 from tests.processed_dir import processed
 
 MONDAY = 1_777_852_800  # seconds

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 
 pytest.importorskip("pyarrow")
-from alogd.offline import pictures, tables
-from alogd.offline.anomalies import anomalies, groups
+from alogd.offline import tables
 from alogd.offline.main import main
-from alogd.offline.markdown import code
-from alogd.offline.measures import Confusion
-from alogd.offline.processed import Processed
+from alogd.offline.reports import pictures
+from alogd.offline.reports.anomalies import anomalies, groups
+from alogd.offline.reports.markdown import code
+from alogd.offline.reports.telling import clause
 from alogd.offline.synth.world import Chosen
 from alogd.offline.synth.write import write
-from alogd.offline.telling import clause
+from alogd.offline.verdicts.measures import Confusion
+from alogd.offline.verdicts.processed import Processed
 from tests.processed_dir import processed
 
 

@@ -20,7 +20,8 @@ from alogd.vocabulary import SPECIAL, Vocabulary
 ROOT = Path(__file__).parents[1]
 pytest.importorskip("pyarrow")
 from alogd.cli.inputs import BLOCK  # noqa: E402
-from alogd.offline import lines, parsing, tables  # noqa: E402
+from alogd.offline import tables  # noqa: E402
+from alogd.offline.rows import lines, parsing  # noqa: E402
 
 LOG = (
     b"Jan  2 03:04:05 web1 sshd[12]: failed password for root from 10.0.0.1\n"
@@ -227,7 +228,7 @@ def test_a_stream_needs_its_configuration(log: Path, tmp_path: Path) -> None:
 
 def test_a_file_cut_short_meanwhile_is_said(log: Path) -> None:
     from alogd.cli.failures import BadData
-    from alogd.offline.logs import open_logs
+    from alogd.offline.rows.logs import open_logs
 
     (one,) = open_logs([str(log)])
     with pytest.raises(BadData, match="was cut short while it was being read"):

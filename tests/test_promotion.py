@@ -14,8 +14,8 @@ import pytest
 
 from alogd import bundle
 from alogd.cli.main import main
-from alogd.offline import bundle as bundles
-from alogd.offline import history
+from alogd.offline.models import bundle as bundles
+from alogd.offline.models import history
 from tests import deep_models
 from tests.daemon_process import ROOT
 

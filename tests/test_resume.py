@@ -17,7 +17,7 @@ import pytest
 from alogd import bundle
 from alogd.cli.main import main
 from alogd.crashpoint import TRAINING_POINTS
-from alogd.offline import work
+from alogd.offline.models import work
 from tests import deep_models
 from tests.daemon_process import ROOT
 

@@ -119,7 +119,7 @@ def test_a_stream_without_the_model_it_names(command: str, tmp_path: Path) -> No
 
 def test_what_another_stream_may_rely_on_is_not_replaced() -> None:
     from alogd.bundle import Quality
-    from alogd.offline.retrain import _decide
+    from alogd.offline.models.retrain import _decide
 
     good = Quality(total=90.0, parts={})
     assert _decide(good, good, set(), force=False)[0]

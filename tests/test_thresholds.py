@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alogd.event import F64
-from alogd.offline.thresholds import FALSE_ALARMS, borne_out, threshold
+from alogd.offline.models.thresholds import FALSE_ALARMS, borne_out, threshold
 
 DRAWS = {
     "even": lambda chance, n: chance.uniform(size=n),

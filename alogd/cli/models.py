@@ -68,7 +68,7 @@ def _place(models: Path, name: str) -> Path:
 
 
 def _list(args: argparse.Namespace, places: list[Path]) -> int:
-    from alogd.offline import history
+    from alogd.offline.models import history
 
     current = bundle.in_service(args.models)
     since = {one.bundle: one.at for one in history.read(args.models)}
@@ -109,8 +109,8 @@ def _row(path: Path, manifest: Manifest, in_service: bool) -> dict[str, Any]:
 
 
 def _show(args: argparse.Namespace, places: list[Path]) -> int:
-    from alogd.offline import history
-    from alogd.offline.quality import PARTS
+    from alogd.offline.models import history
+    from alogd.offline.models.quality import PARTS
 
     manifest = bundle.read_manifest(places[0])
     if args.output != "table":
@@ -156,7 +156,7 @@ def _compare(args: argparse.Namespace, places: list[Path]) -> int:
         raise Usage("models compare: name logs to judge both on, --from FILE ...")
     from alogd.cli.drive import choose
     from alogd.cli.inputs import Progress, open_all
-    from alogd.offline import corpus, quality
+    from alogd.offline.models import corpus, quality
 
     both: list[Bundle] = [bundle.read(place) for place in places]
     config, options = choose(args.config, args.stream, args.paths)
@@ -184,7 +184,7 @@ def _compare(args: argparse.Namespace, places: list[Path]) -> int:
 
 
 def _promote(args: argparse.Namespace, places: list[Path]) -> int:
-    from alogd.offline import bundle as bundles
+    from alogd.offline.models import bundle as bundles
 
     read = bundle.read(places[0])  # whole, before anyone uses it
     bundles.promote(places[0], "promote", "by hand", read.manifest.quality.total)
@@ -194,8 +194,8 @@ def _promote(args: argparse.Namespace, places: list[Path]) -> int:
 
 def _rollback(args: argparse.Namespace) -> int:
     """To the newest sound bundle that was in service before; where the history knows none, to the newest older one."""
-    from alogd.offline import bundle as bundles
-    from alogd.offline import history
+    from alogd.offline.models import bundle as bundles
+    from alogd.offline.models import history
 
     current = _place(args.models, IN_SERVICE)
     was = [args.models / name for name in history.predecessors(history.read(args.models), current.name)]

@@ -38,7 +38,7 @@ from alogd.cli.stages import Stages
 
 if TYPE_CHECKING:
     from alogd.config import StreamOptions
-    from alogd.offline.retrain import Result
+    from alogd.offline.models.retrain import Result
 
 
 BOUNDS = {
@@ -110,9 +110,9 @@ def main(args: argparse.Namespace) -> int:
     try:
         import torch
 
-        from alogd.offline.bundle import prune
-        from alogd.offline.kinds import TRAINERS, WHEN_ASKED, trainer
-        from alogd.offline.retrain import Begin, Tell, retrain
+        from alogd.offline.models.bundle import prune
+        from alogd.offline.models.kinds import TRAINERS, WHEN_ASKED, trainer
+        from alogd.offline.models.retrain import Begin, Tell, retrain
     except ModuleNotFoundError as error:
         raise Failed(
             f"training needs {error.name}: pip install torch==2.13.0, then pip install 'alogd[train]'"

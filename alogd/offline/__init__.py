@@ -1,1 +1,1 @@
-"""Training and what belongs to it, done offline: needs PyTorch. The daemon imports none of it."""
+"""Logs at rest: rows -> windows -> verdicts -> reports, and the training of models (`alog-detect`, `alogd retrain`)."""

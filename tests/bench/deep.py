@@ -1,10 +1,10 @@
 """What trained models tell of HDFS sessions, beside the statistical detectors: `make bench-deep`.
 
-Trained on the normal blocks of the training half, judged on the test half, one block a session; with --in-time trained
-on the first 30 % of the blocks, whatever is in them, and judged on the others. Every threshold is fixed on the sessions
-trained on alone, by one rule for all (alogd/offline/thresholds.py). F1 is given at the sample's prevalence and at that
-of the full data set (16,838 of 570,204 sessions anomalous), from the measured rates; of several seeds the median, and
-below it the range.
+Trained on the normal blocks of the training half, judged on the test half, one block a session; with --in-time
+trained on the first 30 % of the blocks, whatever is in them, and judged on the others. Every threshold is fixed on
+the sessions trained on alone, by one rule for all (alogd/offline/models/thresholds.py). F1 is given at the sample's
+prevalence and at that of the full data set (16,838 of 570,204 sessions anomalous), from the measured rates; of
+several seeds the median, and below it the range.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from alogd.detectors.ewma import Ewma, EwmaOptions
 from alogd.detectors.loganomaly import LogAnomaly, LogAnomalyOptions
 from alogd.engine import Engine
 from alogd.event import F64, IDLE, Bool, WindowBatch
-from alogd.offline.kinds import TRAINERS
-from alogd.offline.thresholds import threshold
+from alogd.offline.models.kinds import TRAINERS
+from alogd.offline.models.thresholds import threshold
 from alogd.reference.batches import window_batch
 from alogd.stream import engine_config
 from tests.bench.deep_models import Learned, Lists, Task, in_int8, learned

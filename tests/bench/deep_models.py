@@ -15,11 +15,11 @@ import numpy as np
 
 from alogd.detectors._in_service import of_kind
 from alogd.event import F64
-from alogd.offline import int8
-from alogd.offline.kinds import HELD_BACK, trainer
-from alogd.offline.quality import scorer
-from alogd.offline.series import Counts
-from alogd.offline.sessions import Sessions
+from alogd.offline.models import int8
+from alogd.offline.models.kinds import HELD_BACK, trainer
+from alogd.offline.models.quality import scorer
+from alogd.offline.models.series import Counts
+from alogd.offline.models.sessions import Sessions
 from alogd.vocabulary import UNK, Vocabulary
 
 Lists = list[list[int]]  # template slots of each session

@@ -22,8 +22,8 @@ import torch
 
 from alogd.cli.inputs import open_all
 from alogd.config import Alerts, DetectorOptions, EngineOptions, Risk, StreamOptions, UserMask, WindowOptions
-from alogd.offline.kinds import TRAINERS, trainer
-from alogd.offline.retrain import Tell, retrain
+from alogd.offline.models.kinds import TRAINERS, trainer
+from alogd.offline.models.retrain import Tell, retrain
 from alogd.stream import Stream
 from tests.bench.detection import DATA
 

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from alogd.cli.failures import OK, Usage
-from alogd.offline.logs import add_mining, mining_config, open_logs
+from alogd.offline.rows.logs import add_mining, mining_config, open_logs
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Read all of them, compare, write."""
     from alogd.cli.inputs import Progress
-    from alogd.offline import comparison
+    from alogd.offline.verdicts import comparison
 
     if not 0 < args.q < 1:
         raise Usage(f"--q {args.q}: a share between 0 and 1")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from alogd.cli.failures import OK
 from alogd.cli.output import count
-from alogd.offline.model_flags import at_least
+from alogd.offline.models.model_flags import at_least
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +28,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Write it."""
-    from alogd.offline import mscred_report, tables
+    from alogd.offline import tables
     from alogd.offline.meter import Meter
-    from alogd.offline.model_flags import asked_of, model_of
+    from alogd.offline.models.model_flags import asked_of, model_of
+    from alogd.offline.reports import mscred_report
 
     at_least(args, top=1)
     args.vocab = args.out_dir = None

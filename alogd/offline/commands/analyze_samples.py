@@ -21,9 +21,9 @@ __all__ = ["arguments", "main"]
 
 def main(args: argparse.Namespace) -> int:
     """Write it."""
-    from alogd.offline import samples
-    from alogd.offline.processed import Processed
-    from alogd.offline.telling import number_of
+    from alogd.offline.reports import samples
+    from alogd.offline.reports.telling import number_of
+    from alogd.offline.verdicts.processed import Processed
 
     place, found, together = samples.write(Processed(args.processed_dir), budget(args.budget))
     print(f"{place}  {number_of(found)} in {count(together, 'group')}")

@@ -19,8 +19,8 @@ __all__ = ["arguments", "main"]
 
 def main(args: argparse.Namespace) -> int:
     """Write it."""
-    from alogd.offline import temporal
-    from alogd.offline.processed import Processed
+    from alogd.offline.reports import temporal
+    from alogd.offline.verdicts.processed import Processed
 
     print(temporal.write(Processed(args.processed_dir), budget(args.budget)))
     return OK

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from alogd.cli.failures import OK, BadData
 from alogd.cli.output import count
-from alogd.offline.found_logs import add_walk, find
+from alogd.offline.rows.found_logs import add_walk, find
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """One log after another, then the report over all."""
-    from alogd.offline import atomic, comprehensive
+    from alogd.offline import atomic
     from alogd.offline.commands.pipeline import step, steps
+    from alogd.offline.reports import comprehensive
 
     paths = find(args.logs, args.max_depth, args.max_files)
     done: list[comprehensive.Log] = []

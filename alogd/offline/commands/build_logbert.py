@@ -13,7 +13,7 @@ import argparse
 
 from alogd.cli.failures import OK, Usage
 from alogd.cli.output import count
-from alogd.offline.window_flags import (
+from alogd.offline.windows.window_flags import (
     add_parsed,
     add_windows,
     hand_on_vocabulary,
@@ -34,8 +34,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Build, and say how much."""
-    from alogd.offline import building, tables
+    from alogd.offline import tables
     from alogd.offline.meter import Meter
+    from alogd.offline.windows import building
 
     if not 2 <= args.max_seq_len <= 100_000:
         raise Usage(f"--max-seq-len {args.max_seq_len}: a number from 2 to 100000")

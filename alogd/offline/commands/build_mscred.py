@@ -13,7 +13,7 @@ import argparse
 
 from alogd.cli.failures import OK
 from alogd.cli.output import count
-from alogd.offline.window_flags import (
+from alogd.offline.windows.window_flags import (
     add_parsed,
     add_windows,
     hand_on_vocabulary,
@@ -31,8 +31,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Build, and say how much."""
-    from alogd.offline import building, tables
+    from alogd.offline import tables
     from alogd.offline.meter import Meter
+    from alogd.offline.windows import building
 
     known, options, key = len(vocabulary_beside(args.parsed)), options_of(args), key_of(args)
     with Meter(tables.rows(args.parsed, tables.PARSED), "records") as meter:

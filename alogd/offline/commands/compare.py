@@ -30,8 +30,8 @@ def main(args: argparse.Namespace) -> int:
     """As they were judged, or on a log."""
     from alogd import bundle
     from alogd.cli import models
-    from alogd.offline.inference import place_of
-    from alogd.offline.logs import open_logs
+    from alogd.offline.rows.logs import open_logs
+    from alogd.offline.verdicts.inference import place_of
 
     places = [place_of(args.old), place_of(args.new)]
     if args.paths:

@@ -37,7 +37,7 @@ def main(args: argparse.Namespace) -> int:
         raise BadData(f"{args.source}: no such directory")
     if args.source.is_dir() and not args.watch:
         raise Usage(f"{args.source} is a directory; --watch looks after one")
-    from alogd.offline import model_files  # says what is missing where torch is
+    from alogd.offline.models import model_files  # says what is missing where torch is
 
     del model_files
     if args.watch:
@@ -48,7 +48,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _one(path: Path, vocab: Path | None, out: Path | None) -> None:
-    from alogd.offline.converting import convert
+    from alogd.offline.models.converting import convert
 
     place = convert(path, vocab, out)
     print(f"{place}  {place.stat().st_size:,} bytes, says what PyTorch says", flush=True)
@@ -56,7 +56,7 @@ def _one(path: Path, vocab: Path | None, out: Path | None) -> None:
 
 def _watch(folder: Path, vocab: Path | None, every: float) -> None:
     """Until it is stopped; what cannot be converted is said once, and tried again when it has changed."""
-    from alogd.offline.converting import Seen, due
+    from alogd.offline.models.converting import Seen, due
 
     seen: Seen = {}
     while True:

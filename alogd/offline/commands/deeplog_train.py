@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 
 from alogd.cli.failures import OK
-from alogd.offline.model_flags import SEQUENCES_HELP, add_training, at_least, say_trained, weights_place
+from alogd.offline.models.model_flags import SEQUENCES_HELP, add_training, at_least, say_trained, weights_place
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +27,8 @@ def main(args: argparse.Namespace) -> int:
     """Train, and say how it went."""
     at_least(args, epochs=1, seed=0, seq_len=1)
     place = weights_place(args, "deeplog")
-    from alogd.offline import training
-    from alogd.offline.train_deeplog import Training
+    from alogd.offline.models import training
+    from alogd.offline.models.train_deeplog import Training
 
     chosen = Training(window=args.seq_len, epochs=args.epochs, seed=args.seed)
     say_trained(place, *training.on_sequences("deeplog", args.source, args.vocab, place, chosen))

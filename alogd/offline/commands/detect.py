@@ -13,7 +13,7 @@ import argparse
 
 from alogd.cli.failures import OK, Usage
 from alogd.cli.output import count
-from alogd.offline.window_flags import add_parsed, add_windows, key_of, options_of
+from alogd.offline.windows.window_flags import add_parsed, add_windows, key_of, options_of
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +28,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Score, and say how many are odd."""
-    from alogd.offline import baseline, tables
+    from alogd.offline import tables
     from alogd.offline.meter import Meter
+    from alogd.offline.windows import baseline
 
     for name, value in (("--ewm-alpha", args.ewm_alpha), ("--q", args.q)):
         if not 0 < value < 1:

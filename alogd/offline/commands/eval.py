@@ -25,8 +25,8 @@ from alogd.cli.failures import OK, BadData, Usage
 from alogd.cli.output import count, table, use_color
 
 if TYPE_CHECKING:
-    from alogd.offline.appraisal import Appraisal
-    from alogd.offline.processed import Judged, Processed
+    from alogd.offline.verdicts.appraisal import Appraisal
+    from alogd.offline.verdicts.processed import Judged, Processed
 
 FILE = "eval.json"
 
@@ -46,8 +46,8 @@ def main(args: argparse.Namespace) -> int:
     import msgspec
 
     from alogd.offline import atomic
-    from alogd.offline.appraisal import by_kind
-    from alogd.offline.processed import Processed
+    from alogd.offline.verdicts.appraisal import by_kind
+    from alogd.offline.verdicts.processed import Processed
 
     logs = Processed(args.processed_dir)
     found = [told for _, told in judged_by(logs, args)]
@@ -69,8 +69,8 @@ def main(args: argparse.Namespace) -> int:
 
 def judged_by(logs: Processed, args: argparse.Namespace) -> list[tuple[Judged, Appraisal]]:
     """Each detector beside the labels, and their ensemble; says which cannot be. Raises BadData when none can."""
-    from alogd.offline import labels
-    from alogd.offline.appraisal import appraise
+    from alogd.offline.verdicts import labels
+    from alogd.offline.verdicts.appraisal import appraise
 
     if not 0 <= args.skip < 1:
         raise Usage(f"--skip {args.skip}: a share from 0 to less than 1")

@@ -39,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Score, compare, write, print."""
     from alogd.cli.output import table
-    from alogd.offline import evaluation
+    from alogd.offline.verdicts import evaluation
 
     if bool(args.labels) == args.generate_fake_anomaly:
         raise Usage("say where the truth comes from: --labels CSV or --generate-fake-anomaly, one of the two")
@@ -48,7 +48,7 @@ def main(args: argparse.Namespace) -> int:
     bundles = [_bundle(path) for path in args.checkpoint]
     sessions, vocabulary, keys = evaluation.read_sessions(args.seq)
     if args.labels:
-        from alogd.offline.labels import of_sessions
+        from alogd.offline.verdicts.labels import of_sessions
 
         known, truth = of_sessions(args.labels, keys)
         sessions = sessions.take(known)

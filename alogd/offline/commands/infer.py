@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from alogd.cli.failures import OK
 from alogd.cli.output import count
-from alogd.offline.found_logs import add_walk, find
-from alogd.offline.logs import add_mining, mining_config, open_logs
-from alogd.offline.window_flags import hand_on_vocabulary, vocabulary_beside
+from alogd.offline.rows.found_logs import add_walk, find
+from alogd.offline.rows.logs import add_mining, mining_config, open_logs
+from alogd.offline.windows.window_flags import hand_on_vocabulary, vocabulary_beside
 
 if TYPE_CHECKING:
     from alogd.bundle import Bundle
@@ -40,7 +40,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Parse, cut, judge."""
     from alogd import bundle
-    from alogd.offline import inference, tables
+    from alogd.offline import tables
+    from alogd.offline.verdicts import inference
 
     read = bundle.read(inference.place_of(args.models))
     if (args.target / tables.PARSED.file).exists():
@@ -57,8 +58,9 @@ def main(args: argparse.Namespace) -> int:
 
 def _parse(args: argparse.Namespace, read: Bundle) -> tuple[EngineConfig, Vocabulary]:
     """From where the bundle's engine stood: what is new in the log is what training did not see."""
-    from alogd.offline import inference, parsing
     from alogd.offline.commands.parse import Shown, write_beside
+    from alogd.offline.rows import parsing
+    from alogd.offline.verdicts import inference
 
     paths = find(args.target, args.max_depth, args.max_files)
     config, state = inference.settings(read, mining_config(args, paths))
@@ -76,8 +78,10 @@ def _parse(args: argparse.Namespace, read: Bundle) -> tuple[EngineConfig, Vocabu
 
 
 def _judge(args: argparse.Namespace, read: Bundle, config: EngineConfig, vocabulary: Vocabulary) -> None:
-    from alogd.offline import building, inference, tables
+    from alogd.offline import tables
     from alogd.offline.meter import Meter
+    from alogd.offline.verdicts import inference
+    from alogd.offline.windows import building
 
     parsed = args.target if (args.target / tables.PARSED.file).exists() else args.out
     options, key = inference.windows(read, config)

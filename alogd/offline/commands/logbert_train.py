@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 
 from alogd.cli.failures import OK, Usage
-from alogd.offline.model_flags import SEQUENCES_HELP, add_training, at_least, say_trained, weights_place
+from alogd.offline.models.model_flags import SEQUENCES_HELP, add_training, at_least, say_trained, weights_place
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +36,8 @@ def main(args: argparse.Namespace) -> int:
     if args.max_seq_len > 511:
         raise Usage(f"--max-seq-len {args.max_seq_len}: a number from 2 to 511")
     place = weights_place(args, "logbert")
-    from alogd.offline import training
-    from alogd.offline.train_logbert import Training
+    from alogd.offline.models import training
+    from alogd.offline.models.train_logbert import Training
 
     names = ("hidden_size", "num_layers", "num_heads", "mask_ratio", "batch_size", "epochs", "seed")
     chosen = Training(length=args.max_seq_len + 1, **{name: getattr(args, name) for name in names})

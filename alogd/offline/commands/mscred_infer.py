@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 
 from alogd.cli.failures import OK, Usage
-from alogd.offline.model_flags import COUNTS_HELP, add_judging, asked_of, model_of, say_judged
+from alogd.offline.models.model_flags import COUNTS_HELP, add_judging, asked_of, model_of, say_judged
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +24,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Judge, and say how many are odd."""
-    from alogd.offline import inference, tables
+    from alogd.offline import tables
     from alogd.offline.meter import Meter
+    from alogd.offline.verdicts import inference
 
     if args.threshold is not None and not 0 < args.threshold < float("inf"):
         raise Usage(f"--threshold {args.threshold}: a number above 0")

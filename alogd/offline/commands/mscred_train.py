@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 
 from alogd.cli.failures import OK
-from alogd.offline.model_flags import COUNTS_HELP, add_training, at_least, say_trained, weights_place
+from alogd.offline.models.model_flags import COUNTS_HELP, add_training, at_least, say_trained, weights_place
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +24,8 @@ def main(args: argparse.Namespace) -> int:
     """Train, and say how it went."""
     at_least(args, epochs=1, seed=0)
     place = weights_place(args, "mscred")
-    from alogd.offline import training
-    from alogd.offline.train_mscred import MscredTraining
+    from alogd.offline.models import training
+    from alogd.offline.models.train_mscred import MscredTraining
 
     chosen = MscredTraining(epochs=args.epochs, seed=args.seed)
     say_trained(place, *training.on_counts("mscred", args.source, args.vocab, place, chosen))

@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING
 from alogd.cli.failures import OK
 from alogd.cli.inputs import Input, Progress
 from alogd.cli.output import count, size
-from alogd.offline.logs import add_mining, mining_config, open_logs
+from alogd.offline.rows.logs import add_mining, mining_config, open_logs
 
 if TYPE_CHECKING:
     from alogd.offline.meter import Meter
-    from alogd.offline.parsing import Parsed
+    from alogd.offline.rows.parsing import Parsed
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Parse, and say what was found."""
-    from alogd.offline import drain_state, parsing
+    from alogd.offline.rows import drain_state, parsing
 
     config = mining_config(args, args.input)
     place = drain_state.Place.of(args.drain_state) if args.drain_state else None
@@ -93,7 +93,8 @@ class Shown:
 
 def write_beside(out: Path, parsed: Parsed, state: bytes, names: list[str]) -> None:
     """preview.json, vocab.json and engine.alog."""
-    from alogd.offline import atomic, drain_state
+    from alogd.offline import atomic
+    from alogd.offline.rows import drain_state
 
     known = len(parsed.vocabulary.templates)
     facts = {"inputs": names, "bytes": parsed.bytes, "lines": parsed.lines, "records": parsed.records}

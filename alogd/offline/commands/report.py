@@ -34,8 +34,8 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Write it."""
-    from alogd.offline import report
-    from alogd.offline.processed import Processed
+    from alogd.offline.reports import report
+    from alogd.offline.verdicts.processed import Processed
 
     print(report.write(Processed(args.processed_dir), budget(args.budget), with_samples=args.with_samples))
     return OK

@@ -23,8 +23,8 @@ __all__ = ["arguments", "main"]
 
 def main(args: argparse.Namespace) -> int:
     """Write all of them; print the summary."""
-    from alogd.offline import risks
-    from alogd.offline.processed import Processed
+    from alogd.offline.reports import risks
+    from alogd.offline.verdicts.processed import Processed
 
     print(risks.write(Processed(args.processed_dir), budget(args.budget)), end="")
     return OK

@@ -21,9 +21,9 @@ __all__ = ["arguments", "main"]
 def main(args: argparse.Namespace) -> int:
     """Rank, write, print."""
     from alogd.cli.output import table, use_color
-    from alogd.offline import selection
     from alogd.offline.commands.eval import judged_by
-    from alogd.offline.processed import Processed
+    from alogd.offline.verdicts import selection
+    from alogd.offline.verdicts.processed import Processed
 
     logs = Processed(args.processed_dir)
     ranked = selection.rank(judged_by(logs, args))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from alogd.offline.found_logs import add_walk, find
+from alogd.offline.rows.found_logs import add_walk, find
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Find the logs, and train."""
     from alogd.cli import retrain
-    from alogd.offline.inference import place_of
+    from alogd.offline.verdicts.inference import place_of
 
     base = [str(place_of(args.base))] if args.base else []
     words = ["--from", *find(args.logs, args.max_depth, args.max_files), *base, "--out", str(args.models)]

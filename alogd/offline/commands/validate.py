@@ -25,7 +25,7 @@ def main(args: argparse.Namespace) -> int:
     """Read all, run all, tell the quality."""
     from alogd import bundle
     from alogd.detectors._in_service import kinds, load, of_kind
-    from alogd.offline.inference import place_of
+    from alogd.offline.verdicts.inference import place_of
 
     read = bundle.read(place_of(args.models))
     names = kinds(read)

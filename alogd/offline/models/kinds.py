@@ -1,0 +1,62 @@
+"""The models that can be trained: one module each, one line each in TRAINERS, imported when they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+from torch import nn
+
+from alogd.offline.models.sessions import Sessions
+from alogd.vocabulary import Vocabulary
+
+HELD_BACK = 10  # every tenth session judges how well it learned
+
+# Each module has a TRAINER, which is a Trainer; the name is that of the detector that uses the model.
+TRAINERS = {
+    "deeplog": "alogd.offline.models.train_deeplog",
+    "logbert": "alogd.offline.models.train_logbert",
+    "mscred": "alogd.offline.models.train_mscred",
+}
+WHEN_ASKED = (
+    "logbert",
+    "mscred",
+)  # of them, those trained only where a stream uses them or they are named: minutes, not seconds
+
+Progress = Callable[[int, int, float], None]  # epoch, of how many, loss on what was held back
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The network of the best epoch, and its loss on what was held back (nats an event, or as the trainer says)."""
+
+    net: nn.Module
+    epoch: int
+    loss: float
+    examples: int  # distinct ones
+    events: int
+
+
+class Trainer(Protocol):
+    """How one kind of model comes about."""
+
+    name: str
+    options: Callable[..., Any]  # a frozen dataclass with keyword fields, `seed` and `epochs` among them
+
+    def train(self, sessions: Sessions, size: int, chosen: Any, tell: Progress) -> Trained:
+        """size: entries of the vocabulary. Deterministic on one machine. Raises ValueError when there is too little.
+
+        One that also takes `keep` (checkpoints.Keep) goes on from the last epoch kept there and then gives what it
+        would have given; one that takes `start` goes on from the weights of a model with no more templates, or None.
+        """
+
+    def graph(self, net: nn.Module, held: Sessions, vocabulary: Vocabulary, chosen: Any) -> bytes:
+        """ONNX, proven on `held` to say what the network says. Raises NotTheSame."""
+
+
+def trainer(name: str) -> Trainer:
+    """Raises KeyError for a name that is none of TRAINERS."""
+    found: Trainer = import_module(TRAINERS[name]).TRAINER
+    return found

@@ -1,0 +1,187 @@
+"""Trains MSCRED on windows found normal: to give back the signature matrices of the last of a few steps.
+
+Some counts of the last window are those of other windows when the network sees it, and right in what it has to give
+back: else it would learn to hand through whatever comes, odd or not. Windows with one and the same history are one
+example, drawn and weighted as DeepLog's are; matrices are made batch by batch, so memory grows with the counts alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from alogd.detectors._matrices import Plan, matrices, unknown
+from alogd.detectors._sequences import I32
+from alogd.detectors.mscred import Signatures
+from alogd.event import I64
+from alogd.offline.models.export import export
+from alogd.offline.models.kinds import Progress, Trained
+from alogd.offline.models.nets.mscred import MscredNet
+from alogd.offline.models.series import HELD_BACK, Counts, Rows, choose, held_back, rows, spread_over
+from alogd.offline.models.sessions import Sessions, series_of
+from alogd.vocabulary import Vocabulary
+
+PROVED_ON = 16  # windows on which ONNX and PyTorch are compared
+MOST_HELD = 256  # distinct ones asked after an epoch
+MOST_MEASURED = 1024  # of which the usual residual is taken
+LEAST_SPREAD = 0.03  # of a relation: one that is always as expected may stray so far for nothing
+PATIENCE = 10  # epochs without a better loss on those
+SPOILT = 0.15  # of the last window's counts, in every second example
+STRANGE = 0.1  # of the examples hold templates that are not known, for training has none of its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MscredTraining:
+    """What can be chosen."""
+
+    templates: int = 30  # most that have a place of their own
+    segments: tuple[int, ...] = (1, 4, 16)  # windows
+    steps: int = 5
+    epochs: int = 40
+    draws: int = 1024  # most examples of an epoch
+    batch: int = 16
+    rate: float = 1e-3
+    seed: int = 1
+    channels: int = 8
+
+
+def train(counts: Counts, size: int, chosen: MscredTraining, tell: Progress = lambda *_: None) -> Trained:
+    """size: entries of the vocabulary. Deterministic on one machine. Raises ValueError when there is too little."""
+    if len(counts) < 2 * HELD_BACK:
+        raise ValueError(f"{len(counts)} windows are too few to train on; at least {2 * HELD_BACK}")
+    plan = choose(counts, size, most=chosen.templates, segments=chosen.segments, steps=chosen.steps)
+    fit, held = held_back(rows(counts, plan, size))
+    known, often = distinct(fit)
+    unseen, weight = distinct(held)
+    unseen, weight = some_of(unseen, weight, MOST_HELD)
+    torch.manual_seed(chosen.seed)
+    torch.use_deterministic_algorithms(True)
+    net = MscredNet(len(plan.segments), plan.side, channels=chosen.channels)
+    net.plan = plan
+    draws = min(chosen.draws, max(len(known), 16 * chosen.batch))
+    roots = np.sqrt(often)
+    share, heavy = roots / roots.sum(), torch.from_numpy((roots * roots.sum() / often.sum()).astype(np.float32))
+    optimiser = torch.optim.Adam(net.parameters(), chosen.rate)
+    steps = math.ceil(draws / chosen.batch) * chosen.epochs
+    slower = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3 * chosen.rate, total_steps=steps)
+    best, best_epoch, weights = math.inf, 0, _copy(net)
+    shuffle = np.random.default_rng(chosen.seed)
+    for epoch in range(1, chosen.epochs + 1):
+        net.train()
+        order = shuffle.choice(len(known), draws, p=share)
+        for at in range(0, len(order), chosen.batch):
+            which = order[at : at + chosen.batch]
+            optimiser.zero_grad()
+            loss = (_losses(net, known, which, plan, shuffle) * heavy[which]).mean()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimiser.step()
+            slower.step()
+        now = evaluate(net, unseen, weight, plan)
+        tell(epoch, chosen.epochs, now)
+        if now < best:
+            best, best_epoch, weights = now, epoch, _copy(net)
+        elif epoch - best_epoch >= PATIENCE:
+            break
+    net.load_state_dict(weights)
+    net.eval()
+    net.spread.copy_(_spread(net, *some_of(known, often, MOST_MEASURED), plan))
+    return Trained(net, best_epoch, best, len(known), len(fit))
+
+
+def distinct(every: Rows) -> tuple[Rows, I64]:
+    """Windows with different histories, and how often each occurs; in the order they occurred first."""
+    if every.place.shape[1] > 1:  # whole histories hardly ever repeat, and would have to be laid out to compare them
+        return every, np.ones(len(every), np.int64)
+    counts, _ = every.history(slice(None))
+    _, first, often = np.unique(counts[:, 0], axis=0, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    return every.take(first[order]), often[order]
+
+
+def evaluate(net: MscredNet, known: Rows, often: I64, plan: Plan) -> float:
+    """Mean squared residual."""
+    net.eval()
+    total, chance = 0.0, np.random.default_rng(0)
+    with torch.no_grad():
+        for at in range(0, len(known), 64):
+            which = np.arange(at, min(len(known), at + 64))
+            total += float(_losses(net, known, which, plan, chance).double() @ torch.from_numpy(often[which]).double())
+    return total / float(often.sum())
+
+
+def some_of(known: Rows, often: I64, most: int) -> tuple[Rows, I64]:
+    """At most so many, spread over the time."""
+    which = spread_over(len(known), most)
+    return known.take(which), often[which]
+
+
+def _spread(net: MscredNet, known: Rows, often: I64, plan: Plan) -> Tensor:
+    """The root of each entry's mean squared residual, where nothing is spoilt."""
+    total = torch.zeros(net.spread.shape, dtype=torch.float64)
+    with torch.no_grad():
+        for at in range(0, len(known), 64):
+            which = np.arange(at, min(len(known), at + 64))
+            made = torch.from_numpy(matrices(*known.history(which), plan))
+            residual = (net.reconstruct(made) - made[:, -1]).double()
+            total += torch.einsum("b,bsij->sij", torch.from_numpy(often[which]).double(), residual**2)
+    return torch.sqrt(total / float(often.sum()) + LEAST_SPREAD**2).float()
+
+
+def _losses(net: MscredNet, known: Rows, which: I64, plan: Plan, chance: np.random.Generator) -> Tensor:
+    counts, age = known.history(which)
+    right = torch.from_numpy(matrices(counts, age, plan)[:, -1])
+    seen = torch.from_numpy(matrices(spoilt(counts, known, plan, chance), age, plan))
+    return ((net.reconstruct(seen) - right) ** 2).mean((1, 2, 3))
+
+
+def spoilt(counts: I32, known: Rows, plan: Plan, chance: np.random.Generator) -> I32:
+    """Histories (n, history, side), with some counts of the last window those of other windows of the log."""
+    n, _, side = counts.shape
+    others = known.dense[known.place[chance.integers(len(known), size=(n, side)), -1], np.arange(side)]
+    where = (chance.random((n, side)) < SPOILT) & (chance.random((n, 1)) < 0.5)
+    made = counts.copy()
+    made[:, -1] = np.where(where, others, counts[:, -1])
+    made[:, -1, unknown(plan)] += (chance.random(n) < STRANGE) * chance.integers(1, 6, n, np.int32)
+    return made
+
+
+def _copy(net: MscredNet) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in net.state_dict().items()}
+
+
+def graph(net: nn.Module, counts: Counts, size: int, vocabulary: str) -> bytes:
+    """ONNX, proven on some windows. size: entries of the vocabulary; vocabulary: its hash. Raises NotTheSame."""
+    assert isinstance(net, MscredNet)
+    _, held = held_back(rows(counts, net.plan, size))
+    which = spread_over(len(held), PROVED_ON)
+    return export(
+        net,
+        torch.from_numpy(matrices(*held.history(which), net.plan)),
+        name="matrices",
+        outputs=["reconstruction", "spread"],
+        kind=Signatures.KIND,
+        facts=net.plan.facts() | {"size": size, "vocabulary": vocabulary},
+    )
+
+
+class MscredTrainer:
+    """MSCRED among the kinds of model."""
+
+    name = Signatures.KIND
+    options = MscredTraining
+
+    def train(self, sessions: Sessions, size: int, chosen: MscredTraining, tell: Progress) -> Trained:
+        """As `train`, of the series that came with the sessions."""
+        return train(series_of(sessions), size, chosen, tell)
+
+    def graph(self, net: nn.Module, held: Sessions, vocabulary: Vocabulary, chosen: MscredTraining) -> bytes:
+        """ONNX, proven on windows of the series. Raises NotTheSame."""
+        return graph(net, series_of(held), len(vocabulary), vocabulary.hash)
+
+
+TRAINER = MscredTrainer()

@@ -1,0 +1,1 @@
+"""Verdicts in, pages and pictures for a person out."""

@@ -1,0 +1,1 @@
+"""Log files in, one row a record out: parsed.parquet."""

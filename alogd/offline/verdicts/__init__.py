@@ -1,0 +1,1 @@
+"""What models say of windows, and how right they are by labels."""
