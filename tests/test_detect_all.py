@@ -178,6 +178,7 @@ def test_a_damaged_bundle_is_refused(place: Path, tmp_path: Path, capsys: pytest
         assert "deeplog.onnx" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_labelled_logs_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """gen-synth -> parse -> build-* -> train -> infer -> detect -> report -> eval, in small, with a model of counts."""
     made, out = tmp_path / "synth", tmp_path / "out"

@@ -64,6 +64,7 @@ def test_every_line_of_the_real_logs(data, tmp_path):
         assert agree(tmp_path / str(number), text)["events"] > 100
 
 
+@pytest.mark.slow
 def test_lines_of_real_logs(data, tmp_path):
     for name in ("Linux", "HDFS", "Hadoop"):
         text = (data / "loghub2k" / name / f"{name}_2k.log").read_bytes()

@@ -99,6 +99,18 @@ async def test_jsonl_cuts_off_what_a_killed_process_wrote_half(tmp_path):
     assert json.loads(lines[1])["id"]
 
 
+async def test_jsonl_cuts_off_what_a_power_failure_left_of_a_batch(tmp_path):
+    path = tmp_path / "alerts.jsonl"
+    path.write_bytes(b'{"id": "whole"}\n' + bytes(4096) + b'half"}\n{"id": "of the same batch"}\n')
+    sink = build({"kind": "jsonl", "path": str(path)}).sink
+    await sink.send([alert(1)])
+    await sink.close()
+    lines = path.read_bytes().splitlines()
+    assert lines[0] == b'{"id": "whole"}'
+    assert len(lines) == 2
+    assert json.loads(lines[1])["id"]
+
+
 async def test_jsonl_cuts_off_what_was_written_half(tmp_path):
     import resource
     import signal

@@ -65,7 +65,7 @@ class JsonlSink:
             self._let_go()
         if self._fd is None:
             self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-            _cut_torn_line(self._path)
+            _cut_torn_lines(self._path, synced=self._fsync)
             if self._fsync and not os.fstat(self._fd).st_size:
                 sync_directory(self._path.parent)
         return self._fd
@@ -76,16 +76,21 @@ class JsonlSink:
             self._fd = None
 
 
-def _cut_torn_line(path: Path) -> None:
-    """A line that a killed process wrote half goes: its alert is delivered again, and must not be glued to it."""
+def _cut_torn_lines(path: Path, *, synced: bool) -> None:
+    """A line that a killed process wrote half goes: its alert is delivered again, and must not be glued to it.
+
+    So does, where every delivered line was put on the disk, what follows the first NUL: of a batch that was not there
+    yet, a power failure may leave the length and some of its blocks.
+    """
     if not path.is_file():  # a pipe, a terminal
         return
     with path.open("r+b") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - LONGEST_LINE))
         tail = file.read()
-        if tail and not tail.endswith(b"\n"):
-            file.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
+        whole = tail[: tail.find(b"\0")] if synced and b"\0" in tail else tail
+        if whole != tail or (tail and not tail.endswith(b"\n")):
+            file.truncate(size - len(tail) + whole.rfind(b"\n") + 1)
 
 
 def _is_at(fd: int, path: Path) -> bool:

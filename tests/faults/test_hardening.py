@@ -13,7 +13,8 @@ import pytest
 
 from alogd import registry
 from alogd.config import UserMask
-from tests import deep_models
+from alogd.offline.models.kinds import TRAINERS
+from tests import every_kind
 from tests.daemon_process import ROOT, DaemonProcess, log_lines
 from tests.faults.conftest import Tally
 
@@ -48,8 +49,8 @@ def test_r5_all_shipped_detectors_run_without_writable_code(daemon: DaemonProces
     files = {"kind": "file", "include": [f"{daemon.directory}/logs/*.log"]}
     mask = {"name": "WHO", "pattern": "user [a-z]+"}
     detectors = sorted(registry.BUILT_IN["detectors"])
-    options = {"deeplog": {"models": str(deep_models.models(UserMask(**mask)))}}
-    chosen = [{"name": name, "options": options.get(name, {})} for name in detectors]
+    trained = {"models": str(every_kind.models(UserMask(**mask)))}
+    chosen = [{"name": name, "options": trained if name in TRAINERS else {}} for name in detectors]
     daemon.configure(
         streams=[{"name": "host", "collect": [files], "engine": {"user_masks": [mask]}, "detectors": chosen}]
     )

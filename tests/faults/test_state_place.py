@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,8 +108,11 @@ def test_c7_killed_on_a_full_disk_it_goes_on_from_what_was_committed(
     daemon.write(log_lines(3000))
     daemon.start(prefix=small_disk.prefix).wait_ready()
     wait_until(lambda: daemon.lines() == 3000, "the first lines")
+    read = time.time()
+    daemon.write(log_lines(3001)[3000:])
+    wait_until(lambda: daemon.metric("alogd_snapshot_last_success_timestamp_seconds") > read, "their commit", SLOW)
     filler = small_disk.fill()
-    daemon.write(log_lines(5000)[3000:])
+    daemon.write(log_lines(5000)[3001:])
     wait_until(lambda: daemon.metric('alogd_component_up{component="state"}') == 0, "the failure", SLOW)
     daemon.kill()
     before = learned(small_disk, daemon.directory / "copy")
