@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
@@ -19,7 +20,9 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from alogd.collectors.base import NoteKind
 from alogd.histogram import BOUNDS
+from alogd.sinks.routes import LEVELS
 from alogd.view import StreamView, View
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -57,6 +60,14 @@ _COUNTERS = {
     "alogd_tree_nodes_pruned": ("Nodes of the template tree without templates, given up for want of memory.", "pruned"),
     "alogd_template_overflow": ("Records that found no room for a template of their own.", "overflow"),
 }
+
+# Counters whose reasons are known begin at 0: a rate does not see the first of a series that begins at 1.
+_NOTES = dict.fromkeys(get_args(NoteKind), 0)
+_DROPPED = ("dropped_refused", "dropped_redirect", "dropped_fault", "dropped_damaged", "dropped_queue_full")
+_OUTCOMES = dict.fromkeys(("sent", "superseded", "retried", *_DROPPED), 0)
+_REFUSED = dict.fromkeys(
+    ("slow_header", "too_large", "malformed", "too_many_connections", "too_many_listeners", "slow_listener"), 0
+)
 
 _NETWORK = {
     "hits": ("alogd_model_cache_hits", "Rows answered from memory."),
@@ -123,7 +134,7 @@ def _streams(streams: Iterable[StreamView]) -> Iterator[Metric]:
         "alogd_collector_events",
         "What befell sources: rotated, truncated, permission_denied ...",
         ["stream", "reason"],
-        [((s.name, kind), count) for s in streams for kind, count in s.notes.items()],
+        [((s.name, kind), count) for s in streams for kind, count in (_NOTES | dict(s.notes)).items()],
     )
     text = "From reading a block of lines until the core has scored it; each block counts once."
     delays = HistogramMetricFamily("alogd_scored_delay_seconds", text, labels=["stream"])
@@ -159,9 +170,7 @@ def _learning(streams: list[StreamView]) -> Iterator[Metric]:
 def _detectors(streams: Iterable[StreamView]) -> Iterator[Metric]:
     opened, errors, suppressed = [], [], []
     for stream in streams:
-        for key, count in stream.opened.items():
-            detector, _, level = key.rpartition(" ")
-            opened.append(((stream.name, detector, level.lower()), count))
+        opened += [((stream.name, *key), count) for key, count in _by_detector(stream).items()]
         for detector, count in stream.core.get("detector_failures", {}).items():
             errors.append(((stream.name, detector), count))
         suppressed.append(((stream.name, "budget"), stream.core.get("suppressed_incidents", 0)))
@@ -171,6 +180,16 @@ def _detectors(streams: Iterable[StreamView]) -> Iterator[Metric]:
     yield _counter("alogd_detector_errors", "Windows a detector failed on.", ["stream", "detector"], errors)
     text = "Incidents that were found and not raised."
     yield _counter("alogd_anomalies_suppressed", text, ["stream", "reason"], suppressed)
+
+
+def _by_detector(stream: StreamView) -> dict[tuple[str, str], int]:
+    """Incidents opened by detector and level."""
+    names = [*stream.core.get("detector_failures", {}), *(["severity"] if stream.core else [])]
+    counts = {(name, level.lower()): 0 for name in names for level in LEVELS}
+    for key, count in stream.opened.items():
+        detector, _, level = key.rpartition(" ")
+        counts[detector, level.lower()] = count
+    return counts
 
 
 def _networks(streams: Iterable[StreamView]) -> Iterator[Metric]:
@@ -209,9 +228,9 @@ def _components(view: View) -> Iterator[Metric]:
 
 def _sinks(view: View) -> Iterator[Metric]:
     outcomes = [
-        ((sink.name, outcome), sink.outcomes.get(outcome, 0))
+        ((sink.name, outcome), count)
         for sink in view.sinks
-        for outcome in sorted({"sent", "superseded", "retried", *sink.outcomes})
+        for outcome, count in (_OUTCOMES | dict(sink.outcomes)).items()
     ]
     text = "Moments of alerts by what became of them; `retried` counts attempts."
     yield _counter("alogd_notifications", text, ["receiver", "outcome"], outcomes)
@@ -240,7 +259,7 @@ def _process(view: View) -> Iterator[Metric]:
     yield _counter("alogd_log_lines_dropped", text, [], [((), view.log_lines_dropped)])
     yield _counter("alogd_core_jobs", "Jobs done by the core thread.", [], [((), view.core_jobs)])
     yield _gauge("alogd_http_connections", "Open HTTP connections.", float(view.http.get("connections", 0)))
-    refused = [((why,), n) for why, n in view.http.items() if why != "connections"]
+    refused = [((why,), n) for why, n in (_REFUSED | dict(view.http)).items() if why != "connections"]
     yield _counter("alogd_http_refused", "HTTP connections or requests turned away.", ["reason"], refused)
 
 
