@@ -14,6 +14,7 @@ from alogd.detectors.mscred import Mscred, MscredOptions, Signatures
 from alogd.offline.models import bundle as bundles
 from alogd.offline.models import quality_counts
 from alogd.offline.models.series import Counts
+from alogd.offline.models.sessions import Sessions
 from alogd.offline.models.thresholds import threshold
 from alogd.offline.models.train_mscred import MscredTraining, graph, train
 from alogd.vocabulary import Vocabulary
@@ -46,7 +47,7 @@ def made(alone: bool = False) -> bytes:
     torch.set_num_threads(1)
     counts = Counts.of(windows(400), alone=alone)
     known = vocabulary()
-    return graph(train(counts, len(known), SMALL).net, counts, len(known), known.hash)
+    return graph(train(Sessions.counted(counts), len(known), SMALL).net, counts, len(known), known.hash)
 
 
 @cache

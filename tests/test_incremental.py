@@ -15,9 +15,10 @@ from alogd.bundle import BadBundle
 from alogd.cli.inputs import open_all
 from alogd.cli.main import main
 from alogd.config import Alerts, UserMask
+from alogd.offline.models.epochs import grow
 from alogd.offline.models.nets.deeplog import DeepLogNet
 from alogd.offline.models.retrain import Begin, Result, retrain
-from alogd.offline.models.train_deeplog import Training, grow
+from alogd.offline.models.train_deeplog import GROWS, Training
 from alogd.vocabulary import SPECIAL
 from tests import deep_models
 
@@ -79,7 +80,7 @@ def test_rows_of_old_templates_are_taken_over_and_new_ones_begin_as_they_would()
     torch.manual_seed(1)
     old, fresh = DeepLogNet(8, embedding=4, hidden=4), DeepLogNet(10, embedding=4, hidden=4)
     begun = {name: value.clone() for name, value in fresh.state_dict().items()}
-    grow(fresh, old.state_dict())
+    grow(fresh, old.state_dict(), GROWS)
     ours, theirs = fresh.state_dict(), old.state_dict()
     for name, value in ours.items():
         assert torch.equal(value[: len(theirs[name])], theirs[name])

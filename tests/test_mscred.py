@@ -25,7 +25,7 @@ from alogd.offline.models.nets.mscred import MscredNet
 from alogd.offline.models.quality import of_bundle
 from alogd.offline.models.retrain import retrain
 from alogd.offline.models.series import STRETCH, Counts, CountSample, choose, rows
-from alogd.offline.models.sessions import series_of
+from alogd.offline.models.sessions import Sessions, series_of
 from alogd.offline.models.thresholds import threshold
 from alogd.offline.models.train_mscred import train
 from alogd.reference.batches import window_batch
@@ -203,7 +203,7 @@ def test_histories_for_training_are_those_of_the_daemon():
 
 
 def test_the_same_seed_trains_the_same_network():
-    counts = Counts.of(mscred_models.windows(60))
+    counts = Sessions.counted(Counts.of(mscred_models.windows(60)))
     torch.set_num_threads(1)
     one, two = (train(counts, 14, mscred_models.SMALL).net.state_dict() for _ in range(2))
     assert all(torch.equal(one[name], two[name]) for name in one)
@@ -211,7 +211,7 @@ def test_the_same_seed_trains_the_same_network():
 
 def test_too_few_windows():
     with pytest.raises(ValueError, match="3 windows are too few"):
-        train(Counts.of([{4: 1}] * 3), 5, mscred_models.SMALL)
+        train(Sessions.counted(Counts.of([{4: 1}] * 3)), 5, mscred_models.SMALL)
 
 
 def test_an_export_that_says_something_else_is_refused():

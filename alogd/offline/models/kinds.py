@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from alogd.offline.models.checkpoints import Keep
 from alogd.offline.models.sessions import Sessions
 from alogd.vocabulary import Vocabulary
 
@@ -45,11 +46,11 @@ class Trainer(Protocol):
     name: str
     options: Callable[..., Any]  # a frozen dataclass with keyword fields, `seed` and `epochs` among them
 
-    def train(self, sessions: Sessions, size: int, chosen: Any, tell: Progress) -> Trained:
+    def train(self, sessions: Sessions, size: int, chosen: Any, tell: Progress = ..., keep: Keep = ...) -> Trained:
         """size: entries of the vocabulary. Deterministic on one machine. Raises ValueError when there is too little.
 
-        One that also takes `keep` (checkpoints.Keep) goes on from the last epoch kept there and then gives what it
-        would have given; one that takes `start` goes on from the weights of a model with no more templates, or None.
+        It goes on from the last epoch `keep` holds and then gives what it would have given. One that also takes `start`
+        goes on from the weights of a model with no more templates, or None.
         """
 
     def graph(self, net: nn.Module, held: Sessions, vocabulary: Vocabulary, chosen: Any) -> bytes:

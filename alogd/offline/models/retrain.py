@@ -24,6 +24,7 @@ from alogd.detectors._in_service import kinds, of_kind
 from alogd.offline.models import bundle as bundles
 from alogd.offline.models import corpus, int8, quality, work
 from alogd.offline.models import origin as from_where
+from alogd.offline.models.epochs import enough
 from alogd.offline.models.kinds import HELD_BACK, Trained, trainer
 from alogd.offline.models.sessions import Sessions
 
@@ -171,8 +172,7 @@ class _Job:
         kept.done()
         before = from_where.pack(self.inputs)
         read = corpus.read(self.inputs, self.options, self.alerts, self.tell.reading, self.base)
-        if len(read.sessions) < HELD_BACK:
-            raise ValueError(f"{len(read.sessions)} sessions are too few to train on; at least {HELD_BACK}")
+        enough(read.sessions)
         kept.keep("corpus", corpus.pack(read))
         kept.keep("origin", before)
         crashpoint("corpus_kept")
@@ -181,12 +181,10 @@ class _Job:
     def train(self, name: str, read: corpus.Corpus, kept: work.Work, start: dict[str, torch.Tensor] | None) -> Trained:
         """One kind of model, from where it stands."""
         fit = trainer(name)
-        keeps = "keep" in signature(fit.train).parameters
-        more: dict[str, Any] = {"keep": work.Piece(kept, name)} if keeps else {}
-        if start is not None:
-            more["start"] = start
+        more = {} if start is None else {"start": start}
         tell = partial(self.tell.training, name)
-        return fit.train(read.sessions, len(read.vocabulary), self.chosen[name], tell, **more)
+        size, keep = len(read.vocabulary), work.Piece(kept, name)
+        return fit.train(read.sessions, size, self.chosen[name], tell, keep, **more)
 
     def small(self, name: str, graph: bytes, held: Sessions) -> bytes:
         """The graph in int8 where that ranks as it does; it is told which."""

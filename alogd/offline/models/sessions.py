@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,11 @@ class Sessions:
         sizes = np.array([len(one) for one in sessions], np.int64)
         tokens = np.array([number for one in sessions for number in one], np.int32)
         return cls(tokens, _starts(sizes), sizes, np.ones(len(sessions), bool))
+
+    @classmethod
+    def counted(cls, series: Counts) -> Sessions:
+        """No session, but the counts of windows: all that a model of counts asks for."""
+        return replace(cls.of([]), series=series)
 
     def take(self, which: I64 | Bool) -> Sessions:
         """Some of them, in order."""

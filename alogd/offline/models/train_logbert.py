@@ -1,11 +1,10 @@
 """Trains LogBERT on sessions found normal: on distinct sequences, each as often and as heavily as it occurred.
 
-Sequences are drawn with the root of their counts and weighted with the rest, as train_deeplog draws its examples.
+What is the same for all networks (how sequences are drawn, the epochs, what is kept of them) is in epochs.py.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -16,13 +15,12 @@ from torch import Tensor, nn
 from alogd.detectors._sequences import I32, ended
 from alogd.detectors.logbert import MaskedTemplates, hidden_in, masked, pieces
 from alogd.event import F64, I64
-from alogd.offline.models import checkpoints
-from alogd.offline.models.checkpoints import Forget, Keep
+from alogd.offline.models.checkpoints import Keep
+from alogd.offline.models.epochs import FORGET, Epochs, grow, one_cycle, parted, seeded, shares
 from alogd.offline.models.export import export
-from alogd.offline.models.kinds import HELD_BACK, Progress, Trained
+from alogd.offline.models.kinds import Progress, Trained
 from alogd.offline.models.nets.logbert import LogBertNet
 from alogd.offline.models.sessions import CHUNK, Sessions
-from alogd.offline.models.train_deeplog import grow
 from alogd.vocabulary import PAD, Vocabulary
 
 PROVED_ON = 32  # sequences on which ONNX and PyTorch are compared
@@ -30,7 +28,6 @@ FEWEST_DRAWS, MOST_DRAWS = 500, 4000  # of sequences in an epoch
 MOST_ASKED = 1000  # of the sequences held back, and of those the center is taken of
 PATIENCE = 8  # epochs without a better loss on those
 GROWS = ("key.weight", "head.weight", "head.bias")  # a row a template
-FORGET = Forget()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,85 +85,33 @@ def train(
 
     start: weights of a model with no more templates, which it goes on from. Raises ValueError when there is too little.
     """
-    if len(sessions) < HELD_BACK:
-        raise ValueError(f"{len(sessions)} sessions are too few to train on; at least {HELD_BACK}")
-    fit, held = sessions.held_back(HELD_BACK)
+    fit, held = parted(sessions)
     known = sequences(fit, chosen.length - 1, ends=chosen.ends)
     unseen = sequences(held, chosen.length - 1, ends=chosen.ends)
-    torch.manual_seed(chosen.seed)
-    torch.use_deterministic_algorithms(True)
+    chance = seeded(chosen.seed)
     net = _net(size, chosen)
     if start is not None:
         grow(net, start, GROWS)
-    run = _Run(net, known, chosen, keep)
-    while run.epoch < chosen.epochs and run.epoch - run.best_epoch < PATIENCE:
-        run.learn()
+    draws = min(max(len(known), FEWEST_DRAWS), MOST_DRAWS)
+    share, weight = shares(known.count)
+    optimiser = torch.optim.AdamW(net.parameters(), chosen.rate)
+    slower = one_cycle(
+        optimiser, 2 * chosen.rate, draws=draws, batch=chosen.batch_size, epochs=chosen.epochs, rising=0.1
+    )
+    some = np.random.default_rng(chosen.seed).permutation(len(known))[:MOST_ASKED]
+    middle = known.tokens[np.sort(some)]  # the center is taken of
+    run = Epochs(net, optimiser, slower, chance, keep, most=chosen.epochs, patience=PATIENCE)
+    while not run.over:
+        _recenter(net, middle, chosen)
+        net.train()
+        drawn = chance.choice(len(known), draws, p=share)
+        for which in _batches(known, drawn, chosen.batch_size, chance):
+            run.step(_loss(net, known.tokens[which], weight[which], chosen, chance))
         run.judge(evaluate(net, unseen, passes(chosen)))
         tell(run.epoch, chosen.epochs, run.loss)
-    net.load_state_dict(run.weights)
-    net.eval()
+    run.finish()
     events = int(((known.tokens != PAD).sum(axis=1) * known.count).sum())
     return Trained(net, run.best_epoch, run.best, len(known), events)
-
-
-class _Run:
-    """The epochs of one training; kept after each."""
-
-    def __init__(self, net: LogBertNet, known: Distinct, chosen: Training, keep: Keep) -> None:
-        self._net, self._known, self._chosen, self._keep = net, known, chosen, keep
-        self._draws = min(max(len(known), FEWEST_DRAWS), MOST_DRAWS)
-        roots = np.sqrt(known.count)
-        self._share, self._weight = roots / roots.sum(), roots * roots.sum() / known.count.sum()
-        steps = math.ceil(self._draws / chosen.batch_size) * chosen.epochs
-        self._optimiser = torch.optim.AdamW(net.parameters(), chosen.rate)
-        self._slower = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimiser, 2 * chosen.rate, total_steps=steps, pct_start=0.1
-        )
-        self._chance = np.random.default_rng(chosen.seed)
-        some = np.random.default_rng(chosen.seed).permutation(len(known))[:MOST_ASKED]
-        self._some = known.tokens[np.sort(some)]  # the center is taken of
-        self.epoch = self.best_epoch = 0
-        self.best = self.loss = math.inf
-        self.weights = _copy(net)
-        if (state := checkpoints.load(keep, self._chance)) is not None:
-            self._resume(state)
-
-    def learn(self) -> None:
-        """One epoch, around a center taken anew."""
-        _recenter(self._net, self._some, self._chosen)
-        self._net.train()
-        drawn = self._chance.choice(len(self._known), self._draws, p=self._share)
-        for which in _batches(self._known, drawn, self._chosen.batch_size, self._chance):
-            self._optimiser.zero_grad()
-            loss = _loss(self._net, self._known.tokens[which], self._weight[which], self._chosen, self._chance)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self._net.parameters(), 1.0)
-            self._optimiser.step()
-            self._slower.step()
-        self.epoch += 1
-
-    def judge(self, loss: float) -> None:
-        """Keeps the weights when they are the best so far, and the state in any case."""
-        self.loss = loss
-        if loss < self.best:
-            self.best, self.best_epoch, self.weights = loss, self.epoch, _copy(self._net)
-        state = {
-            "epoch": self.epoch,
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "weights": self.weights,
-            "net": self._net.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "slower": self._slower.state_dict(),
-        }
-        checkpoints.save(self._keep, state, self._chance)
-
-    def _resume(self, state: checkpoints.State) -> None:
-        self.epoch, self.best, self.best_epoch = state["epoch"], state["best"], state["best_epoch"]
-        self.weights = state["weights"]
-        self._net.load_state_dict(state["net"])
-        self._optimiser.load_state_dict(state["optimiser"])
-        self._slower.load_state_dict(state["slower"])
 
 
 def passes(chosen: Training) -> int:
@@ -200,10 +145,6 @@ def _net(size: int, chosen: Training) -> LogBertNet:
         length=chosen.length,
         dropout=chosen.dropout,
     )
-
-
-def _copy(net: nn.Module) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in net.state_dict().items()}
 
 
 def _cut(table: I32) -> I32:
@@ -256,18 +197,7 @@ class LogBertTrainer:
 
     name = MaskedTemplates.KIND
     options = Training
-
-    def train(
-        self,
-        sessions: Sessions,
-        size: int,
-        chosen: Training,
-        tell: Progress,
-        keep: Keep = FORGET,
-        start: Mapping[str, Tensor] | None = None,
-    ) -> Trained:
-        """As `train`."""
-        return train(sessions, size, chosen, tell, keep, start)
+    train = staticmethod(train)
 
     def graph(self, net: nn.Module, held: Sessions, vocabulary: Vocabulary, chosen: Training) -> bytes:
         """ONNX, proven on `held`. Raises NotTheSame."""

@@ -1,13 +1,13 @@
 """Trains MSCRED on windows found normal: to give back the signature matrices of the last of a few steps.
 
 Some counts of the last window are those of other windows when the network sees it, and right in what it has to give
-back: else it would learn to hand through whatever comes, odd or not. Windows with one and the same history are one
-example, drawn and weighted as DeepLog's are; matrices are made batch by batch, so memory grows with the counts alone.
+back: else it would learn to hand through whatever comes, odd or not. Windows with one and the same history are
+one example; matrices are made batch by batch, so memory grows with the counts alone. What is the same for all networks
+(how examples are drawn, the epochs, what is kept of them) is in epochs.py.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from alogd.detectors._matrices import Plan, matrices, unknown
 from alogd.detectors._sequences import I32
 from alogd.detectors.mscred import Signatures
 from alogd.event import I64
+from alogd.offline.models.checkpoints import Keep
+from alogd.offline.models.epochs import FORGET, Epochs, one_cycle, seeded, shares
 from alogd.offline.models.export import export
 from alogd.offline.models.kinds import Progress, Trained
 from alogd.offline.models.nets.mscred import MscredNet
@@ -49,48 +51,44 @@ class MscredTraining:
     channels: int = 8
 
 
-def train(counts: Counts, size: int, chosen: MscredTraining, tell: Progress = lambda *_: None) -> Trained:
-    """size: entries of the vocabulary. Deterministic on one machine. Raises ValueError when there is too little."""
+def train(
+    sessions: Sessions,
+    size: int,
+    chosen: MscredTraining,
+    tell: Progress = lambda *_: None,
+    keep: Keep = FORGET,
+) -> Trained:
+    """Of the series that came with the sessions. size: entries of the vocabulary.
+
+    Deterministic on one machine; goes on from the last epoch `keep` holds. Raises ValueError when there is too little.
+    """
+    counts = series_of(sessions)
     if len(counts) < 2 * HELD_BACK:
         raise ValueError(f"{len(counts)} windows are too few to train on; at least {2 * HELD_BACK}")
     plan = choose(counts, size, most=chosen.templates, segments=chosen.segments, steps=chosen.steps)
     fit, held = held_back(rows(counts, plan, size))
     known, often = distinct(fit)
-    unseen, weight = distinct(held)
-    unseen, weight = some_of(unseen, weight, MOST_HELD)
-    torch.manual_seed(chosen.seed)
-    torch.use_deterministic_algorithms(True)
+    unseen, weight = some_of(*distinct(held), MOST_HELD)
+    chance = seeded(chosen.seed)
     net = MscredNet(len(plan.segments), plan.side, channels=chosen.channels)
     net.plan = plan
     draws = min(chosen.draws, max(len(known), 16 * chosen.batch))
-    roots = np.sqrt(often)
-    share, heavy = roots / roots.sum(), torch.from_numpy((roots * roots.sum() / often.sum()).astype(np.float32))
+    share, root = shares(often)
+    heavy = torch.from_numpy(root.astype(np.float32))
     optimiser = torch.optim.Adam(net.parameters(), chosen.rate)
-    steps = math.ceil(draws / chosen.batch) * chosen.epochs
-    slower = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3 * chosen.rate, total_steps=steps)
-    best, best_epoch, weights = math.inf, 0, _copy(net)
-    shuffle = np.random.default_rng(chosen.seed)
-    for epoch in range(1, chosen.epochs + 1):
+    slower = one_cycle(optimiser, 3 * chosen.rate, draws=draws, batch=chosen.batch, epochs=chosen.epochs)
+    run = Epochs(net, optimiser, slower, chance, keep, most=chosen.epochs, patience=PATIENCE)
+    while not run.over:
         net.train()
-        order = shuffle.choice(len(known), draws, p=share)
-        for at in range(0, len(order), chosen.batch):
+        order = chance.choice(len(known), draws, p=share)
+        for at in range(0, draws, chosen.batch):
             which = order[at : at + chosen.batch]
-            optimiser.zero_grad()
-            loss = (_losses(net, known, which, plan, shuffle) * heavy[which]).mean()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimiser.step()
-            slower.step()
-        now = evaluate(net, unseen, weight, plan)
-        tell(epoch, chosen.epochs, now)
-        if now < best:
-            best, best_epoch, weights = now, epoch, _copy(net)
-        elif epoch - best_epoch >= PATIENCE:
-            break
-    net.load_state_dict(weights)
-    net.eval()
+            run.step((_losses(net, known, which, plan, chance) * heavy[which]).mean())
+        run.judge(evaluate(net, unseen, weight, plan))
+        tell(run.epoch, chosen.epochs, run.loss)
+    run.finish()
     net.spread.copy_(_spread(net, *some_of(known, often, MOST_MEASURED), plan))
-    return Trained(net, best_epoch, best, len(known), len(fit))
+    return Trained(net, run.best_epoch, run.best, len(known), len(fit))
 
 
 def distinct(every: Rows) -> tuple[Rows, I64]:
@@ -150,10 +148,6 @@ def spoilt(counts: I32, known: Rows, plan: Plan, chance: np.random.Generator) ->
     return made
 
 
-def _copy(net: MscredNet) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in net.state_dict().items()}
-
-
 def graph(net: nn.Module, counts: Counts, size: int, vocabulary: str) -> bytes:
     """ONNX, proven on some windows. size: entries of the vocabulary; vocabulary: its hash. Raises NotTheSame."""
     assert isinstance(net, MscredNet)
@@ -174,10 +168,7 @@ class MscredTrainer:
 
     name = Signatures.KIND
     options = MscredTraining
-
-    def train(self, sessions: Sessions, size: int, chosen: MscredTraining, tell: Progress) -> Trained:
-        """As `train`, of the series that came with the sessions."""
-        return train(series_of(sessions), size, chosen, tell)
+    train = staticmethod(train)
 
     def graph(self, net: nn.Module, held: Sessions, vocabulary: Vocabulary, chosen: MscredTraining) -> bytes:
         """ONNX, proven on windows of the series. Raises NotTheSame."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +35,7 @@ def on_counts(kind: str, path: Path, vocab: Path | None, out: Path, chosen: Any)
     place = tables.at(path, tables.WINDOW_COUNTS)
     vocabulary = model_files.read_vocabulary(vocab or place.with_name("vocab.json"))
     counts = read_counts(path, len(vocabulary))
-    none = Sessions.of([])
-    return _train(kind, replace(none, series=counts), vocabulary, out, chosen, place)
+    return _train(kind, Sessions.counted(counts), vocabulary, out, chosen, place)
 
 
 def _train(
