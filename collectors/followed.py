@@ -47,6 +47,23 @@ class Rewritten(Exception):
     """The bytes before the offset are not those that were read: truncated, or overwritten in place."""
 
 
+class Head(NamedTuple):
+    """How a log began that was read up to an offset. By its first bytes, at most HEAD, a shorter copy is known;
+    one that is shorter than these is not."""
+
+    offset: int
+    length: int
+    digest: str
+
+    def begins(self, fd: int) -> bool:
+        """Whether a file has these first bytes and nothing beyond what was read."""
+        if not self.length or os.fstat(fd).st_size > self.offset:
+            return False
+        first = os.pread(fd, self.length, 0)
+        telling = self.length >= TELLING or b"\n" in first
+        return telling and len(first) == self.length and digest(first) == self.digest
+
+
 class Identity(NamedTuple):
     """What makes a file itself, whatever its name. Generation is 0 where the file system tells none."""
 
@@ -180,10 +197,11 @@ def identify(fd: int) -> Identity:
 
 def first_data(fd: int) -> int:
     """Where the first byte ever written stands: beyond 0 in a file that begins with a hole."""
+    size = os.fstat(fd).st_size  # asked for first: what is written from now on is data
     try:
         return os.lseek(fd, 0, os.SEEK_DATA)
     except OSError as error:  # ENXIO: nothing but a hole
-        return os.fstat(fd).st_size if error.errno == errno.ENXIO else 0
+        return size if error.errno == errno.ENXIO else 0
 
 
 def _ends(fd: int, end: int, mark: bytes) -> bool:
@@ -233,6 +251,8 @@ class Followed:
         self.known = self.size  # size as of the last read
         self.offset = 0
         self.mark = b""
+        self._first = blake2b(digest_size=16)  # of the first bytes
+        self._firsts = 0  # so many of them
         self.before = (0, b"")  # offset and mark before the last rewriting
         self.state: SourceState = "waiting"
         self.error = ""
@@ -267,6 +287,19 @@ class Followed:
         self.offset = offset
         length = min(MARK, offset)
         self.mark = b"" if self.fifo else os.pread(self.content, length, offset - length)
+        self._first, self._firsts = blake2b(digest_size=16), 0
+        self._note_first(0, b"" if self.fifo else os.pread(self.content, min(HEAD, offset), 0))
+
+    def _note_first(self, offset: int, block: bytes) -> None:
+        if offset == self._firsts < HEAD:
+            first = block[: HEAD - offset]
+            self._first.update(first)
+            self._firsts += len(first)
+
+    @property
+    def head(self) -> Head:
+        """How what was read began."""
+        return Head(self.offset, self._firsts, self._first.hexdigest())
 
     def position(self) -> Position:
         """Where reading stands."""
@@ -283,7 +316,8 @@ class Followed:
 
     def is_copy(self, fd: int) -> bool:
         """Whether another file holds what was read of this one, where it was read: copytruncate's copy."""
-        return any(_ends(fd, end, mark) for end, mark in ((self.offset, self.mark), self.before))
+        ends = ((self.offset, self.mark), self.before)
+        return any(_ends(fd, end, mark) for end, mark in ends) or self.head.begins(fd)
 
     def begins_as(self, fd: int) -> bool:
         """Whether another file begins as this one does now: a copy that is still being made."""
@@ -317,6 +351,7 @@ class Followed:
             return b""
 
     def _took(self, block: bytes) -> bytes:
+        self._note_first(self.offset, block)
         self.offset += len(block)
         self.known, self.read_ns = self.size, self.modified_ns
         self.mark = block[-MARK:] if len(block) >= MARK else (self.mark + block)[-MARK:]

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from alogd.collectors.base import Position
-from alogd.collectors.followed import TELLING, Followed, Identity, Refused, Saved, identify, shown
+from alogd.collectors.followed import TELLING, Followed, Head, Identity, Refused, Saved, identify, shown
 
 KEPT = 1024  # files that were read to their end, and of those a walk did not come by
 HEAD = 256  # bytes
@@ -24,6 +24,7 @@ class Past:
 
     def __init__(self, saved: Iterable[Saved], ended: Iterable[Saved]) -> None:
         self._ended = deque(ended, KEPT)
+        self._heads: deque[tuple[str, Head]] = deque(maxlen=KEPT)  # of what was truncated in this run, by home
         self._since: dict[str, int] = {}
         for one in [*saved, *self._ended]:
             self._since[one.home] = min(one.modified, self._since.get(one.home, one.modified))
@@ -38,6 +39,8 @@ class Past:
         if not file.fifo and (saved := Saved.of(position)) is not None:
             self._ended.append(saved)
             self._since.setdefault(saved.home, saved.modified)
+            if reason == "truncated":
+                self._heads.append((saved.home, file.head))
         return {} if file.fifo else position
 
     def last(self, identity: Identity) -> Saved | None:
@@ -51,8 +54,10 @@ class Past:
 
     def is_copy(self, fd: int, home: str) -> bool:
         """Whether a file is what copytruncate left of something that was read to its end."""
-        lost = (one for one in self._ended if one.home == shown(home) and one.ended in ("truncated", "replaced"))
-        return any(is_copy(one, fd) for one in lost)
+        name = shown(home)
+        lost = (one for one in self._ended if one.home == name and one.ended in ("truncated", "replaced"))
+        heads = (head for known, head in self._heads if known == name)
+        return any(is_copy(one, fd) for one in lost) or any(head.begins(fd) for head in heads)
 
     def give_up(self, saved: Saved) -> Position:
         """Notes that the file of a position is no more. Returns what is to be kept of it: copies may be left."""

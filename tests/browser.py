@@ -84,7 +84,8 @@ class Browser:
 
     async def open(self, url: str) -> None:
         await self.call("Page.navigate", url=url)
-        await self.until(f"location.href.startsWith({json.dumps(url.partition('#')[0])})")
+        there = f"location.href.startsWith({json.dumps(url.partition('#')[0])})"
+        await self.until(f"{there} && document.readyState !== 'loading'")
 
     async def size(self, width: int, height: int) -> None:
         await self.call(

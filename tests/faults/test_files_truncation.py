@@ -314,3 +314,45 @@ async def test_f3_a_copy_that_is_still_being_made_is_no_log_of_its_own(disk: Pat
         writer.write(10)
         await rig.advance(25)
         check(tally, rig.numbers(), range(1010))
+
+
+@pytest.mark.parametrize("before", [1, 3])
+async def test_f3_a_copy_that_ends_before_what_was_read(disk: Path, tally: Tally, before: int) -> None:
+    """Lines that come between copy and truncation are in no copy. Read, they do not make a new log of the copy."""
+    writer = LogWriter(disk / "a.log")
+    writer.write(1000)
+    async with follow(disk) as rig:
+        for turn in range(before):
+            copy = (disk / "a.log").read_bytes()
+            writer.write(7)
+            await rig.advance(0)
+            await rig.advance(1)
+            writer.truncate()
+            writer.write(500)
+            await rig.advance(1)
+            (disk / f"a.log.{turn + 1}").write_bytes(copy)
+        await rig.advance(25)
+        check(tally, rig.numbers(), range(writer.next))
+
+
+async def test_f3_written_to_while_its_first_data_is_looked_for(
+    disk: Path, tally: Tally, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right after a truncation there is no data to be found; what comes a moment later is no hole."""
+    writer = LogWriter(disk / "a.log")
+    writer.write(100)
+    seek = os.lseek
+
+    def late(fd: int, offset: int, whence: int) -> int:
+        try:
+            return seek(fd, offset, whence)
+        except OSError:
+            writer.write(10)
+            raise
+
+    async with follow(disk) as rig:
+        writer.truncate()
+        monkeypatch.setattr(os, "lseek", late)
+        await rig.advance(1)
+        await rig.advance(25)
+        check(tally, rig.numbers(), range(110))

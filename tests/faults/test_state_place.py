@@ -77,9 +77,12 @@ def test_c7_a_full_disk_is_waited_out(daemon: DaemonProcess, small_disk: SmallDi
     daemon.write(log_lines(4000))
     daemon.start(prefix=small_disk.prefix).wait_ready()
     wait_until(lambda: daemon.lines() == 4000, "the first lines")
+    read = time.time()
+    daemon.write(log_lines(4001)[4000:])
+    wait_until(lambda: daemon.metric("alogd_snapshot_last_success_timestamp_seconds") > read, "their commit", SLOW)
     filler = small_disk.fill()
     before = len(daemon.delivered())
-    daemon.write(log_lines(8000)[4000:])
+    daemon.write(log_lines(8000)[4001:])
     wait_until(lambda: daemon.metric('alogd_component_up{component="state"}') == 0, "the failure", SLOW)
     status, ready = daemon.get("/-/ready")
     assert status == 200
