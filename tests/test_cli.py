@@ -16,26 +16,14 @@ import pytest
 
 from alogd import alert_json
 from alogd.cli.main import COMMANDS, main
-from alogd.demo.incidents import INCIDENTS
-from alogd.demo.shop import Shop
+from tests.app_log import START, app_log
 from tests.daemon_process import wait_until
 
 ROOT = Path(__file__).parent.parent
 ALOGD = [sys.executable, "-m", "alogd"]
-START = 1_790_000_000  # log time of the first line, seconds
 HOURS = 1.5
 LAST = "2026-09-21 15:43:21,000 ERROR [main] c.s.Main - shutting down: No space left on device\n"  # just after the rest
 EVIL = "\x1b]52;c;ZXZpbA==\x07\x1b[2Jpwned \u202egnp.exe \u2028"
-
-
-def app_log(hours: float, *, incident_at: float | None = None) -> str:
-    """The demo application's log, with its stack traces for a while after `incident_at` hours."""
-    shop, lines = Shop(7), []
-    for second in range(int(hours * 3600)):
-        since = second - int(incident_at * 3600) if incident_at is not None else -1
-        odd = INCIDENTS[0].lines(shop, since) if 0 <= since < 120 else ()
-        lines += [line.text for line, _ in shop.at(START + second, odd) if line.file == "app.log"]
-    return "\n".join(lines) + "\n"
 
 
 class Place:

@@ -6,12 +6,13 @@ The stream chosen is the one the daemon would read the file in, so that ids and 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from alogd.cli.failures import Usage
+from alogd.cli.failures import BadData, Failed, Usage, cause
 from alogd.cli.inputs import Input
 from alogd.cli.settings import read_config, single_stream
 from alogd.config import Config, StreamOptions, budget_per_day, stream_budget
@@ -49,15 +50,53 @@ Chosen = tuple[str, Config, StreamOptions, list[str]]  # title, configuration, s
 def choose_each(config_path: str | None, stream: str | None, paths: Sequence[str], each: bool) -> list[Chosen]:
     """As `choose`, for every file; those of one stream are parts of one log, unless each is a log of its own.
 
-    A part that belongs to no stream goes with the one before it. Titles are names of streams, or of files.
+    A part that belongs to no stream goes with the one before it. Titles are names of streams, or of files. Without
+    paths: what the streams collect from files.
     """
     loaded = read_config(config_path)
+    if not paths:
+        return _collected(loaded, stream)
     if each:
         return [(path, *choose_in(loaded, stream, [path]), [path]) for path in paths]
     if loaded is None or stream is not None:
         config, options = choose_in(loaded, stream, paths)
         return [(options.name, config, options, list(paths))]
     return [(options.name, loaded.config, options, parts) for options, parts in _by_owner(loaded.config, paths)]
+
+
+def _collected(loaded: Loaded | None, stream: str | None) -> list[Chosen]:
+    if loaded is None:
+        raise Usage("which log files? name them, or with --config a configuration whose streams read files")
+    wanted = [choose_in(loaded, stream, ())[1]] if stream else loaded.config.streams
+    chosen = [(one.name, loaded.config, one, _files_of(one)) for one in wanted]
+    for name, _, _, files in chosen:
+        if not files:
+            print(f"{name}: no files to read; a journal or standard input is not replayed", file=sys.stderr)
+    if not (chosen := [one for one in chosen if one[3]]):
+        raise Failed(f"{loaded.name}: none of its streams has files to read; name the files")
+    return chosen
+
+
+def _files_of(options: StreamOptions) -> list[str]:
+    """Rotated ones too, what was written longest ago first; each that is left out is said on standard error."""
+    from alogd.collectors.globs import Walk, is_compressed
+
+    found: set[str] = set()
+    for collector in options.collect:
+        if collector["kind"] == "file":
+            walk = Walk(collector["include"], collector.get("exclude", ()), collector.get("follow_symlinks", True))
+            found |= {path for path in walk.run() if path.endswith(".gz") or not is_compressed(path)}
+    return sorted(filter(_is_log, found), key=lambda path: (os.stat(path).st_mtime_ns, path))
+
+
+def _is_log(path: str) -> bool:
+    try:
+        Input(path).close()
+    except (OSError, BadData) as error:
+        _, why = cause(error) or (0, str(error))
+        print(f"left out: {why}", file=sys.stderr)
+        return False
+    return True
 
 
 def _by_owner(config: Config, paths: Sequence[str]) -> list[tuple[StreamOptions, list[str]]]:
@@ -92,6 +131,7 @@ class Drive:
         self.inputs = inputs
         self.lines = self.bytes = 0
         self.is_timed = False  # whether its lines carry times
+        self.ended_ns = 0  # log time of the last line; 0 before it was read
         self.budget_per_day = budget_per_day(budget) if budget else stream_budget(config)
         self.stream = Stream(
             options,
@@ -124,6 +164,7 @@ class Drive:
             alerts = self.stream.tick(self.inputs[-1].modified_ns) if self.inputs else []
         if self.stream.watermark_ns is None:
             return alerts
+        self.ended_ns = self.stream.watermark_ns
         longest = {"count": windows.max_age, "time": windows.width, "session": max(windows.idle, windows.max_age)}
         return alerts + self.stream.tick(self.stream.watermark_ns + int(longest[windows.kind] * 1e9))
 

@@ -5,8 +5,12 @@
   alogd replay --each app.log orders.log           logs of their own, on all cores
   alogd replay app.log --budget 1/hour             what another budget would have meant
   alogd replay app.log -o jsonl                    every moment of every alert, as the jsonl sink writes it
+  alogd replay -c new.yaml --against old.yaml      which alerts appear, vanish or change level with new.yaml
+  alogd replay -c new.yaml --against old.yaml --since 7d
 
-With a configuration each file is read in the stream it belongs to (or --stream), so alerts and ids are those of `run`.
+Without files, those that the configuration's streams collect are read, rotated ones first. What came before --since is
+learned from and not shown. With a configuration each file is read in the stream it belongs to (or --stream), so alerts
+and ids are those of `run`.
 """
 
 from __future__ import annotations
@@ -15,11 +19,14 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from itertools import chain
 
 from alogd import alert_json
+from alogd.cli import whatif
 from alogd.cli.drive import choose_each, with_windows
 from alogd.cli.failures import OK, Usage
 from alogd.cli.inputs import Input, Progress, open_all
+from alogd.cli.moment import Since
 from alogd.cli.output import add_output, count, level_style, size, table, time_text, use_color, write
 from alogd.cli.settings import add_config
 from alogd.cli.share import Found, Outcome, Share
@@ -34,9 +41,15 @@ MAX_JOBS = 256
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of `alogd replay`."""
     parser.add_argument(
-        "file", nargs="+", help="log files in the order they were written; .gz too; - is standard input"
+        "file",
+        nargs="*",
+        help="log files in the order they were written; .gz too; - is standard input (the configuration's files)",
     )
     add_config(parser)
+    parser.add_argument("--against", metavar="OLD", help="show what differs from a replay with this configuration")
+    parser.add_argument(
+        "--since", metavar="WHEN", help="alerts of the log's last 2h, 7d ..., or since 2026-05-01T12:00"
+    )
     parser.add_argument("--stream", metavar="NAME", help="read them as this stream of the configuration")
     parser.add_argument("--each", action="store_true", help="each file is a log of its own, not a part of one")
     parser.add_argument("--jobs", metavar="N", type=int, help="streams replayed at once (as many as there are cores)")
@@ -48,49 +61,71 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Feed the files and print what comes out."""
-    shares = _shares(args)
-    inputs = [open_all(share.paths) for share in shares]
+    since = Since.of(args.since)
+    shares = _shares(args, args.config)
+    against = _shares(args, args.against) if args.against else []
+    inputs = [open_all(share.paths) for share in [*shares, *against]]
     try:
-        return _replay(shares, inputs, args)
+        return _replay(shares, against, inputs, since, args)
     finally:
         for one in (one for opened in inputs for one in opened):
             one.close()
 
 
-def _shares(args: argparse.Namespace) -> list[Share]:
+def _shares(args: argparse.Namespace, config: str | None) -> list[Share]:
     if args.jobs is not None and not 1 <= args.jobs <= MAX_JOBS:
         raise Usage(f"--jobs {args.jobs}: a number from 1 to {MAX_JOBS}")
-    if args.file.count("-") > 1:
+    if args.file.count("-") > (0 if args.against else 1):
         raise Usage("standard input can be read once")
     try:
         if args.budget:
             budget_per_day(args.budget)
         return [
-            Share(title, config, with_windows(options, args.window, args.key), paths, args.budget)
-            for title, config, options, paths in choose_each(args.config, args.stream, args.file, args.each)
+            Share(title, chosen, with_windows(options, args.window, args.key), paths, args.budget)
+            for title, chosen, options, paths in choose_each(config, args.stream, args.file, args.each)
         ]
     except ValueError as error:
         raise Usage(str(error)) from None
 
 
-def _replay(shares: Sequence[Share], inputs: Sequence[Sequence[Input]], args: argparse.Namespace) -> int:
+def _replay(
+    shares: Sequence[Share],
+    against: Sequence[Share],
+    inputs: Sequence[Sequence[Input]],
+    since: Since | None,
+    args: argparse.Namespace,
+) -> int:
     watched = _Watched(inputs)
     moments: list[list[Alert]] = [[]]
     outcomes: list[Outcome] = []
-    for told in replay_all(shares, inputs, args.jobs or cores(), watched.show):
+    at_once = args.output == "jsonl" and not against and since is None
+    for told in replay_all([*shares, *against], inputs, args.jobs or cores(), watched.show):
         if isinstance(told, Outcome):
             outcomes.append(told)
             moments.append([])
             continue
-        if args.output == "jsonl" and told.alerts:
+        if at_once and told.alerts:
             watched.progress.clear()
             write(b"".join(alert + b"\n" for alert in told.alerts))
         moments[-1] += map(alert_json.decode, told.alerts)
     watched.progress.clear()
     seconds = time.perf_counter() - watched.began
-    _show(shares, moments[:-1], args)
+    since_ns = since.moment_ns(max(one.ended_ns for one in outcomes)) if since else None
+    found = [[alert for alert in each if since_ns is None or alert.updated_ns >= since_ns] for each in moments[:-1]]
+    if against:
+        return _differences(found[: len(shares)], found[len(shares) :], args)
+    if not at_once:
+        _show(shares, found, args)
     sys.stdout.flush()  # the summary comes after what it sums up
     _summary(shares, outcomes, moments[:-1], seconds)
+    return OK
+
+
+def _differences(new: Sequence[list[Alert]], old: Sequence[list[Alert]], args: argparse.Namespace) -> int:
+    changes = whatif.compare(*(whatif.last_moments(chain.from_iterable(side)) for side in (old, new)))
+    whatif.show(changes, args.output, args.no_color)
+    sys.stdout.flush()
+    print(f"\n{whatif.summary(changes)}", file=sys.stderr)
     return OK
 
 
@@ -114,6 +149,8 @@ class _Watched:
 
 
 def _show(shares: Sequence[Share], moments: Sequence[list[Alert]], args: argparse.Namespace) -> None:
+    if args.output == "jsonl":
+        write(b"".join(alert_json.encode(alert) + b"\n" for found in moments for alert in found))
     if args.output == "json":
         write(b"[" + b",\n".join(alert_json.encode(alert) for found in moments for alert in found) + b"]\n")
     if args.output != "table":

@@ -45,6 +45,7 @@ class Outcome(msgspec.Struct, frozen=True, tag=True):
     held: int  # incidents kept back over the budget
     is_timed: bool  # whether its lines carry times
     budget_per_day: float
+    ended_ns: int  # log time of the last line; 0 where there was none
 
 
 def replay(share: Share, inputs: Sequence[Input]) -> Iterator[Found | Outcome]:
@@ -64,4 +65,5 @@ def replay(share: Share, inputs: Sequence[Input]) -> Iterator[Found | Outcome]:
         held=status["suppressed_incidents"],
         is_timed=drive.is_timed,
         budget_per_day=drive.budget_per_day,
+        ended_ns=drive.ended_ns,
     )
