@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks take many times as long on several busy processors
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"

@@ -6,6 +6,7 @@ import io
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,12 +16,13 @@ from alogd.bundle import BadBundle
 from alogd.cli.inputs import open_all
 from alogd.cli.main import main
 from alogd.config import Alerts, UserMask
+from alogd.detectors.mscred import Signatures
 from alogd.offline.models.epochs import grow
 from alogd.offline.models.nets.deeplog import DeepLogNet
 from alogd.offline.models.retrain import Begin, Result, retrain
 from alogd.offline.models.train_deeplog import GROWS, Training
 from alogd.vocabulary import SPECIAL
-from tests import deep_models
+from tests import deep_models, every_kind, logbert_models, mscred_models
 
 SMALL = Training(window=6, k=3, epochs=2, embedding=16, hidden=16, batch=32, rate=1e-2)
 
@@ -42,10 +44,12 @@ def old() -> Path:
     return place
 
 
-def go_on(log: Path, models: Path, base: Path | None, chosen: Training = SMALL, *masks: UserMask) -> Result:
+def go_on(
+    log: Path, models: Path, base: Path | None, chosen: Training | dict[str, Any] = SMALL, *masks: UserMask
+) -> Result:
     torch.set_num_threads(1)
     inputs = open_all([str(log)])
-    how = {"deeplog": chosen}
+    how = chosen if isinstance(chosen, dict) else {"deeplog": chosen}
     try:
         return retrain(
             inputs, deep_models.stream(*masks), Alerts(), models, how, deep_models.SILENT, begin=Begin(base=base)
@@ -74,6 +78,34 @@ def test_it_learns_faster_than_anew_and_as_well(later: Path, old: Path, tmp_path
     well, best = go_on(later, tmp_path / "well", old, long), go_on(later, tmp_path / "best", None, long)
     assert well.trained["deeplog"].loss < best.trained["deeplog"].loss + 0.05
     assert well.quality.parts["deeplog.quiet"] == best.quality.parts["deeplog.quiet"] == 100
+
+
+def test_every_kind_goes_on_with_its_old_templates_in_their_places(later: Path, tmp_path: Path) -> None:
+    base = bundle.in_service(every_kind.models())
+    assert base is not None
+    few = {"logbert": logbert_models.SMALL, "mscred": mscred_models.SMALL}
+    chosen = {name: replace(one, epochs=1, rate=1e-9) for name, one in few.items()}  # what it has is what it was given
+    before, after = bundle.read(base), bundle.read(go_on(later, tmp_path, base, chosen).bundle)
+    weights = {
+        kind: [torch.load(io.BytesIO(one.files[f"{kind}.pth"]), weights_only=True) for one in (before, after)]
+        for kind in chosen
+    }
+    known = len(before.vocabulary)
+    for name in ("key.weight", "head.weight", "blocks.0.ask.weight"):
+        old, new = (one[name] for one in weights["logbert"])
+        assert torch.allclose(new[: len(old)], old, atol=1e-6)
+    assert len(weights["logbert"][1]["key.weight"]) == known + 1
+    for name in ("encoder.0.weight", "decoder.3.bias"):
+        old, new = (one[name] for one in weights["mscred"])
+        assert torch.allclose(new, old, atol=1e-6)
+    plans = [Signatures(one.files["mscred.onnx"]).plan for one in (before, after)]
+    assert plans[1].templates == (*plans[0].templates, known)
+
+
+def test_a_base_without_the_kind_is_said_before_anything_is_read(later: Path, old: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadBundle, match="no weights of mscred to go on from"):
+        go_on(later, tmp_path / "a", old, {"mscred": mscred_models.SMALL})
+    assert not (tmp_path / "a").exists()
 
 
 def test_rows_of_old_templates_are_taken_over_and_new_ones_begin_as_they_would() -> None:

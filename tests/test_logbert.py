@@ -10,7 +10,7 @@ from alogd.detectors._sequences import beyond_chance
 from alogd.detectors.deeplog import UNSEEN
 from alogd.detectors.logbert import LogBert, LogBertOptions, MaskedTemplates, hidden_in, masked, pieces
 from alogd.event import IDLE
-from alogd.offline.models.checkpoints import Forget
+from alogd.offline.models.kinds import Start
 from alogd.offline.models.nets.logbert import LogBertNet
 from alogd.offline.models.sessions import Sessions
 from alogd.offline.models.train_logbert import _recenter, sequences, train
@@ -18,6 +18,7 @@ from alogd.reference.batches import window_batch
 from alogd.vocabulary import DIST, MASK, PAD, UNK
 from tests import deep_models, logbert_models
 from tests.logbert_models import SMALL
+from tests.stopped_training import gone_on
 
 SOME = st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=30), min_size=1, max_size=8)
 
@@ -147,35 +148,18 @@ def test_the_same_seed_trains_the_same_network():
 
 
 def test_a_training_that_was_killed_gives_what_one_never_killed_does():
-    class Stopped(Exception):
-        pass
-
-    class Kept(Forget):
-        data: bytes | None = None
-
-        def load(self):
-            return self.data
-
-        def save(self, data):
-            self.data = data
-
-    def stop(epoch, epochs, loss):
-        if epoch == 2:
-            raise Stopped
-
-    place = Kept()
-    with pytest.raises(Stopped):
-        train(logbert_models.usual(), 10, SMALL, stop, place)
-    again, whole = (train(logbert_models.usual(), 10, SMALL, keep=keep).net.state_dict() for keep in (place, Forget()))
+    again, epochs = gone_on(lambda tell, keep: train(logbert_models.usual(), 10, SMALL, tell, keep), 2)
+    assert epochs[0] == 3
+    again, whole = (done.net.state_dict() for done in (again, train(logbert_models.usual(), 10, SMALL)))
     assert all(torch.equal(again[name], whole[name]) for name in whole)
 
 
 def test_it_goes_on_from_an_old_model_with_fewer_templates():
     old = train(logbert_models.usual(), 10, SMALL).net.state_dict()
-    grown = train(logbert_models.usual(), 12, SMALL, start=old).net.state_dict()
+    grown = train(logbert_models.usual(), 12, SMALL, start=Start(old)).net.state_dict()
     assert grown["key.weight"].shape[0] == 12
     with pytest.raises(ValueError, match="train anew"):
-        train(logbert_models.usual(), 9, SMALL, start=old)
+        train(logbert_models.usual(), 9, SMALL, start=Start(old))
 
 
 def test_too_few_sessions():

@@ -21,6 +21,7 @@ from alogd.judge import Judge
 from alogd.offline.models import quality_counts
 from alogd.offline.models.corpus import pack, unpack
 from alogd.offline.models.export import NotTheSame, check
+from alogd.offline.models.kinds import Start
 from alogd.offline.models.nets.mscred import MscredNet
 from alogd.offline.models.quality import of_bundle
 from alogd.offline.models.retrain import retrain
@@ -31,6 +32,7 @@ from alogd.offline.models.train_mscred import train
 from alogd.reference.batches import window_batch
 from alogd.vocabulary import UNK
 from tests import deep_models, mscred_models
+from tests.stopped_training import gone_on
 
 PLAN = Plan((4, 5, 7), (1.0, 2.0, 1.5, 1.0, 1.0), segments=(1, 3), steps=2)
 
@@ -202,11 +204,62 @@ def test_histories_for_training_are_those_of_the_daemon():
     np.testing.assert_array_equal(age, ours.age)
 
 
-def test_the_same_seed_trains_the_same_network():
-    counts = Sessions.counted(Counts.of(mscred_models.windows(60)))
+FEW = replace(mscred_models.SMALL, epochs=4, draws=64, batch=8)
+
+
+def small(n: int = 60, *, alone: bool = False) -> Sessions:
+    return Sessions.counted(Counts.of(mscred_models.windows(n), alone=alone))
+
+
+@pytest.fixture(scope="module")
+def whole() -> MscredNet:
+    """A training that nobody disturbed."""
     torch.set_num_threads(1)
-    one, two = (train(counts, 14, mscred_models.SMALL).net.state_dict() for _ in range(2))
-    assert all(torch.equal(one[name], two[name]) for name in one)
+    return train(small(), 14, FEW).net
+
+
+def test_the_same_seed_trains_the_same_network_and_so_does_a_training_that_was_killed(whole):
+    for after in (1, 3, 4):
+        again, epochs = gone_on(lambda tell, keep: train(small(), 14, FEW, tell, keep), after)
+        assert epochs == [*range(after + 1, 5)]
+        assert again.net.plan == whole.plan
+        again, once = again.net.state_dict(), whole.state_dict()
+        assert all(torch.equal(again[name], once[name]) for name in once)
+
+
+def start_of(net: MscredNet) -> Start:
+    return Start(net.state_dict(), {f"alogd.{name}": str(value) for name, value in net.plan.facts().items()})
+
+
+def test_it_goes_on_from_an_old_model_with_fewer_templates(whole):
+    known = len(whole.plan.templates)
+    wider = replace(FEW, templates=9)  # a matrix of 16 places then, where there were 8
+    begun = train(small(), 16, replace(wider, rate=1e-12), start=start_of(whole)).net
+    for name, value in whole.named_parameters():
+        assert torch.allclose(begun.get_parameter(name), value, atol=1e-9)
+    assert begun.plan.templates[:known] == whole.plan.templates
+    assert (begun.plan.side, begun.spread.shape[-1], whole.plan.side) == (16, 16, 8)
+    counts = series_of(small())
+    new, old = choose(counts, 16, most=9, segments=(1, 2, 4), steps=2), whole.plan
+    assert begun.plan.scale[:known] == tuple(new.scale[new.templates.index(one)] for one in old.templates)
+
+
+def test_what_an_old_model_of_other_matrices_is_told(whole):
+    with pytest.raises(ValueError, match=r"are 2 steps of segments \(1, 2, 4\), not 1 steps .*: train anew"):
+        train(small(alone=True), 14, FEW, start=start_of(whole))
+    with pytest.raises(ValueError, match=r"encoder.0.weight is 2x3x3x3, not 3x3x3x3: train anew"):
+        train(small(), 14, replace(FEW, channels=3), start=start_of(whole))
+
+
+def test_templates_keep_their_places_and_new_ones_take_those_of_what_is_gone():
+    counts = Counts.of([{4: 9, 6: 4, 7: 1, 8: 16}, {4: 9, 6: 4, 7: 1}] * 10)
+    old = Plan((5, 6, 4), (7.0, 1.0, 1.0, 5.0, 6.0), segments=(1,), steps=1)
+    kept = choose(counts, 12, most=3, segments=(1,), steps=1, old=old)
+    assert kept.templates == (7, 6, 4)
+    assert kept.scale == (1.0, 2.0, 3.0, 4.0, 6.0)
+    more = choose(counts, 12, most=5, segments=(1,), steps=1, old=old)
+    assert more.templates == (5, 6, 4, 7, 8)
+    assert more.scale == (7.0, 2.0, 3.0, 1.0, 4.0, 5.0, 6.0)  # what did not come keeps what was usual of it
 
 
 def test_too_few_windows():

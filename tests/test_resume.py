@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -41,18 +43,23 @@ def unkilled(log: Path) -> dict[str, bytes]:
 
 
 def retrain(log: Path, models: Path, *more: str, crash: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "alogd", "retrain", "--from", str(log), "--out", str(models), *FLAGS, *more]
-    environment = {**os.environ, "ALOGD_CRASH": crash}
+    """In a process of its own where that is to be killed; else in this one, which has PyTorch loaded."""
+    words = ["retrain", "--from", str(log), "--out", str(models), *FLAGS, *more]
+    if not crash:
+        with redirect_stderr(StringIO()) as said, redirect_stdout(StringIO()) as shown:
+            code = main(words)
+        return subprocess.CompletedProcess(words, code, shown.getvalue(), said.getvalue())
+    command, environment = [sys.executable, "-m", "alogd", *words], {**os.environ, "ALOGD_CRASH": crash}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
-def content(models: Path) -> dict[str, bytes]:
+def content(models: Path, *more: str) -> dict[str, bytes]:
     """Of the bundle in service: its model, its vocabulary, its quality. (The engine's state has a seed of its own.)"""
     place = bundle.in_service(models)
     assert place is not None
     read = bundle.read(place)
     parts = repr((read.manifest.quality, read.manifest.thresholds, read.manifest.trained_on)).encode()
-    return {"quality": parts, **{name: (place / name).read_bytes() for name in ("deeplog.onnx", "vocab.json")}}
+    return {"quality": parts, **{name: (place / name).read_bytes() for name in ("deeplog.onnx", "vocab.json", *more)}}
 
 
 def bundles_in(models: Path) -> list[str]:
@@ -78,6 +85,18 @@ def test_killed_at_any_step_it_gives_the_same(
     assert content(models) == unkilled
     assert len(bundles_in(models)) == 1
     assert not (models / work.FOLDER).exists()
+
+
+def test_killed_in_a_later_kind_it_trains_none_of_those_before_again(log: Path, tmp_path: Path) -> None:
+    flags = ("--models", "deeplog,mscred", "--channels", "1")
+    models, whole = tmp_path / "models", tmp_path / "whole"
+    assert retrain(log, models, *flags, crash="epoch_kept:8").returncode == -signal.SIGKILL
+    done = retrain(log, models, *flags)
+    assert done.returncode == 0, done.stderr
+    assert "deeplog: training" not in done.stderr
+    assert "mscred: training 50%, epoch 3" in done.stderr
+    assert retrain(log, whole, *flags).returncode == 0
+    assert content(models, "mscred.onnx") == content(whole, "mscred.onnx")
 
 
 @pytest.mark.slow

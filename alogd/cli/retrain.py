@@ -50,7 +50,9 @@ BOUNDS = {
     "num_heads": (1, 64),
     "mask_ratio": (0.05, 1),
     "batch_size": (1, 4096),
+    "channels": (1, 64),
 }
+MSCRED = ("channels",)
 LOGBERT = ("hidden_size", "num_layers", "num_heads", "mask_ratio", "batch_size")
 
 
@@ -93,6 +95,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     logbert.add_argument("--num-heads", type=int, help="heads of each, which divide the width (8)")
     logbert.add_argument("--mask-ratio", type=float, help="share of a sequence that is hidden in training (0.5)")
     logbert.add_argument("--batch-size", type=int, help="sequences a step (32)")
+    mscred = parser.add_argument_group("mscred")
+    mscred.add_argument("--channels", type=int, help="width of the network's first layer (8)")
     parser.add_argument("--fresh", action="store_true", help="begin anew, whatever a run that was stopped has done")
     parser.add_argument("--force", action="store_true", help="promote it even when it is worse than the one in service")
 
@@ -122,7 +126,7 @@ def main(args: argparse.Namespace) -> int:
     options = with_windows(asked.options, args.window, args.key)
     stages = Stages()
     given = {"epochs": args.epochs, "window": args.seq_len, "k": args.k, "seed": args.seed}
-    given |= {name: getattr(args, name) for name in LOGBERT}
+    given |= {name: getattr(args, name) for name in (*LOGBERT, *MSCRED)}
     chosen = {
         name: _options(trainer(name).options, given) for name in _kinds(args.models, options, TRAINERS, WHEN_ASKED)
     }

@@ -18,15 +18,16 @@ from alogd.offline.models.model_flags import COUNTS_HELP, add_training, at_least
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of `alog-detect mscred-train`."""
     add_training(parser, "mscred", "--window-counts", COUNTS_HELP, 40)
+    parser.add_argument("--channels", metavar="N", type=int, default=8, help="width of the first layer (8)")
 
 
 def main(args: argparse.Namespace) -> int:
     """Train, and say how it went."""
-    at_least(args, epochs=1, seed=0)
+    at_least(args, epochs=1, seed=0, channels=1)
     place = weights_place(args, "mscred")
     from alogd.offline.models import training
     from alogd.offline.models.train_mscred import MscredTraining
 
-    chosen = MscredTraining(epochs=args.epochs, seed=args.seed)
+    chosen = MscredTraining(epochs=args.epochs, seed=args.seed, channels=args.channels)
     say_trained(place, *training.on_counts("mscred", args.source, args.vocab, place, chosen))
     return OK

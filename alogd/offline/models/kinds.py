@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from alogd.offline.models.checkpoints import Keep
 from alogd.offline.models.sessions import Sessions
@@ -40,17 +40,33 @@ class Trained:
     events: int
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a training goes on from: a model with no more templates, numbered as they are now."""
+
+    weights: Mapping[str, Tensor]
+    facts: Mapping[str, str] = field(default_factory=dict)  # its graph's metadata
+
+
 class Trainer(Protocol):
     """How one kind of model comes about."""
 
     name: str
     options: Callable[..., Any]  # a frozen dataclass with keyword fields, `seed` and `epochs` among them
 
-    def train(self, sessions: Sessions, size: int, chosen: Any, tell: Progress = ..., keep: Keep = ...) -> Trained:
-        """size: entries of the vocabulary. Deterministic on one machine. Raises ValueError when there is too little.
+    def train(
+        self,
+        sessions: Sessions,
+        size: int,
+        chosen: Any,
+        tell: Progress = ...,
+        keep: Keep = ...,
+        start: Start | None = ...,
+    ) -> Trained:
+        """size: entries of the vocabulary. Deterministic on one machine; begins anew, or goes on from `start`.
 
-        It goes on from the last epoch `keep` holds and then gives what it would have given. One that also takes `start`
-        goes on from the weights of a model with no more templates, or None.
+        It goes on from the last epoch `keep` holds and then gives what it would have given. Raises ValueError when
+        there is too little to learn from, or when `start` has another shape.
         """
 
     def graph(self, net: nn.Module, held: Sessions, vocabulary: Vocabulary, chosen: Any) -> bytes:

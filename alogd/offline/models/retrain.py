@@ -7,7 +7,6 @@ import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,12 @@ from alogd.cli.inputs import Input
 from alogd.config import Alerts, StreamOptions
 from alogd.crashpoint import crashpoint
 from alogd.detectors._in_service import kinds, of_kind
+from alogd.detectors._network import Network
 from alogd.offline.models import bundle as bundles
 from alogd.offline.models import corpus, int8, quality, work
 from alogd.offline.models import origin as from_where
 from alogd.offline.models.epochs import enough
-from alogd.offline.models.kinds import HELD_BACK, Trained, trainer
+from alogd.offline.models.kinds import HELD_BACK, Start, Trained, trainer
 from alogd.offline.models.sessions import Sessions
 
 WORSE = 1.0  # points of quality a new model may lose and still be promoted: chance, not decline
@@ -120,16 +120,13 @@ class _Job:
         base = self.base.id if self.base else None
         return work.key([__version__, str(torch.__version__), names, settings, how, self.seed, base, self.int8])
 
-    def starts(self) -> dict[str, dict[str, torch.Tensor]]:
-        """Old weights of each kind, before any work is done. Raises BadBundle, ValueError where there are none."""
+    def starts(self) -> dict[str, Start]:
+        """What each kind goes on from, before any work is done. Raises BadBundle where it is not there."""
         if self.base is None:
             return {}
-        for name in self.chosen:
-            if "start" not in signature(trainer(name).train).parameters:
-                raise ValueError(f"{name} cannot go on from an old model; leave the bundle out, or it (--models)")
-        return {name: _old_weights(self.base, name) for name in self.chosen}
+        return {name: _start(self.base, name) for name in self.chosen}
 
-    def run(self, kept: work.Work, starts: Mapping[str, dict[str, torch.Tensor]]) -> Result:
+    def run(self, kept: work.Work, starts: Mapping[str, Start]) -> Result:
         """Read, trained, judged, written, compared, put into service."""
         read = self.read(kept)
         _, held = read.sessions.held_back(HELD_BACK)
@@ -178,13 +175,12 @@ class _Job:
         crashpoint("corpus_kept")
         return read
 
-    def train(self, name: str, read: corpus.Corpus, kept: work.Work, start: dict[str, torch.Tensor] | None) -> Trained:
+    def train(self, name: str, read: corpus.Corpus, kept: work.Work, start: Start | None) -> Trained:
         """One kind of model, from where it stands."""
         fit = trainer(name)
-        more = {} if start is None else {"start": start}
         tell = partial(self.tell.training, name)
         size, keep = len(read.vocabulary), work.Piece(kept, name)
-        return fit.train(read.sessions, size, self.chosen[name], tell, keep, **more)
+        return fit.train(read.sessions, size, self.chosen[name], tell, keep, start)
 
     def small(self, name: str, graph: bytes, held: Sessions) -> bytes:
         """The graph in int8 where that ranks as it does; it is told which."""
@@ -211,14 +207,13 @@ class _Job:
         )
 
 
-def _old_weights(base: Bundle, kind: str) -> dict[str, torch.Tensor]:
-    """Raises BadBundle when it has none that can be read; nothing in the file is run."""
+def _start(base: Bundle, kind: str) -> Start:
+    """Raises BadBundle when it has no such model that can be read; nothing in the file is run."""
     try:
-        data = base.files[f"{kind}.pth"]
-        weights: dict[str, torch.Tensor] = torch.load(io.BytesIO(data), weights_only=True)
+        data, graph = base.files[f"{kind}.pth"], base.files[f"{kind}.onnx"]
+        return Start(torch.load(io.BytesIO(data), weights_only=True), Network(graph, kind=kind).facts)
     except (KeyError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError):
         raise bundle.BadBundle(f"{base.path}: no weights of {kind} to go on from; train anew, without it") from None
-    return weights
 
 
 def _name(kept: work.Work) -> str:

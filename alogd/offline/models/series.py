@@ -133,20 +133,52 @@ def _places(group: U64, come: dict[int, int]) -> I64:
 # -- what a network is trained with
 
 
-def choose(counts: Counts, size: int, *, most: int, segments: tuple[int, ...], steps: int) -> Plan:
+def choose(
+    counts: Counts, size: int, *, most: int, segments: tuple[int, ...], steps: int, old: Plan | None = None
+) -> Plan:
     """The templates that most windows hold have a place each; a scale is what one window in a hundred exceeds.
 
     Of windows without an order there is one segment and one step: each is all there is to see of it.
+    old: of a model that is gone on from. Its templates stay where they are while nothing else needs the place, and what
+    no window holds now keeps its scale. Raises ValueError when its segments or steps are others.
     """
     windows = np.bincount(counts.number, minlength=size)
     windows[: len(SPECIAL)] = 0
     best = np.argsort(-windows, kind="stable")[:most]
     chosen = tuple(best[windows[best] > 0].tolist())
     shape = ((1,), 1) if counts.alone else (segments, steps)
+    if old is not None:
+        if _shape(old) != shape:
+            theirs, ours = (f"{steps} steps of segments {segments}" for segments, steps in (_shape(old), shape))
+            raise ValueError(f"the old model's matrices are {theirs}, not {ours}: train anew")
+        chosen = _in_place(chosen, old.templates, most)
     plan = Plan(chosen, (1.0,) * (len(chosen) + 2), *shape)
     roots = np.sqrt(counts.dense(plan, size)[:, : plan.places])
     scale = np.maximum(1.0, np.quantile(roots, 0.99, axis=0, method="higher"))
+    if old is not None:
+        scale = np.where(roots.max(axis=0) > 0, scale, _scale_before(old, chosen))
     return Plan(chosen, tuple(scale.tolist()), *shape)
+
+
+def _shape(plan: Plan) -> tuple[tuple[int, ...], int]:
+    return plan.segments, plan.steps
+
+
+def _scale_before(old: Plan, chosen: tuple[int, ...]) -> list[float]:
+    """Of each template, of the others, of the unknown; 1 for what is new."""
+    known = dict(zip(old.templates, old.scale, strict=False))
+    return [*(known.get(one, 1.0) for one in chosen), *old.scale[-2:]]
+
+
+def _in_place(wanted: tuple[int, ...], before: tuple[int, ...], most: int) -> tuple[int, ...]:
+    """Those before, and the wanted new ones: in free places first, then in those of what is no longer wanted."""
+    places = [*before]
+    new = [one for one in wanted if one not in before]
+    free = max(0, most - len(before))
+    gone = (at for at, one in enumerate(before) if one not in wanted)
+    for at, one in zip(gone, new[free:], strict=False):
+        places[at] = one
+    return (*places, *new[:free])
 
 
 @dataclass(frozen=True, slots=True)

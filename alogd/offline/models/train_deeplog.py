@@ -5,7 +5,6 @@ What is the same for all networks (how examples are drawn, the epochs, what is k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from alogd.event import I64
 from alogd.offline.models.checkpoints import Keep
 from alogd.offline.models.epochs import FORGET, Epochs, grow, one_cycle, parted, seeded, shares
 from alogd.offline.models.export import export
-from alogd.offline.models.kinds import Progress, Trained
+from alogd.offline.models.kinds import Progress, Start, Trained
 from alogd.offline.models.nets.deeplog import DeepLogNet
 from alogd.offline.models.sessions import Examples, Sessions, examples
 from alogd.vocabulary import Vocabulary
@@ -50,11 +49,11 @@ def train(
     chosen: Training,
     tell: Progress = lambda *_: None,
     keep: Keep = FORGET,
-    start: Mapping[str, Tensor] | None = None,
+    start: Start | None = None,
 ) -> Trained:
     """size: entries of the vocabulary. Deterministic on one machine; goes on from the last epoch `keep` holds.
 
-    start: weights of a model with no more templates, which it goes on from. Raises ValueError when there is too little.
+    Raises ValueError when there is too little, or `start` has another shape.
     """
     fit, held = parted(sessions)
     known = examples(fit, chosen.window, ends=chosen.ends)
@@ -62,7 +61,7 @@ def train(
     chance = seeded(chosen.seed)
     net = DeepLogNet(size, embedding=chosen.embedding, hidden=chosen.hidden, layers=chosen.layers)
     if start is not None:
-        grow(net, start, GROWS)
+        grow(net, start.weights, GROWS)
     draws = min(max(len(known), FEWEST_DRAWS), MOST_DRAWS)
     share, heavy = shares(known.count)
     weight = torch.from_numpy(heavy.astype(np.float32))

@@ -5,7 +5,7 @@ What is the same for all networks (how sequences are drawn, the epochs, what is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from alogd.event import F64, I64
 from alogd.offline.models.checkpoints import Keep
 from alogd.offline.models.epochs import FORGET, Epochs, grow, one_cycle, parted, seeded, shares
 from alogd.offline.models.export import export
-from alogd.offline.models.kinds import Progress, Trained
+from alogd.offline.models.kinds import Progress, Start, Trained
 from alogd.offline.models.nets.logbert import LogBertNet
 from alogd.offline.models.sessions import CHUNK, Sessions
 from alogd.vocabulary import PAD, Vocabulary
@@ -79,11 +79,11 @@ def train(
     chosen: Training,
     tell: Progress = lambda *_: None,
     keep: Keep = FORGET,
-    start: Mapping[str, Tensor] | None = None,
+    start: Start | None = None,
 ) -> Trained:
     """size: entries of the vocabulary. Deterministic on one machine; goes on from the last epoch `keep` holds.
 
-    start: weights of a model with no more templates, which it goes on from. Raises ValueError when there is too little.
+    Raises ValueError when there is too little, or `start` has another shape.
     """
     fit, held = parted(sessions)
     known = sequences(fit, chosen.length - 1, ends=chosen.ends)
@@ -91,7 +91,7 @@ def train(
     chance = seeded(chosen.seed)
     net = _net(size, chosen)
     if start is not None:
-        grow(net, start, GROWS)
+        grow(net, start.weights, GROWS)
     draws = min(max(len(known), FEWEST_DRAWS), MOST_DRAWS)
     share, weight = shares(known.count)
     optimiser = torch.optim.AdamW(net.parameters(), chosen.rate)

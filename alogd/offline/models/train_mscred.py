@@ -19,9 +19,9 @@ from alogd.detectors._sequences import I32
 from alogd.detectors.mscred import Signatures
 from alogd.event import I64
 from alogd.offline.models.checkpoints import Keep
-from alogd.offline.models.epochs import FORGET, Epochs, one_cycle, seeded, shares
+from alogd.offline.models.epochs import FORGET, Epochs, grow, one_cycle, seeded, shares
 from alogd.offline.models.export import export
-from alogd.offline.models.kinds import Progress, Trained
+from alogd.offline.models.kinds import Progress, Start, Trained
 from alogd.offline.models.nets.mscred import MscredNet
 from alogd.offline.models.series import HELD_BACK, Counts, Rows, choose, held_back, rows, spread_over
 from alogd.offline.models.sessions import Sessions, series_of
@@ -57,21 +57,26 @@ def train(
     chosen: MscredTraining,
     tell: Progress = lambda *_: None,
     keep: Keep = FORGET,
+    start: Start | None = None,
 ) -> Trained:
     """Of the series that came with the sessions. size: entries of the vocabulary.
 
-    Deterministic on one machine; goes on from the last epoch `keep` holds. Raises ValueError when there is too little.
+    Deterministic on one machine; goes on from the last epoch `keep` holds.
+    Raises ValueError when there is too little, or `start` has another shape.
     """
     counts = series_of(sessions)
     if len(counts) < 2 * HELD_BACK:
         raise ValueError(f"{len(counts)} windows are too few to train on; at least {2 * HELD_BACK}")
-    plan = choose(counts, size, most=chosen.templates, segments=chosen.segments, steps=chosen.steps)
+    old = Plan.of(start.facts) if start else None
+    plan = choose(counts, size, most=chosen.templates, segments=chosen.segments, steps=chosen.steps, old=old)
     fit, held = held_back(rows(counts, plan, size))
     known, often = distinct(fit)
     unseen, weight = some_of(*distinct(held), MOST_HELD)
     chance = seeded(chosen.seed)
     net = MscredNet(len(plan.segments), plan.side, channels=chosen.channels)
     net.plan = plan
+    if start is not None:
+        grow(net, start.weights)
     draws = min(chosen.draws, max(len(known), 16 * chosen.batch))
     share, root = shares(often)
     heavy = torch.from_numpy(root.astype(np.float32))
