@@ -124,6 +124,19 @@ class SeverityRule(Strict, frozen=True, kw_only=True):
     severity: Annotated[int, Meta(ge=0, le=100)]
 
 
+class Silence(Strict, frozen=True, kw_only=True):
+    """What should come and does not: it alerts too, once it is known what is usual. All durations are log time."""
+
+    enabled: bool = True
+    sources: bool = True  # a source that stops
+    heartbeats: bool = True  # a line that always comes in the same interval, and stops
+    rates: bool = True  # a source that writes much less than ever at this hour of the day
+    after: Annotated[float, Meta(ge=60, le=604_800, extra=_DURATION)] = 600.0  # silence of a source, at least
+    times: Annotated[float, Meta(ge=1, le=1000)] = 3.0  # its longest usual silence, at least
+    learn: Annotated[float, Meta(ge=3600, le=1_209_600, extra=_DURATION)] = 259_200.0  # log time before anything is
+    share: Annotated[float, Meta(gt=0, lt=1)] = 0.5  # of the usual lines of an hour below which it alerts
+
+
 class Alerts(Strict, frozen=True, kw_only=True):
     """One thing to set: how many alerts a day, over all streams, a person can bear."""
 
@@ -140,6 +153,7 @@ class Alerts(Strict, frozen=True, kw_only=True):
     severity_rules: Annotated[tuple[SeverityRule, ...], Meta(max_length=1000)] = ()  # added to the shipped table
     hide_secrets: bool = True  # what looks like a password, token or key is shown as <SECRET>
     redact: Annotated[tuple[str, ...], Meta(max_length=40)] = ()  # masks whose finds lines show as <IP>, <NAME> ...
+    silence: Silence = Silence()
 
 
 class Risk(Strict, frozen=True, kw_only=True):

@@ -184,7 +184,7 @@ def _detectors(streams: Iterable[StreamView]) -> Iterator[Metric]:
 
 def _by_detector(stream: StreamView) -> dict[tuple[str, str], int]:
     """Incidents opened by detector and level."""
-    names = [*stream.core.get("detector_failures", {}), *(["severity"] if stream.core else [])]
+    names = [*stream.core.get("detector_failures", {}), *(("severity", "silence") if stream.core else ())]
     counts = {(name, level.lower()): 0 for name in names for level in LEVELS}
     for key, count in stream.opened.items():
         detector, _, level = key.rpartition(" ")

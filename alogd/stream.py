@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from alogd import registry, severity
+from alogd import registry
 from alogd.cascade import Looked
 from alogd.config import Alerts, DetectorOptions, Risk, StreamOptions
 from alogd.detectors.base import Detector, NeedsTemplates
-from alogd.engine_config import EngineConfig, available_engine, token_difference
+from alogd.engine_config import available_engine, token_difference
 from alogd.event import NO_TIME, Alert, Batch, Template, WindowBatch
 from alogd.evidence import Reader, gather
 from alogd.incidents import Finding, Incident, Incidents
@@ -30,6 +30,10 @@ from alogd.risk import level
 from alogd.rows import part
 from alogd.scores import Scores
 from alogd.sightings import Sightings
+from alogd.silence import Silences
+from alogd.silence_alerts import Reader as SilenceReader
+from alogd.silence_alerts import SilenceAlerts
+from alogd.stream_engine import engine_config as engine_config  # who builds streams looks for it here
 from alogd.template_name import fingerprint
 from alogd.verdict import Verdict
 from alogd.vocabulary import mining
@@ -89,12 +93,15 @@ class Stream:
         self.incidents = Incidents(self.alerts, self.budget_per_day)
         self.last_risk = 0.0
         self.sightings, self.scores = Sightings(), Scores()
+        self.silences = Silences(self.alerts.silence)
+        self.away = SilenceAlerts(self.alerts, self.risk, self.budget_per_day)
 
     # -- bytes in, alerts out
 
     def open(self, source: int, *, offset: int = 0, year: int | None = None, header: str | None = None) -> None:
         """A source begins, or resumes at `offset` (absolute, bytes). year: of stamps that carry none."""
         self.engine.open(source, offset=offset, year=year, header=header)
+        self.silences.open(source, self.names(source))
 
     def feed(self, source: int, block: bytes) -> list[Alert]:
         """The next bytes of a source."""
@@ -108,13 +115,15 @@ class Stream:
         """The source has ended: what is pending, even without a newline, is its last record."""
         alerts = self._gather(self.engine.flush(source))
         self.engine.close(source)
+        self.silences.close(source)
         return alerts
 
     def tick(self, log_time_ns: int) -> list[Alert]:
         """Nothing came until this log time: close the windows and incidents that are due."""
+        self.silences.tick(log_time_ns)
         alerts = self._judge(self.windows.tick(log_time_ns))
         if not self.is_waiting:
-            return alerts + self.incidents.expire(log_time_ns)
+            return alerts + self._over(log_time_ns)
         self.waiting.add(log_time_ns)
         return alerts
 
@@ -131,6 +140,7 @@ class Stream:
         if not len(batch):
             return self.advance() if self.is_waiting else []
         self.sightings.add(batch)
+        self.silences.add(batch)
         return self._judge(self.windows.push(batch))
 
     def _judge(self, closed: WindowBatch) -> list[Alert]:
@@ -162,7 +172,7 @@ class Stream:
             if self._front is None:
                 item = self.waiting.take(self.judge.room)
                 if isinstance(item, int):
-                    alerts += self.incidents.expire(item)
+                    alerts += self._over(item)
                     continue
                 if self.answering is None:
                     alerts += self._report(self.judge.judge(item))
@@ -195,7 +205,7 @@ class Stream:
         for index in np.flatnonzero(verdict.odd).tolist():
             _, now_ns = span(verdict.windows, index)
             # What is over by the time a window closed is over before it is looked at, wherever blocks were cut.
-            alerts += self.incidents.expire(max(0, int(closed_ns[: index + 1].max())))
+            alerts += self._over(max(0, int(closed_ns[: index + 1].max())))
             if routine := self._routine(verdict, index, now_ns):
                 learnable[index] = countable[index] = self.incidents.adopted(routine, now_ns)
                 alerts += self.incidents.count(routine, now_ns, records(verdict.windows, index))
@@ -211,9 +221,18 @@ class Stream:
         if len(verdict.windows):
             self.last_risk = verdict.last_risk
             self.scores.observe(verdict.windows, verdict.risk)
-            alerts += self.incidents.expire(max(0, int(closed_ns.max())))
+            alerts += self._over(max(0, int(closed_ns.max())))
         self.judge.add(verdict, learnable, countable)
         return alerts
+
+    def _over(self, now_ns: int) -> list[Alert]:
+        """Incidents that are over by a log time, and what was found away or back before it, in order of time."""
+        over = self.incidents.expire(now_ns)
+        if not (found := self.silences.due(now_ns)):
+            return over
+        told = self.away.tell(found, SilenceReader(self.name, self.text, self.engine.first_text, self.show))
+        timed = [*((alert.resolved_ns or 0, alert) for alert in over), *told]
+        return [alert for _, alert in sorted(timed, key=lambda item: item[0])]
 
     def _routine(self, verdict: Verdict, index: int, now_ns: int) -> Incident | None:
         if verdict.alarm[index]:
@@ -319,8 +338,8 @@ class Stream:
             "watermark_ns": self.watermark_ns,
             "risk": self.last_risk,
             "open_windows": self.windows.open_windows,
-            "open_incidents": len(self.incidents.open),
-            "suppressed_incidents": self.incidents.suppressed,
+            "open_incidents": len(self.incidents.open) + len(self.away.open),
+            "suppressed_incidents": self.incidents.suppressed + self.away.suppressed,
             "detector_failures": dict(self.judge.failures),
             "detector_errors": dict(self.judge.errors),
             "models": {name: tally.told(self.judge.detectors[name]) for name, tally in self.judge.asked.items()},
@@ -342,6 +361,8 @@ class Stream:
             "judge": pack(self.judge.state()),
             "incidents": self.incidents.save(),
             "sightings": pack(self.sightings.state()),
+            "silences": self.silences.save(),
+            "away": self.away.save(),
         }
 
     def load(self, parts: Mapping[str, bytes]) -> None:
@@ -354,6 +375,9 @@ class Stream:
             self.incidents.load(parts["incidents"])
             self.waiting.restore(unpack(parts["waiting"]) if "waiting" in parts else {})
             self.sightings.restore(unpack(parts["sightings"]) if "sightings" in parts else {})
+            if "silences" in parts and "away" in parts:  # saved by a version that knew of them
+                self.silences.load(parts["silences"])
+                self.away.load(parts["away"])
         except KeyError as missing:
             self._blank()
             raise ValueError(f"saved state of stream {self.name} lacks {missing}") from None
@@ -361,37 +385,6 @@ class Stream:
             self._blank()
             raise
         self.engine, self.windows = engine, windows
-
-
-def engine_config(options: StreamOptions, alerts: Alerts) -> EngineConfig:
-    """What the engine has to know of a stream's configuration."""
-    engine, key = options.engine, options.windows.key
-    return EngineConfig(
-        depth=engine.depth,
-        sim_th=engine.sim_th,
-        max_children=engine.max_children,
-        max_clusters=engine.max_clusters,
-        extra_delimiters=engine.extra_delimiters,
-        parametrize_numeric_tokens=engine.parametrize_numeric_tokens,
-        masks=engine.masks,
-        user_masks=tuple((mask.name, mask.pattern) for mask in engine.user_masks),
-        header=engine.header,
-        multiline=engine.multiline.mode == "auto",
-        multiline_max_lines=engine.multiline.max_lines,
-        multiline_max_bytes=engine.multiline.max_bytes,
-        max_line_bytes=engine.max_line_bytes,
-        max_tokens=engine.max_tokens,
-        utc_offset_s=_utc_offset(engine.timezone),
-        key=key,
-        severity_rules=severity.rules(alerts.severity_rules),
-    )
-
-
-def _utc_offset(zone: str) -> int:
-    if zone == "UTC":
-        return 0
-    hours, minutes = zone[1:].split(":")
-    return (1 if zone[0] == "+" else -1) * (int(hours) * 3600 + int(minutes) * 60)
 
 
 def _detector(chosen: DetectorOptions) -> Detector:

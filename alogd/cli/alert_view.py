@@ -53,6 +53,8 @@ def _state(alert: Alert) -> str:
     times = f"firing since {opened}, last seen {updated}"
     if alert.resolved_ns is not None:
         times = f"{opened} to {updated}, resolved {time_text(alert.resolved_ns)}"
+    if not alert.lines_seen:  # it is about what did not come
+        return times
     return f"{times}; {count(alert.windows, 'odd window')} of {count(alert.lines_seen, 'line')}"
 
 

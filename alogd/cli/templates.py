@@ -19,7 +19,7 @@ from alogd.cli.settings import add_state, open_state, require_stream
 from alogd.engine_config import EngineConfig, available_engine
 from alogd.event import Template
 from alogd.redact import hidden_template
-from alogd.stream import engine_config
+from alogd.stream_engine import engine_config
 
 if TYPE_CHECKING:
     from alogd.engine import Engine

@@ -17,7 +17,7 @@ from alogd.engine_config import EngineConfig, available_engine
 from alogd.event import NO_TIME
 from alogd.offline.models.series import Counts, CountSample
 from alogd.offline.models.sessions import EvenSample, Sessions, series_of
-from alogd.stream import engine_config
+from alogd.stream_engine import engine_config
 from alogd.template_name import fingerprint
 from alogd.vocabulary import UNK, Vocabulary, mining
 from alogd.windows import Windows

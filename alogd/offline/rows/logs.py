@@ -36,7 +36,7 @@ def mining_config(args: argparse.Namespace, paths: Sequence[str]) -> EngineConfi
     """As the daemon mines these files, without the masks that are switched off. No template is ever let go."""
     from alogd.cli.drive import choose
     from alogd.cli.settings import single_stream
-    from alogd.stream import engine_config
+    from alogd.stream_engine import engine_config
 
     if args.stream and not args.config:
         raise Usage("--stream needs a configuration: --config FILE")

@@ -56,7 +56,7 @@ const heading = (alert) =>
       h("span", null, alert.stream), alert.key && alert.key !== alert.stream && h("span", null, alert.key)),
     h("h2", null, alert.title),
     h("p", { class: "meta" }, when(alert.opened_ns), " to ", when(alert.updated_ns), alert.resolved_ns !== null && [", resolved ", when(alert.resolved_ns)],
-      ` · ${number(alert.windows)} odd ${alert.windows === 1 ? "window" : "windows"}, ${number(alert.lines_seen)} lines`));
+      alert.lines_seen > 0 && ` · ${number(alert.windows)} odd ${alert.windows === 1 ? "window" : "windows"}, ${number(alert.lines_seen)} lines`));
 
 function gauge(alert) {
   const detectors = Object.entries(alert.detectors).sort((a, b) => b[1] - a[1]);
