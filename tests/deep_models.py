@@ -7,12 +7,14 @@ import time
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import TypeVar
 
 import torch
 
 from alogd.cli.inputs import open_all
 from alogd.config import Alerts, EngineOptions, StreamOptions, UserMask, WindowOptions
-from alogd.detectors.deeplog import NextTemplate
+from alogd.detectors.deeplog import DeepLog, NextTemplate
+from alogd.detectors.logbert import LogBert
 from alogd.offline.models.export import export
 from alogd.offline.models.retrain import Result, Tell, retrain
 from alogd.offline.models.sessions import Sessions, examples
@@ -20,6 +22,7 @@ from alogd.offline.models.train_deeplog import Training, train
 from alogd.stream import engine_config
 from alogd.vocabulary import Vocabulary, mining
 
+Known = TypeVar("Known", DeepLog, LogBert)
 SILENT = Tell(lambda lines: None, lambda kind, epoch, epochs, loss: None)
 STEPS = (
     "request accepted from 10.0.0.{n} port {n}",
@@ -96,3 +99,10 @@ def vocabulary() -> Vocabulary:
     """Two templates, and the settings they were mined with."""
     known = [("00aa", "disk <NUM> is full"), ("00bb", "disk <NUM> is back")]
     return Vocabulary.of(known, settings())
+
+
+def attached(detector: Known) -> Known:
+    """Slots from 1 on are its vocabulary's templates, and 9 is none of them."""
+    texts = {slot: one.text for slot, one in enumerate(detector.bundle.vocabulary.templates, 1)} | {9: "what is this"}
+    detector.attach(lambda slot: texts.get(slot, ""), settings())
+    return detector

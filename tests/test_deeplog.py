@@ -227,10 +227,7 @@ def test_an_export_that_says_something_else_is_refused():
 
 @pytest.fixture
 def detector():
-    made = DeepLog(DeepLogOptions(models=str(deep_models.models())))
-    texts = {slot: one.text for slot, one in enumerate(made.bundle.vocabulary.templates, 1)} | {9: "what is this"}
-    made.attach(lambda slot: texts.get(slot, ""), deep_models.settings())
-    return made
+    return deep_models.attached(DeepLog(DeepLogOptions(models=str(deep_models.models()))))
 
 
 def test_it_says_what_it_expected(detector):

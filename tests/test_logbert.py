@@ -187,10 +187,7 @@ def test_the_center_is_the_mean_of_what_the_network_makes_of_sequences():
 
 @pytest.fixture
 def detector():
-    made = LogBert(LogBertOptions(models=str(logbert_models.models())))
-    texts = {slot: one.text for slot, one in enumerate(made.bundle.vocabulary.templates, 1)} | {9: "what is this"}
-    made.attach(lambda slot: texts.get(slot, ""), deep_models.settings())
-    return made
+    return deep_models.attached(LogBert(LogBertOptions(models=str(logbert_models.models()))))
 
 
 def test_it_says_what_it_expected(detector):

@@ -12,16 +12,7 @@ from __future__ import annotations
 
 import argparse
 
-from alogd.cli.failures import OK
-from alogd.cli.output import count
-from alogd.offline.windows.window_flags import (
-    add_parsed,
-    add_windows,
-    hand_on_vocabulary,
-    key_of,
-    options_of,
-    vocabulary_beside,
-)
+from alogd.offline.windows.window_flags import add_parsed, add_windows
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,12 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Build, and say how much."""
     from alogd.offline import tables
-    from alogd.offline.meter import Meter
     from alogd.offline.windows import building
+    from alogd.offline.windows.build_command import build
 
-    known, options, key = len(vocabulary_beside(args.parsed)), options_of(args), key_of(args)
-    with Meter(tables.rows(args.parsed, tables.PARSED), "records") as meter:
-        rows = building.sequences(args.parsed, args.out_dir, known, options, key, tell=meter.show)
-    hand_on_vocabulary(args.parsed, args.out_dir)
-    print(f"{args.out_dir}/sequences.parquet: {count(rows, 'session')}, templates numbered from 4 to {known - 1}")
-    return OK
+    return build(args, tables.SEQUENCES, "session", building.sequences)

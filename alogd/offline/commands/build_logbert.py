@@ -11,16 +11,8 @@ from __future__ import annotations
 
 import argparse
 
-from alogd.cli.failures import OK, Usage
-from alogd.cli.output import count
-from alogd.offline.windows.window_flags import (
-    add_parsed,
-    add_windows,
-    hand_on_vocabulary,
-    key_of,
-    options_of,
-    vocabulary_beside,
-)
+from alogd.cli.failures import Usage
+from alogd.offline.windows.window_flags import add_parsed, add_windows
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,15 +26,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Build, and say how much."""
-    from alogd.offline import tables
-    from alogd.offline.meter import Meter
-    from alogd.offline.windows import building
-
     if not 2 <= args.max_seq_len <= 100_000:
         raise Usage(f"--max-seq-len {args.max_seq_len}: a number from 2 to 100000")
-    known, options, key = len(vocabulary_beside(args.parsed)), options_of(args), key_of(args)
-    with Meter(tables.rows(args.parsed, tables.PARSED), "records") as meter:
-        rows = building.sequences(args.parsed, args.out_dir, known, options, key, args.max_seq_len, meter.show)
-    hand_on_vocabulary(args.parsed, args.out_dir)
-    print(f"{args.out_dir}/sequences.parquet: {count(rows, 'session')}, templates numbered from 4 to {known - 1}")
-    return OK
+    from alogd.offline import tables
+    from alogd.offline.windows import building
+    from alogd.offline.windows.build_command import build
+
+    return build(args, tables.SEQUENCES, "session", building.sequences, longest=args.max_seq_len)

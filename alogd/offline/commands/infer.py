@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from alogd.cli.failures import OK
 from alogd.cli.output import count
 from alogd.offline.rows.found_logs import add_walk, find
-from alogd.offline.rows.logs import add_mining, mining_config, open_logs
+from alogd.offline.rows.logs import add_mining, mining_config
 from alogd.offline.windows.window_flags import hand_on_vocabulary, vocabulary_beside
 
 if TYPE_CHECKING:
@@ -58,21 +58,12 @@ def main(args: argparse.Namespace) -> int:
 
 def _parse(args: argparse.Namespace, read: Bundle) -> tuple[EngineConfig, Vocabulary]:
     """From where the bundle's engine stood: what is new in the log is what training did not see."""
-    from alogd.offline.commands.parse import Shown, write_beside
-    from alogd.offline.rows import parsing
+    from alogd.offline.commands.parse import parsed_to
     from alogd.offline.verdicts import inference
 
     paths = find(args.target, args.max_depth, args.max_files)
     config, state = inference.settings(read, mining_config(args, paths))
-    inputs = open_logs(paths)
-    shown = Shown(inputs)
-    try:
-        parsed, after = parsing.parse(inputs, config, args.out, state, shown.show)
-    finally:
-        shown.clear()
-        for one in inputs:
-            one.close()
-    write_beside(args.out, parsed, after, [one.name for one in inputs])
+    parsed, _ = parsed_to(args.out, paths, config, state)
     print(f"read      {count(parsed.lines, 'line')}, {count(parsed.created, 'template')} the models had not seen")
     return config, parsed.vocabulary
 

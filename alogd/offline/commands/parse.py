@@ -27,6 +27,7 @@ from alogd.cli.output import count, size
 from alogd.offline.rows.logs import add_mining, mining_config, open_logs
 
 if TYPE_CHECKING:
+    from alogd.engine_config import EngineConfig
     from alogd.offline.meter import Meter
     from alogd.offline.rows.parsing import Parsed
 
@@ -43,27 +44,35 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Parse, and say what was found."""
-    from alogd.offline.rows import drain_state, parsing
+    from alogd.offline.rows import drain_state
 
     config = mining_config(args, args.input)
     place = drain_state.Place.of(args.drain_state) if args.drain_state else None
     before = drain_state.load(place, config) if place else b""
-    inputs = open_logs(args.input)
-    shown = Shown(inputs)
-    try:
-        parsed, state = parsing.parse(inputs, config, args.out_dir, before, shown.show)
-    finally:
-        shown.clear()
-        for one in inputs:
-            one.close()
-    write_beside(args.out_dir, parsed, state, [one.name for one in inputs])
+    parsed, state = parsed_to(args.out_dir, args.input, config, before)
     if place:
         drain_state.save(place, state, parsed.vocabulary)
     _report(parsed, args.out_dir)
     return OK
 
 
-class Shown:
+def parsed_to(out: Path, paths: list[str], config: EngineConfig, before: bytes) -> tuple[Parsed, bytes]:
+    """Everything `parse` writes, and the engine's state after it. before: the state it goes on from, or none."""
+    from alogd.offline.rows import parsing
+
+    inputs = open_logs(paths)
+    shown = _Shown(inputs)
+    try:
+        parsed, state = parsing.parse(inputs, config, out, before, shown.show)
+    finally:
+        shown.clear()
+        for one in inputs:
+            one.close()
+    _write_beside(out, parsed, state, [one.name for one in inputs])
+    return parsed, state
+
+
+class _Shown:
     """Both passes on standard error, where that is a terminal."""
 
     def __init__(self, inputs: list[Input]) -> None:
@@ -91,7 +100,7 @@ class Shown:
             self._writing.__exit__(None, None, None)
 
 
-def write_beside(out: Path, parsed: Parsed, state: bytes, names: list[str]) -> None:
+def _write_beside(out: Path, parsed: Parsed, state: bytes, names: list[str]) -> None:
     """preview.json, vocab.json and engine.alog."""
     from alogd.offline import atomic
     from alogd.offline.rows import drain_state
