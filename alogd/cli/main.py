@@ -11,6 +11,7 @@ COMMANDS = (
     ("Watch", "run", "follow logs, learn what is usual, raise alerts"),
     ("Watch", "demo", "see it work: a live log, incidents injected, alerts beside them"),
     ("Look back", "replay", "the alerts that following these files would have raised"),
+    ("Look back", "tune", "windows and a budget proposed from what happened so far"),
     ("Look back", "explain", "how a line, a file or an alert is understood, and why"),
     ("Look inside", "alerts", "the alerts a daemon has raised"),
     ("Look inside", "templates", "the templates a daemon has learned, or those of some files"),

@@ -25,11 +25,12 @@ from alogd import alert_json
 from alogd.cli import whatif
 from alogd.cli.drive import choose_each, with_windows
 from alogd.cli.failures import OK, Usage
-from alogd.cli.inputs import Input, Progress, open_all
+from alogd.cli.inputs import Input, open_all
 from alogd.cli.moment import Since
 from alogd.cli.output import add_output, count, level_style, size, table, time_text, use_color, write
 from alogd.cli.settings import add_config
-from alogd.cli.share import Found, Outcome, Share
+from alogd.cli.share import Outcome, Share
+from alogd.cli.watched import Watched
 from alogd.cli.workers import cores, replay_all
 from alogd.config import budget_per_day
 from alogd.event import Alert
@@ -95,7 +96,7 @@ def _replay(
     since: Since | None,
     args: argparse.Namespace,
 ) -> int:
-    watched = _Watched(inputs)
+    watched = Watched(inputs)
     moments: list[list[Alert]] = [[]]
     outcomes: list[Outcome] = []
     at_once = args.output == "jsonl" and not against and since is None
@@ -127,25 +128,6 @@ def _differences(new: Sequence[list[Alert]], old: Sequence[list[Alert]], args: a
     sys.stdout.flush()
     print(f"\n{whatif.summary(changes)}", file=sys.stderr)
     return OK
-
-
-class _Watched:
-    """What the progress bar knows of every share, wherever it is replayed."""
-
-    def __init__(self, inputs: Sequence[Sequence[Input]]) -> None:
-        self.began = time.perf_counter()
-        self.progress = Progress([one for opened in inputs for one in opened])
-        self._lines = [0] * len(inputs)
-        self._read = [0] * len(inputs)
-        self._alerts = 0
-
-    def show(self, index: int, found: Found) -> None:
-        self._lines[index], self._read[index] = found.lines, found.read
-        self._alerts += len(found.alerts)
-        lines = sum(self._lines)
-        speed = lines / max(1e-9, time.perf_counter() - self.began)
-        text = f"{lines:,} lines, {speed:,.0f} a second, {count(self._alerts, 'moment')} of alerts"
-        self.progress.show(text, sum(self._read))
 
 
 def _show(shares: Sequence[Share], moments: Sequence[list[Alert]], args: argparse.Namespace) -> None:
