@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -103,10 +103,10 @@ def in_service(models: str | os.PathLike[str]) -> Path | None:
         return None
 
 
-def ids_in_service(directories: Iterable[str]) -> tuple[str, ...]:
-    """Of what each models directory has in service; "" where there is nothing. Raises BadBundle for a damaged one."""
-    places = [in_service(models) for models in directories]
-    return tuple("" if place is None else read(place).id for place in places)
+def read_in_service(models: str | os.PathLike[str]) -> Bundle | None:
+    """What a models directory has in service, checked; None when there is nothing. Raises BadBundle."""
+    place = in_service(models)
+    return None if place is None else read(place)
 
 
 def read(path: str | os.PathLike[str]) -> Bundle:

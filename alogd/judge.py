@@ -7,7 +7,7 @@ windows before it, never on how the log was cut into blocks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import reduce
 from math import exp, log10
 from typing import Any
@@ -383,8 +383,3 @@ def _fused(decades: Mapping[str, F64], windows: int = 0) -> F64:
     if not decades:
         return np.zeros(windows)
     return np.asarray(np.sqrt(reduce(np.add, [value * value for value in decades.values()])))
-
-
-def detector_names(detectors: Sequence[str]) -> list[str]:
-    """Names made unique, for a stream that runs one detector twice with different options."""
-    return [name if name not in detectors[:i] else f"{name}-{i}" for i, name in enumerate(detectors)]

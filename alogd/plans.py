@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from alogd import bundle
+from alogd import bundle, model_windows
 from alogd.config import Config, StreamOptions, effective_excludes, stream_budget
 from alogd.members import Plan
 from alogd.registry import find
@@ -64,17 +64,31 @@ def model_directories(stream: StreamOptions) -> list[str]:
 
 def models_in_service(stream: StreamOptions) -> tuple[str, ...]:
     """Which models are in service: another one makes another stream. Raises ValueError that names what is wrong."""
-    directories = model_directories(stream)
+    return tuple(_id_in_service(stream, where) for where in model_directories(stream))
+
+
+def _id_in_service(stream: StreamOptions, where: str) -> str:
     try:
-        found = bundle.ids_in_service(directories)
+        found = bundle.read_in_service(where)
     except bundle.BadBundle as error:
         raise ValueError(f"stream {stream.name}: {error}") from None
-    if "" in found:
-        where = directories[found.index("")]
+    if found is None:
         raise ValueError(
             f"stream {stream.name}: no model is in service in {where}; train one: alogd retrain --out {where}"
         )
-    return found
+    if why := model_windows.refusal(found.manifest.windows, stream.windows):
+        raise ValueError(f"stream {stream.name}: {found.path}: {why}")
+    return found.id
+
+
+def model_doubts(stream: StreamOptions) -> list[str]:
+    """Where its windows differ from those its models were trained on, though not in kind. Raises BadBundle."""
+    found: dict[str, None] = {}
+    for where in model_directories(stream):
+        if (place := bundle.in_service(where)) is not None:
+            told = model_windows.doubts(bundle.read_manifest(place).windows, stream.windows)
+            found |= dict.fromkeys(f"stream {stream.name}: {place}: {text}" for text in told)
+    return list(found)
 
 
 def _without(entry: Mapping[str, Any], taken: tuple[str, ...]) -> Mapping[str, Any]:

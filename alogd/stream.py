@@ -11,18 +11,16 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from alogd import registry
 from alogd.cascade import Looked
-from alogd.config import Alerts, DetectorOptions, Risk, StreamOptions
-from alogd.detectors.base import Detector, NeedsTemplates
+from alogd.chosen_detectors import chosen
+from alogd.config import Alerts, Risk, StreamOptions
 from alogd.engine_config import available_engine, token_difference
 from alogd.event import NO_TIME, Alert, Batch, Template, WindowBatch
 from alogd.evidence import Reader, gather
 from alogd.incidents import Finding, Incident, Incidents
-from alogd.judge import Judge, detector_names
+from alogd.judge import Judge
 from alogd.one_window import records, span, worst
 from alogd.pack import pack, unpack
 from alogd.redact import Redactor
@@ -76,13 +74,8 @@ class Stream:
     def _blank(self) -> None:
         options = self.options
         self.windows = Windows(options.windows)
-        names = detector_names([detector.name for detector in options.detectors])
-        detectors = {name: _detector(chosen) for name, chosen in zip(names, options.detectors, strict=True)}
-        for detector in detectors.values():
-            if isinstance(detector, NeedsTemplates):
-                detector.attach(lambda slot: self.engine.first_text(slot), mining(self.engine.config))
         self.judge = Judge(
-            detectors,
+            chosen(options, lambda slot: self.engine.first_text(slot), mining(self.engine.config)),
             alerts=self.alerts,
             weights=self.risk,
             budget_per_day=self.budget_per_day,
@@ -385,9 +378,3 @@ class Stream:
             self._blank()
             raise
         self.engine, self.windows = engine, windows
-
-
-def _detector(chosen: DetectorOptions) -> Detector:
-    cls: Any = registry.find("detectors", chosen.name)
-    detector: Detector = cls(msgspec.convert(chosen.options, cls.Options))
-    return detector

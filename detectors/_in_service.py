@@ -9,10 +9,12 @@ import numpy as np
 
 from alogd import bundle, registry
 from alogd.bundle import BadBundle, Bundle
+from alogd.config import WindowOptions
 from alogd.detectors._sequences import I32
 from alogd.detectors._slots import Numbers
 from alogd.detectors.base import OtherModel, State
 from alogd.event import F64, I64, Bool, WindowBatch
+from alogd.model_windows import refusal
 
 GRAPH = ".onnx"
 
@@ -44,6 +46,11 @@ class InService(Generic[M]):
     def attach(self, first_text: Callable[[int], str], settings: dict[str, object]) -> None:
         """The stream's templates by slot, and how they are mined. Raises BadBundle when not as the model's were."""
         self.numbers.attach(first_text, settings)
+
+    def suit(self, windows: WindowOptions) -> None:
+        """Raises BadBundle when the model was trained on windows of which it learned nothing about these."""
+        if why := refusal(self.bundle.manifest.windows, windows):
+            raise BadBundle(f"{self.bundle.path}: {why}")
 
     def learn(self, windows: WindowBatch, keep: Bool) -> None:
         """Nothing: `alogd retrain` does."""

@@ -15,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from alogd.config import WindowOptions
 from alogd.event import F64, Bool, WindowBatch
 
 State = Mapping[str, npt.NDArray[Any]]
@@ -63,6 +64,14 @@ class NeedsTemplates(Protocol):
 
     def attach(self, first_text: Callable[[int], str], settings: Mapping[str, object]) -> None:
         """first_text(slot): the text a template had when it was created; settings: how templates are mined."""
+
+
+@runtime_checkable
+class OfWindows(Protocol):
+    """A detector whose model was trained on windows of some kind."""
+
+    def suit(self, windows: WindowOptions) -> None:
+        """Make sure it can judge a stream's windows. Raises BadBundle with both named when it cannot."""
 
 
 class Question(Protocol):

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alogd import rows
+from alogd.chosen_detectors import detector_names
 from alogd.config import Alerts, Risk
 from alogd.detectors.base import Contribution
 from alogd.event import F64, Bool, WindowBatch
 from alogd.incidents import Finding, Incidents
-from alogd.judge import Judge, detector_names
+from alogd.judge import Judge
 from alogd.reference.batches import window_batch
 from alogd.risk import anomaly, risk, risk_of
 from tests.test_incidents import alert

@@ -23,7 +23,7 @@ from alogd.cli.output import add_output, count, emit, paint, safe, size, table, 
 from alogd.cli.settings import add_config, require_config
 from alogd.config import Config, StreamOptions, budget_per_day, effective_excludes
 from alogd.config_load import Loaded
-from alogd.plans import models_in_service
+from alogd.plans import model_doubts, models_in_service
 from alogd.registry import find
 
 
@@ -134,6 +134,7 @@ def _troubles(config: Config, reads: list[Reads]) -> Iterator[str]:
             more = f" and {len(read.denied) - 1} more" if read.denied[1:] else ""
             yield f'stream "{read.stream}" cannot read {read.denied[0]}{more}; {_way_in(read.denied[0])}'
     for stream in config.streams:
+        yield from model_doubts(stream)
         if slow := never_told_what_is_odd(stream):
             yield (
                 f"stream {stream.name}: no detector does without a network, so {slow} is asked about a sample only; "
