@@ -20,7 +20,7 @@ from alogd.offline.models.train_mscred import MscredTraining, graph, train
 from alogd.vocabulary import Vocabulary
 from tests import deep_models
 
-SMALL = MscredTraining(templates=6, segments=(1, 2, 4), steps=2, epochs=12, draws=256, channels=2, batch=16, rate=5e-3)
+SMALL = MscredTraining(templates=6, segments=(1, 2, 4), steps=2, epochs=8, draws=256, channels=2, batch=32, rate=1e-2)
 TEXTS = tuple(f"template number {word} of all" for word in "abcdefghij")
 
 

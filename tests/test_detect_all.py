@@ -216,7 +216,7 @@ def test_labelled_logs_step_by_step(tmp_path: Path) -> None:
         ["deeplog-infer", "--seq", out],
         ["logbert-train", "--seq", out, *small],
         ["logbert-infer", "--seq", out],
-        ["mscred-train", "--window-counts", out, "--epochs", "1"],
+        ["mscred-train", "--window-counts", out, "--epochs", "1", "--channels", "2"],
         ["mscred-infer", "--window-counts", out],
         ["analyze-mscred", "--processed-dir", out, "--top", "2"],
         ["report", "--processed-dir", out],
