@@ -33,6 +33,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "alertmanager": "alogd.sinks.alertmanager",
         "slack": "alogd.sinks.slack",
         "pagerduty": "alogd.sinks.pagerduty",
+        "kafka": "alogd.sinks.kafka",
     },
 }
 

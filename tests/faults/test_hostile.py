@@ -373,7 +373,7 @@ def test_x6_fields_come_from_where_they_stand(line, host, program):
 
 
 def test_x7_no_sink_runs_a_command(tally):
-    assert set(names("sinks")) == {"alertmanager", "jsonl", "log", "pagerduty", "slack", "webhook"}
+    assert set(names("sinks")) == {"alertmanager", "jsonl", "kafka", "log", "pagerduty", "slack", "webhook"}
     for path, node, name in calls():
         runs = name.startswith(("subprocess.", "asyncio.create_subprocess_", "os.exec", "os.spawn", "os.posix_spawn"))
         if not runs:
