@@ -13,7 +13,7 @@ INFER_C      := $(filter engine_c/infer_%,$(filter %.c,$(C)))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$python; break; }; done)
 
-.PHONY: help alog-infer dev run demo test lint types e2e bench bench-daemon bench-deep bench-deep-speed bench-docs bench-peers bench-profile bench-scaling detection fuzz sanitize soak faults clean
+.PHONY: help alog-infer dev run demo test lint types man e2e bench bench-daemon bench-deep bench-deep-speed bench-docs bench-peers bench-profile bench-scaling detection fuzz sanitize soak faults clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -33,8 +33,8 @@ test: dev ## the tests that need nothing but Python and a C compiler
 faults: dev ## the fault matrix, id by id (FAULTS="-k f3" for some)
 	$(BIN)/pytest -q -n 2 --dist worksteal --fault-table -m "not soak" tests/faults $(FAULTS)
 
-e2e: dev ## the page in a real Chromium, which is installed where it is missing and one may (E2E="-k keyboard")
-	@tests/e2e.sh $(BIN)/pytest -q -rs -m integration tests/integration/test_page.py $(E2E)
+e2e: dev ## the page, Prometheus, Alertmanager and systemd, all real; installs what is missing where one may (E2E="-k keyboard")
+	@tests/e2e.sh $(BIN)/pytest -q -rs -m integration tests/integration $(E2E)
 
 soak: dev ## the longest tests, and those that do not pass every time yet; hours
 	$(BIN)/pytest -q -n 2 --dist worksteal -m soak tests
@@ -48,6 +48,9 @@ lint: dev ## style of Python, C, configuration and prose
 	$(BIN)/clang-format --dry-run -Werror $(C)
 	$(BIN)/codespell
 	@$(BIN)/validate-pyproject pyproject.toml
+
+man: dev ## the man pages, from what --help says and the configuration's schema
+	@$(BIN)/python -m alogd.manual man
 
 types: dev ## mypy --strict
 	$(BIN)/mypy

@@ -52,6 +52,7 @@ def test_wheel_made_from_the_source_distribution(checkout: Path, tmp_path: Path)
     for wanted in ("alogd/_engine.abi3.so", "alogd/collectors/file.py", "alogd/detectors/ewma.py"):
         assert wanted in names
     assert any(name.endswith("share/alogd/alogd.yaml") for name in names)
+    assert any(name.endswith("share/man/man1/alogd.1") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "collectors/", "detectors/", "engine_c/"))]
     run(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", tmp_path / "site", wheel, cwd=tmp_path)
     code = (

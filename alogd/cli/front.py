@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
+from types import ModuleType
 
 from alogd import __version__
 from alogd.cli.failures import BAD_CONFIG, INTERRUPTED, OK, USAGE, cause
@@ -87,6 +88,12 @@ def _dispatch(program: Program, words: list[str]) -> int:
     if name not in program.names:
         return _unknown(program, name)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # or numpy starts a thread a core, for products too small for it
+    module, parser = command(program, name)
+    return int(module.main(parser.parse_args(rest)))
+
+
+def command(program: Program, name: str) -> tuple[ModuleType, argparse.ArgumentParser]:
+    """The module of a command, and the parser of its arguments."""
     module = import_module(f"{program.package}.{name.replace('-', '_')}")
     parser = argparse.ArgumentParser(
         prog=f"{program.name} {name}",
@@ -95,7 +102,7 @@ def _dispatch(program: Program, words: list[str]) -> int:
         allow_abbrev=False,
     )
     module.arguments(parser)
-    return int(module.main(parser.parse_args(rest)))
+    return module, parser
 
 
 def _unknown(program: Program, name: str) -> int:
