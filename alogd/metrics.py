@@ -64,7 +64,7 @@ _COUNTERS = {
 # Counters whose reasons are known begin at 0: a rate does not see the first of a series that begins at 1.
 _NOTES = dict.fromkeys(get_args(NoteKind), 0)
 _DROPPED = ("dropped_refused", "dropped_redirect", "dropped_fault", "dropped_damaged", "dropped_queue_full")
-_OUTCOMES = dict.fromkeys(("sent", "superseded", "retried", *_DROPPED), 0)
+_OUTCOMES = dict.fromkeys(("sent", "superseded", "retried", "silenced", *_DROPPED), 0)
 _REFUSED = dict.fromkeys(
     ("slow_header", "too_large", "malformed", "too_many_connections", "too_many_listeners", "slow_listener"), 0
 )

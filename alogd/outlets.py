@@ -14,6 +14,7 @@ from alogd.logs import get_logger
 from alogd.sinks.base import NamedSink, build_all
 from alogd.store import Store
 
+RELEASE_EVERY = 5.0  # seconds between looks whether a silence ended while what it held back still fires
 FLUSH_SECONDS = 5.0  # for sinks to take what waits, at shutdown
 
 log = get_logger("sinks")
@@ -28,6 +29,7 @@ class Outlets:
         self._clock = clock
         self._chance = chance
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._releasing: asyncio.Task[None] | None = None
         self._entries: dict[str, Mapping[str, Any]] = {}
 
     async def apply(
@@ -43,6 +45,8 @@ class Outlets:
         self.ways = [kept.get(name) or self._start(group, sink) for name, (_, sink) in wanted.items()]
         self._entries = {name: entry for name, (entry, _) in wanted.items()}
         await self._store.route(list(wanted), self._sinks_of)
+        if self._releasing is None:
+            self._releasing = group.create_task(self._release(), name="release")
 
     def wake(self) -> None:
         """There is news in the outbox."""
@@ -51,6 +55,9 @@ class Outlets:
 
     async def flush(self) -> None:
         """Let the sinks take what waits, for a while; the rest stays in the outbox."""
+        if self._releasing is not None:
+            self._releasing.cancel()
+            await asyncio.wait([self._releasing])
         for way in self.ways:
             way.finish()
         if self._tasks:
@@ -64,9 +71,19 @@ class Outlets:
     def _sinks_of(self, alert: Alert) -> list[str]:
         now = self._clock.time()
         wanting = [way for way in self.ways if way.sink.wants(alert)]
+        if self._store.mutes.keeps(alert, now):
+            for way in wanting:
+                way.outcomes["silenced"] += 1
+            return []
         for way in wanting:
             way.outcomes["old"] += way.sink.is_old(alert, now)
         return [way.sink.name for way in wanting if not way.sink.is_old(alert, now)]
+
+    async def _release(self) -> None:
+        while True:
+            if await self._store.release(self._clock.time()):
+                self.wake()
+            await asyncio.sleep(RELEASE_EVERY)
 
     def _start(self, group: asyncio.TaskGroup, sink: NamedSink) -> Delivery:
         way = Delivery(sink, self._store, self._clock, LoopWaker(), self._chance)

@@ -24,8 +24,10 @@ from alogd import alert_json
 from alogd.alert_filter import ALL, AlertFilter, conditions
 from alogd.crashpoint import crashpoint
 from alogd.event import Alert
+from alogd.mute import Mute, Mutes
 from alogd.sinks.routes import LEVELS
 from alogd.state_file import StateUnusable, is_damage, lock_directory, open_file, open_to_read
+from alogd.transaction import Transaction
 
 __all__ = ["AlertFilter", "Limits", "Queued", "Reader", "Snapshot", "SourceRow", "State", "StateUnusable"]
 
@@ -157,6 +159,7 @@ class State(Reader):
         try:
             super().__init__(self._open_file())
             self.untold = self._saved_untold()
+            self.mutes = self._saved_mutes()
         except BaseException:
             os.close(self._lock)
             raise
@@ -166,6 +169,7 @@ class State(Reader):
         super().close()
         self._written.clear()
         self._db = self._open_file()
+        self.mutes.is_changed = True  # what people asked for is known still, and written with the next commit
 
     def load(self, stream: str) -> Snapshot | None:
         """The stream as last committed; None when it is new or was damaged (then it is forgotten and counted)."""
@@ -183,7 +187,7 @@ class State(Reader):
         """Let a stream begin anew, because what was saved cannot be used."""
         self.recovered[reason] += 1
         self.notes.append(f"stream {stream} begins anew: {why}")
-        with _Transaction(self._db):
+        with Transaction(self._db):
             self._db.execute("DELETE FROM part WHERE stream = ?", (stream,))
             self._db.execute("DELETE FROM stream WHERE name = ?", (stream,))
         self._written = {key: digest for key, digest in self._written.items() if key[0] != stream}
@@ -198,7 +202,7 @@ class State(Reader):
         dropped: Counter[tuple[str, str]] = Counter()
         untold = self.untold
         queued = 0
-        with _Transaction(self._db):
+        with Transaction(self._db):
             crashpoint("commit_begun")
             for snapshot in snapshots:
                 written |= self._write_stream(snapshot)
@@ -211,8 +215,10 @@ class State(Reader):
             if dropped:
                 untold = untold + Counter({sink: n for (sink, _), n in dropped.items()})
                 self._write_untold(untold)
+            self._write_held()
             crashpoint("commit_alerts")
         crashpoint("commit_ended")
+        self.mutes.is_changed = False
         self._written |= written
         for key in gone:
             self._written.pop(key, None)
@@ -224,11 +230,32 @@ class State(Reader):
         """These moments reached their sink (or were given up): they leave the outbox. `told`: how many dropped ones
         the sink knows of since. Raises sqlite3.Error."""
         untold = self.untold - Counter({sink: told})
-        with _Transaction(self._db):
+        with Transaction(self._db):
             self._db.executemany("DELETE FROM outbox WHERE seq = ?", [(seq,) for seq in seqs])
             if untold != self.untold:
                 self._write_untold(untold)
         self.untold = untold
+
+    def set_mutes(self, change: Callable[[Mutes], tuple[Mute, ...] | None]) -> bool:
+        """Take what `change` makes of them, and write it; False when it makes nothing. Raises sqlite3.Error."""
+        if (wanted := change(self.mutes)) is None:
+            return False
+        with Transaction(self._db):
+            self._write_own("mutes", Mutes(wanted, self.mutes.held).save())
+        self.mutes.mutes, self.mutes.is_changed = wanted, False
+        return True
+
+    def release(self, sinks_of: Callable[[Alert], Sequence[str]]) -> int:
+        """Tell of the incidents that were held back, still fire, and are held back no more. Raises sqlite3.Error."""
+        waiting = [self.alert(alert_id) for alert_id, held in list(self.mutes.held.items()) if not held.told]
+        queued = 0
+        with Transaction(self._db):
+            for alert in waiting:
+                if alert is not None and alert.status == "firing":
+                    queued += self._queue(alert, _sealed(alert_json.encode(alert)), sinks_of)
+            self._write_held()
+        self.mutes.is_changed = False
+        return queued
 
     def drop_other_sinks(self, names: Sequence[str]) -> None:
         """Give up what waits for sinks that are no longer configured. Raises sqlite3.Error."""
@@ -236,7 +263,7 @@ class State(Reader):
         untold = Counter({sink: n for sink, n in self.untold.items() if sink in names})
         if not others and untold == self.untold:
             return
-        with _Transaction(self._db):
+        with Transaction(self._db):
             self._db.executemany("DELETE FROM outbox WHERE sink = ?", [(sink,) for sink in others])
             self._write_untold(untold)
         self.untold = untold
@@ -257,16 +284,35 @@ class State(Reader):
         return connection
 
     def _saved_untold(self) -> Counter[str]:
-        """A part that belongs to no stream."""
-        where = "SELECT digest, data FROM part WHERE stream = '' AND name = 'untold'"
-        for digest, data in self._db.execute(where):
+        data = self._own("untold")
+        return Counter(msgspec.json.decode(data, type=dict[str, int])) if data else Counter()
+
+    def _saved_mutes(self) -> Mutes:
+        mutes, data = Mutes(), self._own("mutes")
+        try:
+            if data:
+                mutes.load(data)
+        except ValueError as error:
+            self.recovered["damaged"] += 1
+            self.notes.append(f"silences and feedback begin anew: {error}")
+        return mutes
+
+    def _write_held(self) -> None:
+        if self.mutes.is_changed:
+            self._write_own("mutes", self.mutes.save())
+
+    def _own(self, name: str) -> bytes | None:
+        """A part that belongs to no stream; None where there is none, or a damaged one."""
+        for digest, data in self._db.execute("SELECT digest, data FROM part WHERE stream = '' AND name = ?", (name,)):
             if _digest(data) == digest:
-                return Counter(msgspec.json.decode(data, type=dict[str, int]))
-        return Counter()
+                return bytes(data)
+        return None
+
+    def _write_own(self, name: str, data: bytes) -> None:
+        self._db.execute("INSERT OR REPLACE INTO part VALUES ('', ?, ?, ?)", (name, _digest(data), data))
 
     def _write_untold(self, untold: Counter[str]) -> None:
-        data = msgspec.json.encode(dict(untold))
-        self._db.execute("INSERT OR REPLACE INTO part VALUES ('', 'untold', ?, ?)", (_digest(data), data))
+        self._write_own("untold", msgspec.json.encode(dict(untold)))
 
     def _write_stream(self, snapshot: Snapshot) -> dict[tuple[str, str], bytes]:
         """Only what changed; returns the digests of the parts written."""
@@ -299,6 +345,9 @@ class State(Reader):
         self._db.execute(
             "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, alert.windows, time.time(), body)
         )
+        return self._queue(alert, body, sinks_of)
+
+    def _queue(self, alert: Alert, body: bytes, sinks_of: Callable[[Alert], Sequence[str]]) -> int:
         sinks = sinks_of(alert)
         self._db.executemany("INSERT INTO outbox (sink, body) VALUES (?, ?)", [(sink, body) for sink in sinks])
         return len(sinks)
@@ -323,30 +372,6 @@ class State(Reader):
                     (sink, excess),
                 )
                 dropped[sink, "queue_full"] += excess
-
-
-class _Transaction:
-    """All or nothing; never leaves one open behind."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        if kind is None:
-            try:
-                self._db.execute("COMMIT")
-            except sqlite3.Error:
-                self._roll_back()
-                raise
-        else:
-            self._roll_back()
-
-    def _roll_back(self) -> None:
-        if self._db.in_transaction:  # SQLite rolls back by itself when the disk is full
-            self._db.execute("ROLLBACK")
 
 
 def _sealed(body: bytes) -> bytes:

@@ -17,6 +17,7 @@ from typing import TypeVar
 from alogd.alert_filter import AlertFilter
 from alogd.event import Alert
 from alogd.logs import get_logger
+from alogd.mute import Mute, Mutes, active
 from alogd.state import Queued, Snapshot, State, StateUnusable
 from alogd.state_file import is_damage
 
@@ -38,6 +39,7 @@ class Store:
         self.changes = 0  # moments of alerts committed so far
         self._stranded: dict[Moment, tuple[Alert, set[str]]] = {}
         self._route: Callable[[Alert], Sequence[str]] = lambda _alert: ()
+        self._active: tuple[str, ...] | None = None  # mutes in force when it was looked last
         self.problem = ""  # why the last commit failed; "" when it did not
         self.last_commit = 0.0  # seconds since 1970
         self.failed_commits = 0
@@ -152,7 +154,33 @@ class Store:
             await self._after(error)
             return []
         over = {alert.id for alert, _ in self._stranded.values() if alert.status == "resolved"}
-        return [alert for alert in known if alert.id not in over]
+        held = {alert_id for alert_id, one in self.mutes.held.items() if not one.told}
+        return [alert for alert in known if alert.id not in over | held]
+
+    @property
+    def mutes(self) -> Mutes:
+        """What people asked not to be told of."""
+        return self.state.mutes
+
+    async def set_mutes(self, change: Callable[[Mutes], tuple[Mute, ...] | None]) -> bool:
+        """Raises ValueError as `change` does, and sqlite3.Error when the disk does not take it; then all is as was."""
+        self._active = None  # one may come and go between two looks
+        return await self.call(lambda: self.state.set_mutes(change))
+
+    async def release(self, now: float) -> int:
+        """When a mute ended: tell of what it held back and still fires; how many moments."""
+        before, self._active = self._active, active(self.mutes.mutes, now)
+        if before == self._active or all(one.told for one in list(self.mutes.held.values())):
+            return 0
+        held = dict(self.mutes.held)
+        try:
+            told = await self.call(lambda: self.state.release(self._route))
+            self.lengths = await self.call(lambda: self.state.queue_lengths())
+        except sqlite3.Error as error:
+            self._active, self.mutes.held = None, held
+            await self._after(error)
+            return 0
+        return told
 
     async def alerts(self, wanted: AlertFilter) -> list[Alert]:
         return await self.call(lambda: self.state.alerts(wanted))

@@ -14,6 +14,8 @@ COMMANDS = (
     ("Look back", "tune", "windows and a budget proposed from what happened so far"),
     ("Look back", "explain", "how a line, a file or an alert is understood, and why"),
     ("Look inside", "alerts", "the alerts a daemon has raised"),
+    ("Answer", "silence", "hold back alerts for a while, or every week"),
+    ("Answer", "feedback", "say that an alert was expected, and undo it"),
     ("Look inside", "templates", "the templates a daemon has learned, or those of some files"),
     ("Models", "retrain", "train a model on logs, judge it, put it into service"),
     ("Models", "models", "list, compare, promote, roll back trained models"),

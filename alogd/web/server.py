@@ -15,6 +15,7 @@ from alogd.web.access import Access, middleware
 from alogd.web.api import Api
 from alogd.web.events import Events
 from alogd.web.guard import HEADER_SECONDS, Gate, Guard
+from alogd.web.mutes import MutesApi
 from alogd.web.page import Page
 from alogd.web.source import Source
 
@@ -48,7 +49,7 @@ class Server:
         )
         app.add_routes(self._routes())
         self._events = Events(self._daemon, self.gate.refused)
-        for part in (Api(self._daemon), self._events, Page()):
+        for part in (Api(self._daemon), MutesApi(self._daemon), self._events, Page()):
             app.add_routes(part.routes())
         self._runner = web.AppRunner(
             app,

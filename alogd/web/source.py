@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from alogd.alert_filter import AlertFilter
 from alogd.event import Alert, Template
+from alogd.mute import Mute, Mutes
 from alogd.scores import Point
 from alogd.view import View
 
@@ -17,6 +19,11 @@ class History(Protocol):
     def changes(self) -> int:
         """Moments of alerts committed so far."""
 
+    @property
+    def mutes(self) -> Mutes:
+        """What people asked not to be told of."""
+
+    async def set_mutes(self, change: Callable[[Mutes], tuple[Mute, ...] | None]) -> bool: ...
     async def alerts(self, wanted: AlertFilter) -> list[Alert]: ...
     async def alert(self, alert_id: str) -> Alert | None: ...
     async def firing(self) -> dict[str, int]: ...
