@@ -6,6 +6,7 @@ import io
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from alogd.config import Alerts, UserMask
 from alogd.detectors.mscred import Signatures
 from alogd.offline.models.epochs import grow
 from alogd.offline.models.nets.deeplog import DeepLogNet
-from alogd.offline.models.retrain import Begin, Result, retrain
+from alogd.offline.models.retrain import WORSE, Begin, Result, retrain
 from alogd.offline.models.train_deeplog import GROWS, Training
 from alogd.vocabulary import SPECIAL
 from tests import deep_models, every_kind, logbert_models, mscred_models
@@ -71,13 +72,23 @@ def test_old_numbers_stay_and_new_ones_follow(later: Path, old: Path, tmp_path: 
     assert len(weights["head.bias"]) == len(SPECIAL) + len(known) + 1
 
 
-def test_it_learns_faster_than_anew_and_as_well(later: Path, old: Path, tmp_path: Path) -> None:
+def test_it_learns_faster_than_anew(later: Path, old: Path, tmp_path: Path) -> None:
     anew, on = go_on(later, tmp_path / "anew", None), go_on(later, tmp_path / "on", old)
     assert on.trained["deeplog"].loss < anew.trained["deeplog"].loss
-    long = replace(SMALL, epochs=12)
-    well, best = go_on(later, tmp_path / "well", old, long), go_on(later, tmp_path / "best", None, long)
-    assert well.trained["deeplog"].loss < best.trained["deeplog"].loss + 0.05
-    assert well.quality.parts["deeplog.quiet"] == best.quality.parts["deeplog.quiet"] == 100
+
+
+def test_it_becomes_as_good_as_anew(later: Path, old: Path, tmp_path: Path) -> None:
+    """Over seeds: on a log of one workflow an anomaly injected is found everywhere or nowhere, which is chance."""
+    totals: dict[bool, list[float]] = {True: [], False: []}
+    for seed in (1, 2, 3):
+        long = replace(SMALL, epochs=6, seed=seed)
+        best = go_on(later, tmp_path / f"best{seed}", None, long)
+        well = go_on(later, tmp_path / f"well{seed}", old, long)
+        assert well.trained["deeplog"].loss < best.trained["deeplog"].loss + 0.05
+        for done, on in ((best, False), (well, True)):
+            assert done.quality.parts["deeplog.quiet"] == 100
+            totals[on].append(done.quality.total)
+    assert median(totals[True]) >= median(totals[False]) - WORSE
 
 
 def test_every_kind_goes_on_with_its_old_templates_in_their_places(later: Path, tmp_path: Path) -> None:
