@@ -67,6 +67,7 @@ class Judge:
         self.decision = Calibrator()  # of the ranking by which windows become alerts
         self.levels = np.zeros(101)  # windows by severity
         self.cascade = cascade
+        self.followers = {name: detector for name, detector in detectors.items() if isinstance(detector, Follows)}
         self.heavy = frozenset(name for name, detector in detectors.items() if is_heavy(detector))
         self.asked = {name: Tally() for name, detector in detectors.items() if name in self.heavy or asks(detector)}
         self.quick = Calibrator()  # of the quick detectors together: by it the windows for the heavy ones are chosen
@@ -133,8 +134,8 @@ class Judge:
             return Asked(name, index, Scored(np.empty(0)))
         question: Question
         try:
-            if isinstance(detector, Follows):  # which has to know all windows of the batch
-                question = detector.ask_among(windows, index)
+            if name in self.followers:  # which has to know all windows of the batch
+                question = self.followers[name].ask_among(windows, index)
             elif isinstance(detector, Asks):
                 question = detector.ask(chosen(windows, index))
             else:
@@ -256,9 +257,8 @@ class Judge:
         learnable, shape (n,): windows the detectors may learn from. countable: windows whose scores are part of what
         this stream is like (the first odd window of an incident is, those that follow are the same incident).
         """
-        for name, detector in self.detectors.items():
-            if isinstance(detector, Follows):
-                self._follow(name, detector, verdict.windows)
+        for name, detector in self.followers.items():
+            self._follow(name, detector, verdict.windows)
         self._epoch.add(verdict, learnable, countable)
         if self.room == 0:
             self._learn()

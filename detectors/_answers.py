@@ -17,18 +17,31 @@ from alogd.event import F64, U64
 MOST_ROWS = 65_536  # of a generation; 24 bytes each with two answers
 ASKED_AT_ONCE = 256  # rows between two looks at whether the answers are still wanted
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_STEP = np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT = np.uint64(29)
+WIDE = 32  # columns
 
 Ask = Callable[[npt.NDArray[np.int32]], F64]
 
 
 def hashes(rows: npt.NDArray[np.int32]) -> U64:
-    """One hash a row."""
+    """One hash a row; how it is made depends on the width of the rows, never on their number."""
+    if len(rows.T) > WIDE:
+        return _of_wide(rows)
     state = np.full(len(rows), len(rows.T), np.uint64)
     for column in rows.T:
         state = (state ^ column.astype(np.uint64)) * _MULTIPLIER
         state ^= state >> _SHIFT
     return state
+
+
+def _of_wide(rows: npt.NDArray[np.int32]) -> U64:
+    """All columns at once: of few rows with hundreds of columns, calls of numpy would cost more than their work."""
+    place = np.arange(1, len(rows.T) + 1, dtype=np.uint64) * _STEP
+    place = (place ^ (place >> _SHIFT)) * _MULTIPLIER
+    state = (rows.astype(np.uint64) ^ place) * _MULTIPLIER
+    state = (state ^ (state >> _SHIFT)) * _STEP
+    return np.asarray((state ^ (state >> _SHIFT)).sum(axis=1, dtype=np.uint64))
 
 
 class Answers:

@@ -99,7 +99,7 @@ class NextTemplate:
         self.ends = bool(self._network.number("ends"))  # sessions carry the mark of their end
         self.vocabulary = self._network.facts.get("alogd.vocabulary", "")  # its hash
         self.size = self._network.number("size")  # entries of the vocabulary
-        self.answers = Answers(self._ask, width=2)
+        self.answers = Answers(self._ask, width=2 + MOST_SHOWN)
 
     def judge(self, tokens: I32, start: I64, fresh: I64, ends: Bool) -> Surprises:
         """The last `fresh` events of every session (_sequences.py), and the end of one that `ends` if the model knows.
@@ -110,7 +110,7 @@ class NextTemplate:
         answers = np.zeros((len(tokens), 2))
         for at in range(0, len(asked), CHUNK):
             part = asked[at : at + CHUNK]
-            answers[part] = self.answers.of(self._rows(tokens, start, part)[0])
+            answers[part] = self.answers.of(self._rows(tokens, start, part)[0])[:, :2]
         session = np.repeat(np.arange(len(start) - 1), np.diff(start))
         counts = np.bincount(session[asked], minlength=len(start) - 1)
         return Surprises(tokens.astype(np.int32), session, answers[:, 0].astype(np.int64), answers[:, 1], counts)
@@ -141,6 +141,13 @@ class NextTemplate:
         """Surprises.scores."""
         return self.judge(tokens, start, fresh, ends).scores()
 
+    def likeliest(self, rows: I32) -> I32:
+        """Of histories with their events, as they were asked about: the MOST_SHOWN likeliest next, PAD behind fewer.
+
+        Answered from memory while it lasts: for evidence nobody waits for the network.
+        """
+        return self.answers.of(rows)[:, 2:].astype(np.int32)
+
     def expected(self, before: I32, most: int | None = None) -> list[tuple[int, float]]:
         """The likeliest next templates after one history, shape (window,): (number, probability), likeliest first."""
         p = np.exp(self._log_p(before[None]))[0]
@@ -155,7 +162,7 @@ class NextTemplate:
         rank = ((log_p > own) | ((log_p == own) & before)).sum(axis=1)
         unseen = np.isin(event, NEVER_NEXT)
         surprise = np.where(unseen, UNSEEN, np.minimum(-own[:, 0], UNSEEN))
-        return np.column_stack([np.where(unseen, self.size, rank), surprise])
+        return np.column_stack([np.where(unseen, self.size, rank), surprise, _likeliest(log_p)])
 
     def _log_p(self, before: I32) -> F64:
         (logits,) = self._network.run(before.astype(np.int64), "sequence")
@@ -165,6 +172,15 @@ class NextTemplate:
             logits[:, END] = -np.inf
         logits -= logits.max(axis=1, keepdims=True)
         return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
+
+
+def _likeliest(log_p: F64) -> F64:
+    """Numbers of the MOST_SHOWN likeliest of each row, likeliest first; of equals the lower. PAD behind fewer."""
+    found = np.full((len(log_p), MOST_SHOWN), PAD, np.float64)
+    order = np.argsort(-log_p, axis=1, kind="stable")[:, :MOST_SHOWN]
+    possible = np.isfinite(np.take_along_axis(log_p, order, axis=1))
+    found[:, : order.shape[1]] = np.where(possible, order, PAD)
+    return found
 
 
 @register("detectors", "deeplog")
@@ -213,16 +229,16 @@ class DeepLog(InService[NextTemplate]):
                 continue
             slot = int(window.slot[min(at, len(window.slot) - 1)])
             seen = float((window.slot == slot).sum())
-            expected = tuple(self.bundle.vocabulary.text(number) for number, _ in self._expected(window, at))
+            expected = tuple(self.bundle.vocabulary.text(number) for number in self._expected(window, at))
             told.setdefault(slot, Contribution(slot, seen, 0.0, float(surprise[at]) / total, instead=expected))
         return list(told.values())
 
-    def _expected(self, window: WindowBatch, at: int) -> list[tuple[int, float]]:
-        tokens, width = self.numbers.of(window)[:at], self.model.window
-        before = np.full(width, PAD, np.int32)
-        if len(recent := tokens[-width:]):
-            before[-len(recent) :] = recent
-        return self.model.expected(before, MOST_SHOWN)
+    def _expected(self, window: WindowBatch, at: int) -> list[int]:
+        """What might have stood at a place of the window, or behind its last (END)."""
+        tokens, start = ended(self.numbers.of(window), np.array([0, len(window.slot)]))
+        cut = histories(tokens, start, self.model.window, np.array([at]))
+        (found,) = self.model.likeliest(np.column_stack([cut.before, cut.event])).tolist()
+        return [number for number in found if number != PAD]
 
 
 def _ends(windows: WindowBatch) -> Bool:

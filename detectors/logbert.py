@@ -20,8 +20,9 @@ from alogd.event import F64, I64, IDLE, U64, Bool, WindowBatch
 from alogd.registry import register
 from alogd.vocabulary import DIST, END, MASK, PAD, UNK
 
-LENGTHS = (16, 32, 64, 128, 256, 512)  # a sequence is filled up to the next of these
-BATCH = 8  # sequences the network sees at once
+STEP = 4  # a sequence is filled up to a multiple of it
+BATCH = 2  # rows the network sees at once: one sequence, hidden in as many ways as usual. More cost as much each
+CALL = 64  # sequences whose answers are looked at together: one places() of them takes as many times length x size
 CHUNK = 2048  # sequences looked at together, so that memory is bounded whatever the input
 NEVER_THERE = (PAD, UNK, MASK)  # of these the network's opinion is not asked
 MOST_SHOWN = 5  # records of a window that are explained, and templates named as expected for each
@@ -201,18 +202,19 @@ class MaskedTemplates:
         (log p (n, width, size), -log p of what stood there (n, width), distance (n,)); 0 where there is padding.
         """
         width = table.shape[1]
-        log_p, distance = np.zeros((len(table), width, self.size)), np.zeros(len(table))
+        log_p = np.zeros((len(table), width, self.size))
         hiding = hidden_in(table, self.passes)
-        for turn in range(self.passes):
-            hide = hiding == turn
-            logits, far = self._network.run(masked(table, hide), "tokens")
-            logits = logits[:, 1:].astype(np.float64)[hide]
-            logits[:, NEVER_THERE] = -np.inf
-            if not self.ends:
-                logits[:, END] = -np.inf
-            logits -= logits.max(axis=1, keepdims=True)
-            log_p[hide] = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-            distance = np.maximum(distance, far)
+        hides = np.stack([hiding == turn for turn in range(self.passes)], axis=1)  # (n, passes, width)
+        rows = masked(np.repeat(table, self.passes, axis=0), hides.reshape(-1, width))
+        answered, far = self._network.run(rows, "tokens")
+        row, place = np.nonzero(hides.reshape(-1, width))
+        logits = answered[row, place + 1].astype(np.float64)
+        logits[:, NEVER_THERE] = -np.inf
+        if not self.ends:
+            logits[:, END] = -np.inf
+        logits -= logits.max(axis=1, keepdims=True)
+        log_p[row // self.passes, place] = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        distance = far.reshape(-1, self.passes).max(axis=1, initial=0.0).astype(np.float64)
         own = np.take_along_axis(log_p, table[:, :, None].astype(np.int64), axis=2)[:, :, 0]
         unseen = np.isin(table, (UNK, MASK))
         surprise = np.where(unseen, UNSEEN, np.minimum(-own, UNSEEN)) * (table != PAD)
@@ -221,13 +223,12 @@ class MaskedTemplates:
     def _ask(self, asked: npt.NDArray[np.int32]) -> F64:
         fresh, table = asked[:, 0], asked[:, 1:]
         sizes = (table != PAD).sum(axis=1)
-        bucket = np.searchsorted(LENGTHS, sizes + 1)
+        filled = np.minimum(-(-(sizes + 1) // STEP) * STEP, self.length)
         answers = np.empty((len(asked), 3))
-        for number in np.unique(bucket).tolist():
-            which = np.flatnonzero(bucket == number)
-            width = min(LENGTHS[number], self.length) - 1
-            for at in range(0, len(which), 16 * BATCH):
-                part = which[at : at + 16 * BATCH]
+        for length in np.unique(filled).tolist():
+            which, width = np.flatnonzero(filled == length), length - 1
+            for at in range(0, len(which), CALL):
+                part = which[at : at + CALL]
                 answers[part] = self._told(table[part, :width], sizes[part], fresh[part])
         return answers
 

@@ -341,3 +341,22 @@ def test_what_deeplog_was_not_answered_in_time_has_no_score(detector):
     again = detector.ask(windows)
     assert again.left == 0  # all is remembered
     np.testing.assert_array_equal(again.scores(), detector.score(windows))
+
+
+def test_evidence_of_a_window_that_was_scored_asks_no_network(detector, monkeypatch):
+    windows = window_batch([[1, 2, 3, 4, 5] * 4, [1, 2, 3, 5, 4] * 4])
+    detector.score(windows)
+    first = detector.explain(windows, 1)
+    assert first
+    assert first[0].instead
+    monkeypatch.setattr(detector.model, "_network", None)
+    assert detector.explain(windows, 1) == first
+
+
+def test_wide_rows_are_told_apart_by_every_column_and_do_not_sway_each_other():
+    rows = np.random.default_rng(1).integers(0, 3, (500, 481)).astype(np.int32)
+    changed = np.repeat(rows[:1], 481, axis=0)
+    changed[np.arange(481), np.arange(481)] += 1
+    every = np.concatenate([rows, changed, np.flip(rows[:1], axis=1)])
+    assert len(np.unique(hashes(every))) == len(every)
+    assert hashes(every[7:8])[0] == hashes(every)[7]

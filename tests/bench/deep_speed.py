@@ -125,7 +125,10 @@ def _clock(core: Stream, clocked: Clocked) -> None:
         clocked.put(detector, "score", name)
         if name in QUICK:
             continue
-        clocked.put(detector, "ask", f"{name}: slots, histories, memory")
+        for asks in {"ask", "ask_among"} & {*dir(detector)}:
+            clocked.put(detector, asks, f"{name}: slots, histories, memory")
+        clocked.put(detector, "explain", f"{name}: evidence")
+        clocked.put(detector.model.answers, "ask", f"{name}: rows and probabilities")  # type: ignore[attr-defined]
         clocked.put(detector.model._network, "run", f"{name}: network")  # type: ignore[attr-defined]
 
 
