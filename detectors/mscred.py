@@ -94,7 +94,7 @@ class Signatures:
         self.vocabulary = self._network.facts.get("alogd.vocabulary", "")  # its hash
         self.size = self._network.number("size")  # entries of the vocabulary
         self.places = place_of(self.plan, self.size)
-        self.answers = Answers(self._ask, width=1, most=MOST_ANSWERS)
+        self.answers = Answers(self._ask, width=1 + 3 * MOST_SHOWN, most=MOST_ANSWERS)
 
     def judge(self, windows: Histories) -> F64:
         """Largest residual of each window's matrices, in units of what is usual, shape (n,)."""
@@ -125,11 +125,17 @@ class Signatures:
 
     def _ask(self, asked: I32) -> F64:
         counts = asked[:, 1:].reshape(len(asked), self.plan.history, self.plan.side)
-        age, score = asked[:, 0].astype(np.int64), np.empty((len(asked), 1))
+        age, told = asked[:, 0].astype(np.int64), np.full((len(asked), 1 + 3 * MOST_SHOWN), np.nan)
         for at in range(0, len(asked), CHUNK):
             part = slice(at, at + CHUNK)
-            score[part, 0] = self.residuals(Histories(counts[part], age[part])).largest
-        return score
+            found = self.residuals(Histories(counts[part], age[part]))
+            told[part, 0] = found.largest
+            for row, broken, given in zip(told[part], found.broken, found.given, strict=True):
+                own, usual = self._blamed(broken, given)
+                most = np.argsort(-own, kind="stable")[:MOST_SHOWN]
+                blame = np.column_stack([most, own[most] / (float(own.sum()) or 1.0), usual[most]])
+                row[1 : 1 + blame.size] = blame.ravel()
+        return told
 
     def blame(self, window: Histories) -> tuple[F64, F64]:
         """Of one window, by place: how much of what broke is its own, and the count that would have been usual.
@@ -137,9 +143,20 @@ class Signatures:
         A relation that broke belongs to both its templates, each has half of it.
         """
         found = self.residuals(window)
-        squares = (found.broken[0] ** 2).sum(axis=0)
+        return self._blamed(found.broken[0], found.given[0])
+
+    def most_blamed(self, window: Histories) -> F64:
+        """The MOST_SHOWN places with most blame: (place, its share of the whole, the count usual there) a row.
+
+        Answered from memory while it lasts: for evidence nobody waits for the network.
+        """
+        told = self.answers.of(_asked(window, slice(None)))[0, 1:].reshape(-1, 3)
+        return told[np.isfinite(told[:, 0])]
+
+    def _blamed(self, broken: F64, given: npt.NDArray[np.float32]) -> tuple[F64, F64]:
+        squares = (broken**2).sum(axis=0)
         own = np.array([float(squares[i].sum() + squares[:, i].sum()) / 2 for i in range(len(squares))])
-        usual = np.maximum(np.diagonal(found.given[0, 0]).astype(np.float64), 0.0)  # of the shortest segment
+        usual = np.maximum(np.diagonal(given[0]).astype(np.float64), 0.0)  # of the shortest segment
         return own, usual * np.array(self.plan.scale) ** 2
 
 
@@ -211,13 +228,11 @@ class Mscred(InService[Signatures]):
     def explain(self, windows: WindowBatch, index: int) -> Sequence[Contribution]:
         """The templates whose relations to the others broke most: seen, and as many as would have gone with them."""
         found = self._histories(rows.part(windows, 0, index + 1))
-        own, usual = self.model.blame(Histories(found.counts[-1:], found.age[-1:]))
         window = rows.part(windows, index, index + 1)
         where = self._places(window)
-        total = float(own.sum()) or 1.0
         told: list[Contribution] = []
-        for place in np.argsort(-own, kind="stable")[:MOST_SHOWN].tolist():
-            told += self._told(window.slot[where == place], place, float(own[place]) / total, float(usual[place]))
+        for place, share, usual in self.model.most_blamed(Histories(found.counts[-1:], found.age[-1:])).tolist():
+            told += self._told(window.slot[where == place], int(place), share, usual)
         return sorted(told, key=lambda one: -one.share)
 
     def _told(self, here: npt.NDArray[np.uint32], place: int, share: float, usual: float) -> list[Contribution]:

@@ -310,6 +310,20 @@ def test_a_broken_relation_is_told_with_what_would_have_been_usual():
     assert sum(one.share for one in told.values()) <= 1 + 1e-9
 
 
+def test_evidence_of_a_window_that_was_scored_asks_no_network(monkeypatch):
+    detector = mscred_models.detector()
+    detector.follow(usual(30))
+    broken = window_batch([[1] * 8 + [3] * 6 + [5] * 2])
+    detector.score(broken)
+    own, expected = detector.model.blame(detector._histories(broken))
+    monkeypatch.setattr(detector.model, "_network", None)
+    told = detector.model.most_blamed(detector._histories(broken))
+    assert told[:, 0].tolist() == np.argsort(-own, kind="stable")[:5].tolist()
+    np.testing.assert_allclose(told[:, 1], np.sort(own)[::-1][:5] / own.sum())
+    assert told[:, 2].tolist() == expected[told[:, 0].astype(int)].tolist()
+    assert detector.explain(broken, 0)
+
+
 def test_what_came_before_counts():
     detector = mscred_models.detector()
     young = detector.score(usual(1, 50))
