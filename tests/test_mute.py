@@ -5,7 +5,6 @@ import dataclasses
 import os
 import random
 import shlex
-from argparse import ArgumentParser
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import msgspec
 import pytest
 
 from alogd.cli import feedback, silence
+from alogd.cli.main import main
 from alogd.mute import MAX_MUTES, Mute, Mutes, matchers_of
 from alogd.outlets import Outlets
 from alogd.sinks.base import build
@@ -164,9 +164,8 @@ async def test_only_this_host_may_silence_and_only_in_json(tmp_path):
 
 
 def run(command, url, *words):
-    parser = ArgumentParser()
-    command.arguments(parser)
-    return command.main(parser.parse_args([*words, "--url", url, "--by", "ann"]))
+    name = command.__name__.rpartition(".")[2]
+    return main([name, words[0], "--url", url, "--by", "ann", *words[1:]] if words else [name])
 
 
 async def test_from_the_command_line(tmp_path, capsys, monkeypatch):

@@ -27,7 +27,7 @@ def add_daemon(parser: argparse.ArgumentParser) -> None:
     """The flags of every command that asks a daemon."""
     add_config(parser)
     parser.add_argument("--url", help="the daemon's address (the configuration's, http://127.0.0.1:9178)")
-    parser.add_argument("--by", default=_user(), metavar="WHO", help="who asks for it (%(default)s)")
+    parser.add_argument("--by", metavar="WHO", help="who asks for it (you)")
 
 
 def ask(args: argparse.Namespace, method: str, path: str, body: object = None) -> dict[str, Any]:
@@ -70,7 +70,10 @@ def moment(text: str, flag: str) -> float:
         raise Usage(f'{flag} {text}: write "2h", "7d" or a moment as "2026-05-01T12:00"') from None
 
 
-def _user() -> str:
+def who(args: argparse.Namespace) -> str:
+    """Whom the daemon is to remember for it."""
+    if args.by:
+        return str(args.by)
     try:
         return getpass.getuser()
     except (OSError, KeyError):

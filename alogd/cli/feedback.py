@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import argparse
 
-from alogd.cli.ask import add_daemon, ask, moment
+from alogd.cli.ask import add_daemon, ask, moment, who
 from alogd.cli.failures import OK, Usage
 from alogd.cli.output import add_output, emit
 from alogd.cli.silence import end, show
+
+IS_MIXED = True  # flags may stand between the words
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +51,6 @@ def main(args: argparse.Namespace) -> int:
 def _add(args: argparse.Namespace) -> int:
     if len(args.what) != 2 or args.what[1] != "expected":
         raise Usage("write `alogd feedback add ALERT expected`")
-    body = {"alert": args.what[0], "verdict": "expected", "scope": args.scope, "by": args.by, "why": args.why}
+    body = {"alert": args.what[0], "verdict": "expected", "scope": args.scope, "by": who(args), "why": args.why}
     print(ask(args, "POST", "/api/v1/feedback", body | {"ends": moment(args.ends, "--until")})["id"])
     return OK

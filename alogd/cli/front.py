@@ -89,7 +89,8 @@ def _dispatch(program: Program, words: list[str]) -> int:
         return _unknown(program, name)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # or numpy starts a thread a core, for products too small for it
     module, parser = command(program, name)
-    return int(module.main(parser.parse_args(rest)))
+    parse = parser.parse_intermixed_args if getattr(module, "IS_MIXED", False) else parser.parse_args
+    return int(module.main(parse(rest)))
 
 
 def command(program: Program, name: str) -> tuple[ModuleType, argparse.ArgumentParser]:

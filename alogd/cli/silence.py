@@ -15,10 +15,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from alogd.cli.ask import add_daemon, ask, moment
+from alogd.cli.ask import add_daemon, ask, moment, who
 from alogd.cli.failures import OK, Usage
 from alogd.cli.output import add_output, emit, table, time_text, use_color
 
+IS_MIXED = True  # flags may stand between the words
 HEADS = ("id", "state", "ends (UTC)", "matchers", "every", "by", "why")
 
 
@@ -51,7 +52,7 @@ def _add(args: argparse.Namespace) -> int:
     if args.ends is None:
         raise Usage("a silence ends: say --for 2h, or --until 2026-05-01T12:00")
     wish: dict[str, Any] = {"matchers": args.what, "ends": moment(args.ends, "--until")}
-    wish |= {"by": args.by, "why": args.why, "timezone": args.timezone}
+    wish |= {"by": who(args), "why": args.why, "timezone": args.timezone}
     wish |= {"begins": moment(args.begins, "--from")} if args.begins else {}
     wish |= {"days": args.days.split(",")} if args.days else {}
     wish |= {"hours": args.hours} if args.hours else {}
@@ -64,7 +65,7 @@ def end(args: argparse.Namespace, kind: str) -> int:
     from urllib.parse import quote
 
     for one in args.what:
-        ask(args, "DELETE", f"/api/v1/{kind}/{quote(one, safe='')}?by={quote(args.by)}")
+        ask(args, "DELETE", f"/api/v1/{kind}/{quote(one, safe='')}?by={quote(who(args))}")
     return OK
 
 
