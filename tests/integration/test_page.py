@@ -116,6 +116,19 @@ async def test_an_alert_opens_and_closes_by_keyboard(host):
         assert await page.run("document.activeElement.getAttribute('href')") == second
 
 
+async def test_an_alert_is_judged_and_the_judgement_undone(host):
+    found = host.json("/api/v1/alerts")["alerts"][0]["id"]
+    async with browsing() as page:
+        await page.open(f"{host.url}#/alerts/{found}")
+        await page.until(f"document.getElementById('expected-{found}')")
+        await page.run(f"document.getElementById('expected-{found}').click()")
+        await page.until("document.querySelector('[id^=undo-]')")
+        assert [one["state"] for one in host.json("/api/v1/feedback")["feedback"]] == ["active"]
+        await page.run("document.querySelector('[id^=undo-]').click()")
+        await page.until(f"document.getElementById('expected-{found}')")
+        assert [one["state"] for one in host.json("/api/v1/feedback")["feedback"]] == ["undone"]
+
+
 async def test_filters_and_search_ask_the_daemon(host):
     async with browsing() as page:
         await page.open(f"{host.url}/#/alerts")

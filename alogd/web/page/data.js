@@ -12,6 +12,14 @@ export async function get(path, parameters = {}) {
   return answer.json();
 }
 
+/** Asks the daemon to change something. Throws an Error with what it said. */
+export async function change(method, path, body) {
+  const sent = body && { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const answer = await fetch(`/api/v1/${path}`, { method, ...sent, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  if (answer.status === 401) throw new Error("this daemon wants its token; use alogd feedback on its host");
+  if (!answer.ok) throw new Error((await answer.text()).trim() || `answered ${answer.status}`);
+}
+
 /** Calls `on.overview(value)`, `on.alert(brief)`, `on.reload()` and `on.state("live" | "polling" | "away")`. */
 export function live(on) {
   let polling = null;
