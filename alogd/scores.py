@@ -11,6 +11,7 @@ from alogd.event import F64, I64, NO_TIME, U32, WindowBatch
 
 STEP_NS = 10_000_000_000  # of log time, of one point
 SLOTS = 2160  # six hours
+MOST_PENDING = 4096  # windows that were observed and are not added up yet
 
 Point = tuple[int, float, int]  # when it begins (nanoseconds since 1970), largest risk, records
 
@@ -22,13 +23,25 @@ class Scores:
         self._step = np.full(SLOTS, -1, np.int64)  # which step a slot holds; -1 = none
         self._risk = np.zeros(SLOTS, np.float32)
         self._records = np.zeros(SLOTS, np.int64)
+        self._pending: list[tuple[I64, F64, U32]] = []
+        self._windows = 0  # pending
 
     def observe(self, windows: WindowBatch, risk: F64) -> None:
         """Windows that were judged, at the time of their last records: they may have closed much later."""
         if not len(windows):
             return
         last = windows.timestamp_ns[windows.start[1:] - 1]
-        self.add(np.where(last == NO_TIME, windows.closed_ns, last), risk, windows.fresh)
+        self._pending.append((np.where(last == NO_TIME, windows.closed_ns, last), risk, windows.fresh.copy()))
+        self._windows += len(windows)
+        if self._windows >= MOST_PENDING:
+            self._fold()
+
+    def _fold(self) -> None:
+        """Batches are added up many at a time: a handful of windows costs as much as thousands."""
+        if self._pending:
+            ended, risk, records = (np.concatenate(column) for column in zip(*self._pending, strict=True))
+            self._pending, self._windows = [], 0
+            self.add(ended, risk, records)
 
     def add(self, ended_ns: I64, risk: F64, records: U32) -> None:
         """When windows ended, their risk (0-100), their records; all of shape (n,)."""
@@ -52,6 +65,7 @@ class Scores:
 
         Without a begin: all there is; without an end: up to the newest.
         """
+        self._fold()
         held = np.flatnonzero(self._step > max(-1, int(self._step.max()) - SLOTS))  # others wait to be overwritten
         order = held[np.argsort(self._step[held])]
         steps = self._step[order]
