@@ -18,6 +18,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "file": "alogd.collectors.file",
         "stdin": "alogd.collectors.stdin",
         "journald": "alogd.collectors.journald",
+        "kafka": "alogd.collectors.kafka",
     },
     "detectors": {
         "ewma": "alogd.detectors.ewma",

@@ -7,24 +7,20 @@ take a batch whole (acks=all); one that is sent again after a doubtful attempt r
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
 from alogd import alert_json
 from alogd.event import Alert, EvidenceLine
+from alogd.kafka import Broker, Sasl, Topic, check_installed, check_login, login
 from alogd.registry import register
 from alogd.sinks.base import NONE_MISSED, MaxRate, Missed, NotConnected, Rejected, SinkOptions
-from alogd.sinks.client import secret
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
-
-Broker = Annotated[str, Meta(pattern=r"^[^\s,/]+:[0-9]{1,5}$", max_length=300)]
-Topic = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
 
 class KafkaOptions(SinkOptions, frozen=True, kw_only=True):
@@ -36,18 +32,13 @@ class KafkaOptions(SinkOptions, frozen=True, kw_only=True):
     timeout: Annotated[float, Meta(gt=0, le=300, extra={"unit": "duration"})] = 10.0  # of a whole attempt
     tls: bool = False
     ca_file: str | None = None  # whose certificates are believed; by default the system's
-    sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl: Sasl | None = None
     username: str | None = None
     password_file: str | None = None
     lines: bool = False  # send the lines themselves, not only their templates and where they stand
 
     def __post_init__(self) -> None:
-        if bool(self.sasl) != bool(self.username and self.password_file):
-            raise ValueError("sasl needs a username and a password_file, and they need sasl")
-        if self.sasl == "PLAIN" and not self.tls:
-            raise ValueError("sasl PLAIN shows the password to the network; set tls: true, or use SCRAM-SHA-256")
-        if self.ca_file and not self.tls:
-            raise ValueError("ca_file is for tls: true")
+        check_login(self)
 
 
 @register("sinks", "kafka")
@@ -58,10 +49,7 @@ class KafkaSink:
     latest_only = False
 
     def __init__(self, options: KafkaOptions) -> None:
-        try:
-            import aiokafka  # noqa: F401
-        except ModuleNotFoundError:
-            raise ValueError("the kafka sink needs the package aiokafka: pip install 'alogd[kafka]'") from None
+        check_installed("kafka sink")
         self._options = options
         self._producer: AIOKafkaProducer | None = None
 
@@ -104,22 +92,12 @@ class KafkaSink:
     async def _connected(self) -> AIOKafkaProducer:
         from aiokafka import AIOKafkaProducer
 
-        options = self._options
-        password = (
-            await asyncio.to_thread(secret, "password_file", options.password_file) if options.password_file else None
-        )
-        producer = AIOKafkaProducer(
-            bootstrap_servers=list(options.brokers),
-            client_id="alogd",
-            acks="all",
-            enable_idempotence=True,
-            request_timeout_ms=int(options.timeout * 1000),
-            security_protocol=f"{'SASL_' if options.sasl else ''}{'SSL' if options.tls else 'PLAINTEXT'}",
-            ssl_context=ssl.create_default_context(cafile=options.ca_file) if options.tls else None,
-            sasl_mechanism=options.sasl or "PLAIN",
-            sasl_plain_username=options.username,
-            sasl_plain_password=password,
-        )
+        try:
+            known = await asyncio.to_thread(login, self._options)
+        except (OSError, ValueError) as error:  # a file that may be about to be written anew
+            raise NotConnected(f"its certificates or password: {error}") from None
+        wait = int(self._options.timeout * 1000)
+        producer = AIOKafkaProducer(acks="all", enable_idempotence=True, request_timeout_ms=wait, **known)
         try:
             await producer.start()
         except BaseException:
