@@ -124,7 +124,7 @@ def test_what_makes_no_sense_is_said(options: dict[str, object], said: str):
 async def test_a_missing_password_is_waited_for(tmp_path: Path):
     options = {"sasl": "SCRAM-SHA-256", "username": "u", "password_file": str(tmp_path / "none")}
     one = sink("127.0.0.1:9", **options).sink
-    with pytest.raises(NotConnected, match="certificates or password: .*No such file"):
+    with pytest.raises(NotConnected, match=r"certificates or password: .*No such file"):
         await one.send(moments())
 
 

@@ -49,6 +49,13 @@ ROWS = {
     "C10": "the wall clock leaps",
     "C11": "the host slept",
     "C12": "stamps of 1970 or 2100, or out of order",
+    # Kafka
+    "K1": "no broker at the start",
+    "K2": "a broker hangs or dies, and returns",
+    "K4": "stopped while messages are in work",
+    "K5": "a message that is no text",
+    "K6": "kill -9",
+    "K7": "an offset that is gone",
     # journald
     "J1": "a cursor that no longer exists",
     "J2": "journalctl dies; entries that are none",
