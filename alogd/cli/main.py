@@ -13,6 +13,7 @@ COMMANDS = (
     ("Look back", "replay", "the alerts that following these files would have raised"),
     ("Look back", "tune", "windows and a budget proposed from what happened so far"),
     ("Look back", "explain", "how a line, a file or an alert is understood, and why"),
+    ("Look inside", "top", "streams and alerts, live in this terminal"),
     ("Look inside", "alerts", "the alerts a daemon has raised"),
     ("Answer", "silence", "hold back alerts for a while, or every week"),
     ("Answer", "feedback", "say that an alert was expected, and undo it"),
