@@ -30,6 +30,7 @@ from alogd.collectors.base import (
     SourceStatus,
     Status,
 )
+from alogd.collectors.damaged import is_damage, read_around, rewind
 from alogd.collectors.firstlook import PEEK, year_of
 from alogd.collectors.partition import Partition, Saved
 from alogd.collectors.recent import Recent
@@ -47,7 +48,6 @@ MAX_PARTITIONS = 10_000
 LOOK = 10.0  # seconds between two looks at which partitions there are, and whether a broker answers
 ANSWER = 5.0  # seconds a broker has for it
 MAX_BACKOFF = 60.0  # seconds between two attempts to connect
-TRIES = 3  # at a message that cannot be read, before it is passed over
 
 Seconds = Annotated[float, Meta(ge=0.01, le=86_400, extra={"unit": "duration"})]
 
@@ -98,9 +98,8 @@ class KafkaCollector:
         self._look_at = 0.0
         self._error = "has not looked yet"
         self._said = ""
-        self._looked = self._closing = False
+        self._looked = self._missing = self._closing = False
         self._tries = 0
-        self._stuck: dict[str, int] = {}  # attempts at a partition's next message
         self._jitter = random.Random()  # noqa: S311 - spreads attempts, protects nothing
 
     async def events(self) -> AsyncIterator[Event]:
@@ -166,9 +165,10 @@ class KafkaCollector:
             events = await self._assign(consumer, found, new) if new else []
         self._look_at = self._clock.monotonic() + LOOK
         missing = [topic for topic in self._options.topics if not numbers[topic]]
-        events += self._recovered() if not missing else self._say("unavailable", _missing(missing))
+        events += self._say("unavailable", _missing(missing)) if missing else []
+        self._missing = bool(missing)
         self._first = self._first and not found
-        self._looked, self._tries = True, 0
+        self._looked = True
         return events
 
     async def _partitions_of(self) -> dict[str, list[int]]:
@@ -213,7 +213,7 @@ class KafkaCollector:
     # Reading
 
     async def _read(self, consumer: AIOKafkaConsumer) -> list[Event]:
-        from aiokafka.errors import CorruptRecordException, OffsetOutOfRangeError
+        from aiokafka.errors import OffsetOutOfRangeError
 
         if not consumer.assignment():
             await self._waker.wait(self._options.settle)
@@ -222,18 +222,17 @@ class KafkaCollector:
         try:
             fetched = await consumer.getmany(timeout_ms=wait, max_records=MAX_RECORDS)
         except OffsetOutOfRangeError as error:
-            return [
-                note
-                for one, asked in dict(error.args[0]).items()
-                for note in await self._skip_gap(consumer, one, asked)
-            ]
-        except CorruptRecordException:
-            return await self._one_by_one(consumer)
-        return [event for one, records in fetched.items() for event in self._take(one, records)] + self._quiet()
+            rewind(consumer, self._by_partition(consumer))
+            return [await self._skip_gap(consumer, one, asked) for one, asked in dict(error.args[0]).items()]
+        except Exception as error:
+            if not is_damage(error):
+                raise
+            return await read_around(consumer, self._by_partition(consumer), self._take)
+        taken = [event for one, records in fetched.items() for event in self._take(one, records)]
+        return self._fine() + taken + self._quiet()
 
     def _take(self, one: TopicPartition, records: Sequence[Any]) -> Iterator[Event]:
         partition = self._partitions[f"{one.topic}/{one.partition}"]
-        self._stuck.pop(partition.source, None)
         text, passed_over = partition.take(records)
         if passed_over:
             what = (
@@ -260,7 +259,7 @@ class KafkaCollector:
                 events.append(Idle(partition.source))
         return events
 
-    async def _skip_gap(self, consumer: AIOKafkaConsumer, one: TopicPartition, asked: int) -> list[Event]:
+    async def _skip_gap(self, consumer: AIOKafkaConsumer, one: TopicPartition, asked: int) -> Event:
         """What was to be read next was deleted (retention), or the topic was made anew."""
         partition = self._partitions[f"{one.topic}/{one.partition}"]
         first = (await consumer.beginning_offsets([one]))[one]
@@ -268,30 +267,10 @@ class KafkaCollector:
         partition.jump(first)
         consumer.seek(one, first)
         text = f"offset {asked} of {partition.source} is gone (retention, or a topic made anew); read from {first}"
-        return [Note(partition.source, "lost", text, lost)]
+        return Note(partition.source, "lost", text, lost)
 
-    async def _one_by_one(self, consumer: AIOKafkaConsumer) -> list[Event]:
-        """Finds the partitions whose next message is damaged; after some tries that one message is passed over."""
-        from aiokafka.errors import CorruptRecordException
-
-        events: list[Event] = []
-        for one in consumer.assignment():
-            try:
-                for each, records in (await consumer.getmany(one, timeout_ms=0, max_records=MAX_RECORDS)).items():
-                    events += self._take(each, records)
-            except CorruptRecordException:
-                events += self._give_up_one(consumer, one)
-        return events
-
-    def _give_up_one(self, consumer: AIOKafkaConsumer, one: TopicPartition) -> Iterator[Event]:
-        partition = self._partitions[f"{one.topic}/{one.partition}"]
-        self._stuck[partition.source] = tries = self._stuck.get(partition.source, 0) + 1
-        if tries >= TRIES:
-            del self._stuck[partition.source]
-            text = f"offset {partition.next} of {partition.source} cannot be read (damaged); passed over"
-            partition.jump(partition.next + 1)
-            yield Note(partition.source, "malformed", text, 1)
-        consumer.seek(one, partition.next)
+    def _by_partition(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, Partition]:
+        return {one: self._partitions[f"{one.topic}/{one.partition}"] for one in consumer.assignment()}
 
     # When there is nothing to read from
 
@@ -309,8 +288,11 @@ class KafkaCollector:
         self._said = text
         return [Note(None, kind, text, 1)]
 
-    def _recovered(self) -> list[Event]:
-        before, self._error, self._said = self._said, "", ""
+    def _fine(self) -> list[Event]:
+        """A fetch went well: only then is what was said before over."""
+        if self._missing:
+            return []
+        before, self._error, self._said, self._tries = self._said, "", "", 0
         return [Note(None, "recovered", f"{', '.join(self._options.topics)} can be read again", 1)] if before else []
 
     async def _back_off(self) -> None:

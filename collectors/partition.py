@@ -63,6 +63,8 @@ class Partition:
         """The text of messages that were fetched, in order. Returns it, and how many messages are none."""
         lines: list[bytes] = []
         passed_over = 0
+        if not records:
+            return b"", 0
         if self._skip and records[0].offset != self.next:  # compacted away meanwhile
             self.jump(records[0].offset)
         for record in records:

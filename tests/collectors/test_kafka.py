@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.util import calc_crc32c
 
 from alogd.collectors.base import Idle
 from alogd.collectors.partition import Partition, Saved, rendered
 from tests.collectors.rig import Rig
 from tests.kafka_broker import Broker
 from tests.log_writer import line
+
+CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
 
 @pytest.fixture
@@ -95,6 +100,54 @@ async def test_k5_what_is_no_text_is_passed_over_and_counted(broker: Broker):
         (note,) = rig.notes("malformed")
         assert note.count == 1
         assert "logs/0" in note.text
+
+
+async def produce_damaged(broker: Broker, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One batch into partition 1: with a wrong checksum, or with junk that claims to be packed by a codec."""
+    build = BatchBuilder._build
+
+    def damaged(builder: BatchBuilder) -> bytearray:
+        whole = bytearray(build(builder))
+        if how == "checksum":
+            whole[17] ^= 0xFF
+        else:
+            whole[22] = (whole[22] & 0xF8) | CODECS[how]
+            whole[17:21] = struct.pack(">I", calc_crc32c(bytes(whole[21:])))
+        builder._buffer = whole
+        return whole
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BatchBuilder, "_build", damaged)
+        await produce(broker, b"never seen", partition=1)
+
+
+@pytest.mark.parametrize("how", ["checksum", "gzip", "snappy", "lz4", "zstd"])
+async def test_k5_a_damaged_batch_is_passed_over_and_nothing_beside_it(
+    broker: Broker, how: str, monkeypatch: pytest.MonkeyPatch
+):
+    for partition in range(4):
+        await produce(broker, *messages(10 * partition, 10 * partition + 5), partition=partition)
+    await produce_damaged(broker, how, monkeypatch)
+    for partition in range(4):
+        await produce(broker, *messages(10 * partition + 5, 10 * partition + 10), partition=partition)
+    async with entered(reading(broker.address)) as rig:
+        await rig.when(lambda: len(rig.numbers()) == 40)
+        assert sorted(rig.numbers()) == list(range(40))
+        (note,) = rig.notes("malformed")
+        assert (note.source, note.count) == ("logs/1", 1)
+        assert rig.collector.status().up
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_packed_messages_are_read(broker: Broker, codec: str):
+    producer = AIOKafkaProducer(bootstrap_servers=broker.address, compression_type=codec, linger_ms=20)
+    await producer.start()
+    sent = [await producer.send("logs", value, partition=0) for value in messages(0, 50)]
+    await asyncio.gather(*sent)
+    await producer.stop()
+    async with entered(reading(broker.address)) as rig:
+        await rig.when(lambda: len(rig.numbers()) == 50)
+        assert rig.numbers() == list(range(50))
 
 
 async def test_what_is_there_is_left_and_what_comes_is_read_from_the_end(broker: Broker):
