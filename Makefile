@@ -13,7 +13,7 @@ INFER_C      := $(filter engine_c/infer_%,$(filter %.c,$(C)))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$python; break; }; done)
 
-.PHONY: help alog-infer dev run demo test lint types man e2e bench bench-daemon bench-deep bench-deep-speed bench-docs bench-peers bench-profile bench-scaling detection fuzz sanitize soak faults clean
+.PHONY: help alog-infer dev run demo test lint types man deb e2e bench bench-daemon bench-deep bench-deep-speed bench-docs bench-peers bench-profile bench-scaling detection fuzz sanitize soak faults clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ lint: dev ## style of Python, C, configuration and prose
 
 man: dev ## the man pages, from what --help says and the configuration's schema
 	@$(BIN)/python -m alogd.manual man
+
+deb: dev ## a package for Debian 12, in dist/ (needs dpkg-deb, Python 3.11 and an index)
+	@sh debian/build.sh $(BIN)/python dist
 
 types: dev ## mypy --strict
 	$(BIN)/mypy
