@@ -19,7 +19,7 @@ mkdir "$work/tree"
 git ls-files -z | xargs -0 tar -cf - | tar -xf - -C "$work/tree"
 pip() { "$python" -m pip --disable-pip-version-check -q "$@"; }
 pip wheel --no-deps --no-build-isolation -w "$work/wheel" "$work/tree" >&2
-pip install --prefix "$home" --ignore-installed --no-compile --no-warn-script-location "$work"/wheel/*.whl >&2
+pip install --prefix "$home" --ignore-installed --no-compile --no-warn-script-location "$(echo "$work"/wheel/*.whl)[kafka]" >&2
 
 site=$home/lib/python3.11/site-packages
 find "$home/bin" -type f ! -name 'alog*' -delete
