@@ -6,7 +6,6 @@ import random
 import time
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TypeVar
 
 import torch
@@ -21,6 +20,7 @@ from alogd.offline.models.sessions import Sessions, examples
 from alogd.offline.models.train_deeplog import Training, train
 from alogd.stream import engine_config
 from alogd.vocabulary import Vocabulary, mining
+from tests.scratch import scratch
 
 Known = TypeVar("Known", DeepLog, LogBert)
 SILENT = Tell(lambda lines: None, lambda kind, epoch, epochs, loss: None)
@@ -71,7 +71,7 @@ def trained(
 @cache
 def models(*masks: UserMask) -> Path:
     """A models directory with a bundle in service, trained on 400 requests."""
-    place = Path(mkdtemp(prefix="alogd-models-"))
+    place = scratch("alogd-models-")
     log = place / "web.log"
     log.write_bytes(b"".join(workflow_log(400)))
     trained(place, log, *masks)

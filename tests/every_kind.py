@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import torch
 
@@ -13,6 +12,7 @@ from alogd.config import Alerts, UserMask
 from alogd.offline.models.retrain import retrain
 from alogd.offline.models.train_deeplog import Training
 from tests import deep_models, logbert_models, mscred_models
+from tests.scratch import scratch
 
 DEEPLOG = Training(window=6, k=3, epochs=6, embedding=16, hidden=16, batch=32, rate=1e-2)
 
@@ -21,7 +21,7 @@ DEEPLOG = Training(window=6, k=3, epochs=6, embedding=16, hidden=16, batch=32, r
 def models(*masks: UserMask) -> Path:
     """Trained on 400 requests."""
     torch.set_num_threads(1)
-    place = Path(mkdtemp(prefix="alogd-models-"))
+    place = scratch("alogd-models-")
     log = place / "web.log"
     log.write_bytes(b"".join(deep_models.workflow_log(400)))
     chosen = {"deeplog": DEEPLOG, "logbert": logbert_models.SMALL, "mscred": mscred_models.SMALL}

@@ -10,7 +10,6 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from alogd.offline.models import corpus
 from alogd.offline.models.export import export
 from alogd.offline.models.nets.deeplog import DeepLogNet
 from alogd.vocabulary import UNK, Vocabulary
+from tests.scratch import scratch
 
 ROOT = Path(__file__).parent.parent
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -46,7 +46,7 @@ def program(*flags: str) -> Path:
     compiler = shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("no C compiler")
-    built = Path(mkdtemp(prefix="alog-infer-")) / "alog-infer"
+    built = scratch("alog-infer-") / "alog-infer"
     names = [p for p in (ROOT / "engine_c").glob("*.c") if not p.name.startswith(("py", "fuzz_"))]
     command = [compiler, "-std=c11", f"-I{ROOT / 'engine_c'}", *map(str, names), "-lm", "-ldl", "-o", str(built)]
     for chosen in (flags or SANITIZED, ("-O1", "-g")):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import torch
 
@@ -14,6 +13,7 @@ from alogd.offline.models.retrain import Result, retrain
 from alogd.offline.models.sessions import Sessions
 from alogd.offline.models.train_logbert import Training, exported, train
 from tests import deep_models
+from tests.scratch import scratch
 
 SMALL = Training(
     hidden_size=16, num_layers=1, num_heads=2, length=24, k=2, epochs=12, batch_size=32, rate=5e-3, dropout=0.0
@@ -46,7 +46,7 @@ def trained(directory: Path, log: Path) -> Result:
 @cache
 def models() -> Path:
     """A models directory with a LogBERT in service, trained on 300 requests."""
-    place = Path(mkdtemp(prefix="alogd-models-"))
+    place = scratch("alogd-models-")
     log = place / "web.log"
     log.write_bytes(b"".join(deep_models.workflow_log(300)))
     trained(place, log)

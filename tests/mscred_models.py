@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import torch
 
@@ -19,6 +18,7 @@ from alogd.offline.models.thresholds import threshold
 from alogd.offline.models.train_mscred import MscredTraining, graph, train
 from alogd.vocabulary import Vocabulary
 from tests import deep_models
+from tests.scratch import scratch
 
 SMALL = MscredTraining(templates=6, segments=(1, 2, 4), steps=2, epochs=8, draws=256, channels=2, batch=32, rate=1e-2)
 TEXTS = tuple(f"template number {word} of all" for word in "abcdefghij")
@@ -53,7 +53,7 @@ def made(alone: bool = False) -> bytes:
 @cache
 def models(alone: bool = False) -> Path:
     """A models directory with the graph in service."""
-    place, counts = Path(mkdtemp(prefix="alogd-models-")), Counts.of(windows(400), alone=alone)
+    place, counts = scratch("alogd-models-"), Counts.of(windows(400), alone=alone)
     limit = threshold(quality_counts.scores(Signatures(made(alone)), counts))
     bundles.promote(
         bundles.write(
