@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
-from typing import get_args
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
@@ -20,9 +19,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from alogd.collectors.base import NoteKind
 from alogd.histogram import BOUNDS
-from alogd.sinks.routes import LEVELS
 from alogd.view import StreamView, View
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -62,7 +59,8 @@ _COUNTERS = {
 }
 
 # Counters whose reasons are known begin at 0: a rate does not see the first of a series that begins at 1.
-_NOTES = dict.fromkeys(get_args(NoteKind), 0)
+# Not all kinds of notes, nor every detector's levels: 256 streams of them are to stay below 1 MB.
+_NOTES = {"lost": 0}
 _DROPPED = ("dropped_refused", "dropped_redirect", "dropped_fault", "dropped_damaged", "dropped_queue_full")
 _OUTCOMES = dict.fromkeys(("sent", "superseded", "retried", "silenced", *_DROPPED), 0)
 _REFUSED = dict.fromkeys(
@@ -170,7 +168,9 @@ def _learning(streams: list[StreamView]) -> Iterator[Metric]:
 def _detectors(streams: Iterable[StreamView]) -> Iterator[Metric]:
     opened, errors, suppressed = [], [], []
     for stream in streams:
-        opened += [((stream.name, *key), count) for key, count in _by_detector(stream).items()]
+        for key, count in stream.opened.items():
+            detector, _, level = key.rpartition(" ")
+            opened.append(((stream.name, detector, level.lower()), count))
         for detector, count in stream.core.get("detector_failures", {}).items():
             errors.append(((stream.name, detector), count))
         suppressed.append(((stream.name, "budget"), stream.core.get("suppressed_incidents", 0)))
@@ -180,16 +180,6 @@ def _detectors(streams: Iterable[StreamView]) -> Iterator[Metric]:
     yield _counter("alogd_detector_errors", "Windows a detector failed on.", ["stream", "detector"], errors)
     text = "Incidents that were found and not raised."
     yield _counter("alogd_anomalies_suppressed", text, ["stream", "reason"], suppressed)
-
-
-def _by_detector(stream: StreamView) -> dict[tuple[str, str], int]:
-    """Incidents opened by detector and level."""
-    names = [*stream.core.get("detector_failures", {}), *(("severity", "silence") if stream.core else ())]
-    counts = {(name, level.lower()): 0 for name in names for level in LEVELS}
-    for key, count in stream.opened.items():
-        detector, _, level = key.rpartition(" ")
-        counts[detector, level.lower()] = count
-    return counts
 
 
 def _networks(streams: Iterable[StreamView]) -> Iterator[Metric]:
