@@ -5,6 +5,7 @@ BIN   := $(VENV)/bin
 STATE := $(CURDIR)/var/state
 C     := $(wildcard engine_c/*.c engine_c/*.h)
 TESTS := tests
+AT_ONCE := $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 1))))# half of the tests wait, for daemons of theirs
 FUZZ_TARGETS := $(patsubst engine_c/fuzz_%.c,%,$(filter-out engine_c/fuzz_main.c,$(wildcard engine_c/fuzz_*.c)))
 ENGINE_C     := $(filter-out engine_c/py% engine_c/fuzz_% engine_c/infer_%,$(filter %.c,$(C)))
 INFER_C      := $(filter engine_c/infer_%,$(filter %.c,$(C)))
@@ -13,7 +14,7 @@ INFER_C      := $(filter engine_c/infer_%,$(filter %.c,$(C)))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$python; break; }; done)
 
-.PHONY: help alog-infer dev run demo test lint types man deb e2e bench bench-daemon bench-deep bench-deep-speed bench-docs bench-peers bench-profile bench-scaling detection fuzz sanitize soak faults clean
+.PHONY: help alog-infer dev run demo test lint types man pictures deb e2e bench bench-daemon bench-deep bench-deep-speed bench-docs bench-peers bench-profile bench-scaling detection fuzz sanitize soak faults clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -28,10 +29,10 @@ demo: $(VENV)/run.stamp $(VENV)/engine.stamp ## see it work: a live log with inc
 dev: $(VENV)/dev.stamp $(VENV)/engine.stamp ## everything a developer needs, in .venv
 
 test: dev ## the tests that need nothing but Python and a C compiler
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration and not slow and not soak" $(TESTS)
+	$(BIN)/pytest -q -n $(AT_ONCE) --dist loadfile -m "not integration and not slow and not soak" $(TESTS)
 
 faults: dev ## the fault matrix, id by id (FAULTS="-k f3" for some)
-	$(BIN)/pytest -q -n 2 --dist worksteal --fault-table -m "not soak" tests/faults $(FAULTS)
+	$(BIN)/pytest -q -n $(AT_ONCE) --dist worksteal --fault-table -m "not soak" tests/faults $(FAULTS)
 
 e2e: dev ## the page, Prometheus, Alertmanager and systemd, all real; installs what is missing where one may (E2E="-k keyboard")
 	@tests/e2e.sh $(BIN)/pytest -q -rs -m integration tests/integration $(E2E)
@@ -50,7 +51,10 @@ lint: dev ## style of Python, C, configuration and prose
 	@$(BIN)/validate-pyproject pyproject.toml
 
 man: dev ## the man pages, from what --help says and the configuration's schema
-	@$(BIN)/python -m alogd.manual man
+	@$(BIN)/python -m alogd.cli.manual man
+
+pictures: dev ## take the pictures of docs/page.md anew, over a demo (needs Chromium)
+	@$(BIN)/python -m tests.page_pictures
 
 deb: dev ## a package for Debian 12, in dist/ (needs dpkg-deb, Python 3.11 and an index)
 	@sh debian/build.sh $(BIN)/python dist

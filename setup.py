@@ -13,6 +13,7 @@ from glob import glob
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 # Small functions in files of their own are inlined across files: 10-20 %. Sanitizers want it otherwise.
 OPTIMISED = os.environ.get("ALOGD_CFLAGS", "-O3 -flto=auto").split()
@@ -27,6 +28,15 @@ def missing() -> str | None:
     if not Path(sysconfig.get_path("include"), "Python.h").exists():
         return "no Python headers; on Debian: apt install python3-dev"
     return None
+
+
+class Build(build_ext):
+    """The engine calls nothing in libpython, so no path of the Python it was built with belongs into it."""
+
+    def build_extensions(self) -> None:
+        linker = self.compiler.linker_so
+        self.compiler.set_executables(linker_so=[word for word in linker if not word.startswith("-Wl,-rpath")])
+        super().build_extensions()
 
 
 def sources() -> list[str]:
@@ -54,4 +64,8 @@ def extensions() -> list[Extension]:
     ]
 
 
-setup(ext_modules=extensions(), options={"bdist_wheel": {"py_limited_api": "cp311"}} if not missing() else {})
+setup(
+    cmdclass={"build_ext": Build},
+    ext_modules=extensions(),
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if not missing() else {},
+)

@@ -103,6 +103,16 @@ class TemplateEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Also:
+    """Another incident that an alert stands for."""
+
+    stream: str
+    id: str
+    level: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One incident at one moment of its life (opened, updated, resolved)."""
 
@@ -125,3 +135,7 @@ class Alert:
     templates: Sequence[TemplateEvidence] = ()
     lines: Sequence[EvidenceLine] = ()
     reasons: Sequence[str] = ()  # sentences a person reads first
+    is_lasting: bool = False  # it goes on or comes again and again: who is told is asked whether it is the new normal
+    hosts: tuple[str, ...] = ()  # named by its odd lines; not those that alerts hide
+    cause: str = ""  # id of the incident of another stream that it began together with, and that tells of it
+    also: tuple[Also, ...] = ()  # such incidents, the first of each other stream

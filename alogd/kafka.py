@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from msgspec import Meta
 
-from alogd.config import read_secret
+from alogd.config.tree import read_secret
 
 Broker = Annotated[str, Meta(pattern=r"^[^\s,/]+:[0-9]{1,5}$", max_length=300)]
 Topic = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]

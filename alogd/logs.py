@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from alogd.config import Log
+from alogd.config.tree import Log
 from alogd.escape import escape, json_safe
 
 # structlog imports rich wherever it is installed, 100 ms of start-up for a renderer that is not used here.

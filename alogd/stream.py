@@ -6,37 +6,39 @@ log is cut into blocks never changes what comes out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
-from alogd.cascade import Looked
-from alogd.chosen_detectors import chosen
-from alogd.config import Alerts, Risk, StreamOptions
-from alogd.engine_config import available_engine, token_difference
+from alogd.alerts.daily import Daily
+from alogd.alerts.evidence import Reader, gather
+from alogd.alerts.incidents import Finding, Incident, Incidents
+from alogd.alerts.nearest import nearest
+from alogd.alerts.one_window import alert_id, records, shares_of, span, worst
+from alogd.alerts.redact import Redactor
+from alogd.config.tree import Alerts, Risk, StreamOptions
+from alogd.engine.of_stream import engine_config as engine_config  # who builds streams looks for it here
+from alogd.engine.settings import available_engine
+from alogd.engine.sightings import Sightings
+from alogd.engine.template_name import fingerprint
 from alogd.event import NO_TIME, Alert, Batch, Template, WindowBatch
-from alogd.evidence import Reader, gather
-from alogd.incidents import Finding, Incident, Incidents
-from alogd.judge import Judge
-from alogd.one_window import records, span, worst
-from alogd.pack import pack, unpack
-from alogd.redact import Redactor
-from alogd.risk import level
-from alogd.rows import part
-from alogd.scores import Scores
-from alogd.sightings import Sightings
-from alogd.silence import Silences
-from alogd.silence_alerts import Reader as SilenceReader
-from alogd.silence_alerts import SilenceAlerts
-from alogd.stream_engine import engine_config as engine_config  # who builds streams looks for it here
-from alogd.template_name import fingerprint
-from alogd.verdict import Verdict
-from alogd.vocabulary import mining
-from alogd.waiting import Answering, Asking, Waiting
-from alogd.windows import Windows
+from alogd.feedback.protected import Protected, Said
+from alogd.judging.cascade import Looked
+from alogd.judging.chosen_detectors import chosen
+from alogd.judging.judge import Judge
+from alogd.judging.risk import level
+from alogd.judging.scores import Scores
+from alogd.judging.verdict import Verdict
+from alogd.judging.waiting import Answering, Asking, Waiting
+from alogd.models.vocabulary import mining
+from alogd.silence.alerts import Reader as SilenceReader
+from alogd.silence.alerts import SilenceAlerts
+from alogd.silence.watch import Silences
+from alogd.state.pack import pack, unpack
+from alogd.windows.gather import Windows
+from alogd.windows.rows import part
 
 _LEVELS = ("", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")  # of OpenTelemetry numbers, four each
 
@@ -80,10 +82,12 @@ class Stream:
             weights=self.risk,
             budget_per_day=self.budget_per_day,
             cascade=options.cascade,
+            protected=Protected(lambda slot: fingerprint(self.engine.first_text(slot))),
         )
         self.waiting = Waiting()
         self._front: tuple[Looked, Asking] | None = None  # networks are being asked about it
         self.incidents = Incidents(self.alerts, self.budget_per_day)
+        self.daily = Daily()
         self.last_risk = 0.0
         self.sightings, self.scores = Sightings(), Scores()
         self.silences = Silences(self.alerts.silence)
@@ -91,9 +95,12 @@ class Stream:
 
     # -- bytes in, alerts out
 
-    def open(self, source: int, *, offset: int = 0, year: int | None = None, header: str | None = None) -> None:
-        """A source begins, or resumes at `offset` (absolute, bytes). year: of stamps that carry none."""
-        self.engine.open(source, offset=offset, year=year, header=header)
+    def open(
+        self, source: int, *, offset: int = 0, year: int | None = None, header: str | None = None, resumed: bool = False
+    ) -> None:
+        """A source begins at `offset` (absolute, bytes), or is `resumed` there. year: of stamps that carry none."""
+        if not (resumed and self.engine.resume(source, offset)):
+            self.engine.open(source, offset=offset, year=year, header=header)
         self.silences.open(source, self.names(source))
 
     def feed(self, source: int, block: bytes) -> list[Alert]:
@@ -119,6 +126,11 @@ class Stream:
             return alerts + self._over(log_time_ns)
         self.waiting.add(log_time_ns)
         return alerts
+
+    def heed(self, said: Said) -> bool:
+        """Go by what people said, from now on; False when nothing changes by it."""
+        anew = self.judge.protected.set(said.real, self.engine.slots)
+        return self.incidents.accept(said.normal) or anew
 
     def consumed(self, source: int) -> int:
         """Absolute offset from which reading has to resume after a restart."""
@@ -203,10 +215,14 @@ class Stream:
                 learnable[index] = countable[index] = self.incidents.adopted(routine, now_ns)
                 alerts += self.incidents.count(routine, now_ns, records(verdict.windows, index))
                 continue
+            if self._is_daily(verdict, index, now_ns):
+                continue
             finding = self._finding(verdict, index)
+            if self.daily.holds(finding):
+                continue
             incident = self.incidents.match(finding, now_ns)
             if incident is None:
-                alerts += self.incidents.begin(finding)
+                alerts += self.incidents.begin(self.daily.foretold(finding))
                 countable[index] = True
                 continue
             learnable[index] = countable[index] = self.incidents.adopted(incident, now_ns)
@@ -230,13 +246,22 @@ class Stream:
     def _routine(self, verdict: Verdict, index: int, now_ns: int) -> Incident | None:
         if verdict.alarm[index]:
             return None
-        return self.incidents.routine(int(verdict.windows.group[index]), round(float(verdict.risk[index]), 1), now_ns)
+        real = self.judge.protected.which(verdict.windows, index).cause if verdict.real[index] else ""
+        windows, risk = verdict.windows, round(float(verdict.risk[index]), 1)
+        is_new = bool(windows.is_new[windows.start[index] : windows.start[index + 1]].any())
+        return self.incidents.routine(int(windows.group[index]), risk, now_ns, real, is_new=is_new)
+
+    def _is_daily(self, verdict: Verdict, index: int, now_ns: int) -> bool:
+        if verdict.alarm[index] or verdict.real[index]:
+            return False
+        risk = round(float(verdict.risk[index]), 1)
+        return self.daily.is_routine(int(verdict.windows.group[index]), risk, now_ns)
 
     # -- evidence
 
     def _finding(self, verdict: Verdict, index: int) -> Finding:
         windows = verdict.windows
-        shares, told = self._shares(verdict, index), [*verdict.told(index), "severity"]
+        shares, told = shares_of(verdict, index), [*verdict.told(index), "severity"]
         contributions = {
             name: [replace(c, share=c.share * shares[name]) for c in detector.explain(windows, index)]
             for name, detector in self.judge.detectors.items()
@@ -245,10 +270,11 @@ class Stream:
         contributions["severity"] = [worst(windows, index, shares["severity"])]
         evidence = gather(windows, index, contributions, self._reader())
         begin, end = int(windows.start[index]), int(windows.start[index + 1])
-        risk = float(verdict.risk[index])
+        real = self.judge.protected.which(windows, index) if verdict.real[index] else None
+        risk = max(float(verdict.risk[index]), real.risk if real else 0.0)
         began, ended = span(windows, index)
         alert = Alert(
-            id=self._id(windows, begin),
+            id=alert_id(self.name, windows, begin, self.names),
             status="firing",
             stream=self.name,
             key=evidence.key,
@@ -266,21 +292,11 @@ class Stream:
             scores={name: round(float(of[index]), 1) for name, of in verdict.anomalies.items() if name in told},
             templates=evidence.templates,
             lines=evidence.lines,
-            reasons=evidence.reasons,
+            reasons=[*evidence.reasons, real.reason] if real else evidence.reasons,
+            hosts=evidence.hosts,
         )
-        alarm = evidence.worst if verdict.alarm[index] else ""
+        alarm = real.cause if real else evidence.worst if verdict.alarm[index] else ""
         return Finding(alert, int(windows.group[index]), evidence.causes, alarm)
-
-    def _shares(self, verdict: Verdict, index: int) -> dict[str, float]:
-        decades = {name: float(values[index]) for name, values in verdict.decades.items()}
-        decades["severity"] = float(verdict.severe[index])
-        total = sum(decades.values())
-        return {name: value / total if total else 0.0 for name, value in decades.items()}
-
-    def _id(self, windows: WindowBatch, begin: int) -> str:
-        """From content alone: the stream, and where the window's first record stands in the log."""
-        place = f"{self.names(int(windows.source[begin]))}\0{windows.offset[begin]}\0{windows.timestamp_ns[begin]}"
-        return blake2b(f"{self.name}\0{place}".encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
     def _reader(self) -> Reader:
         return Reader(
@@ -288,31 +304,16 @@ class Stream:
             name=self.names,
             masked=self._masked,
             first=self.engine.first_text,
-            nearest=self._nearest,
+            nearest=lambda slot: nearest(self.engine, self.show, slot),
             fingerprint=fingerprint,
             show=self.show,
         )
 
-    def _nearest(self, slot: int) -> tuple[str, Sequence[tuple[str, str]]] | None:
-        """The older template most like this one, unless they have less than a third of their tokens in common."""
-        found = self.engine.nearest_older(slot)
-        if found is None:
-            return None
-        theirs, difference = found
-        differing = sum(max(1, len(their.split())) for their, _ in difference)
-        if differing > len(theirs.split()) * 2 / 3:
-            return None
-        shown, ours = self.show.template(theirs), self.engine.first_text(slot)
-        if (shown, ours) == (theirs, self.show.template(ours)):
-            return found
-        return shown, token_difference(shown.split(" "), self.show.template(ours).split(" "))
-
-    def _masked(self, line: bytes, source: int) -> tuple[str, str, str]:
+    def _masked(self, line: bytes, source: int) -> tuple[str, str, str, str]:
         seen = self.engine.explain(line, source)
-        says = (
-            f'says "{seen.rule}"' if seen.rule else f"is at level {_LEVELS[(seen.otel + 3) // 4]}" if seen.otel else ""
-        )
-        return seen.masked, self.show.key(seen.key or ""), says
+        named = f"is at level {_LEVELS[(seen.otel + 3) // 4]}" if seen.otel else ""
+        says = f'says "{seen.rule}"' if seen.rule else named
+        return seen.masked, self.show.key(seen.key or ""), says, self.show.host(seen.host)
 
     # -- state and status
 
@@ -337,6 +338,7 @@ class Stream:
             "detector_errors": dict(self.judge.errors),
             "models": {name: tally.told(self.judge.detectors[name]) for name, tally in self.judge.asked.items()},
             "waiting_windows": self.waiting.windows + (len(self._front[0].windows) if self._front else 0),
+            "daily_jobs": self.daily.held_back,
             "engine": self.engine.counters(),
             "engine_kind": type(self.engine).__name__,
             "window": self.windows.counters(),
@@ -348,15 +350,21 @@ class Stream:
         Windows that wait for a network are a part of it, and of their alerts none is in what was returned so far.
         """
         waiting = self.waiting.state(self._front[0].windows if self._front else None)
-        return ({"waiting": pack(waiting)} if waiting else {}) | {
-            "engine": self.engine.save(),
-            "windows": self.windows.save(),
-            "judge": pack(self.judge.state()),
-            "incidents": self.incidents.save(),
-            "sightings": pack(self.sightings.state()),
-            "silences": self.silences.save(),
-            "away": self.away.save(),
-        }
+        protected = self.judge.protected.save()
+        return (
+            ({"waiting": pack(waiting)} if waiting else {})
+            | {
+                "engine": self.engine.save(),
+                "windows": self.windows.save(),
+                "judge": pack(self.judge.state()),
+                "incidents": self.incidents.save(),
+                "daily": self.daily.save(),
+                "sightings": pack(self.sightings.state()),
+                "silences": self.silences.save(),
+                "away": self.away.save(),
+            }
+            | ({"protected": protected} if protected else {})
+        )
 
     def load(self, parts: Mapping[str, bytes]) -> None:
         """Take over saved parts. Raises ValueError when they are damaged or not for this configuration."""
@@ -366,6 +374,10 @@ class Stream:
             self._blank()
             self.judge.restore(unpack(parts["judge"]))
             self.incidents.load(parts["incidents"])
+            if "daily" in parts:  # saved by a version that knew of them
+                self.daily.load(parts["daily"])
+            if "protected" in parts:
+                self.judge.protected.load(parts["protected"])
             self.waiting.restore(unpack(parts["waiting"]) if "waiting" in parts else {})
             self.sightings.restore(unpack(parts["sightings"]) if "sightings" in parts else {})
             if "silences" in parts and "away" in parts:  # saved by a version that knew of them

@@ -15,7 +15,7 @@ from alogd.collectors.base import Closed, Event, Note, Opened
 from alogd.collectors.copies import find_copy
 from alogd.collectors.firstlook import PEEK, not_text, year_of
 from alogd.collectors.followed import TELLING, Followed, Refused, Saved, first_data, identify, open_checked, shown
-from alogd.collectors.past import Past, is_copy
+from alogd.collectors.past import Past, is_copy, is_short_copy
 
 _LINE = 65536  # bytes before the end in which a line's beginning is looked for
 
@@ -77,9 +77,10 @@ class Admission:
         last = self.past.last(identity)
         return (saved is not None and saved.identity == identity) or (last is not None and last.holds(fd))
 
-    def is_copy(self, fd: int, home: str) -> bool:
+    def is_copy(self, fd: int, home: str, intact: Callable[[Saved], bool]) -> bool:
         """Whether a file that nobody knows is a copy of what was read before a truncation, all of it."""
-        return self.past.is_copy(fd, home)
+        saved = (one for one in self.saved.values() if one.home == shown(home))
+        return any(is_short_copy(one, fd, not intact(one)) for one in saved) or self.past.is_copy(fd, home)
 
     def original(self, fd: int, home: str, intact: Callable[[Saved], bool]) -> Saved | None:
         """The saved position of what a file is a copy of. `intact`: whether a position's own file has what was read."""
@@ -102,7 +103,7 @@ class Admission:
     def announce(self, file: Followed, resumed: bool = False) -> None:
         """Says Opened for the place a file stands at."""
         head = file.peek(PEEK)
-        file.dated = bool(head)
+        file.dated = resumed or bool(head)  # a year that was counted on to is known better by the engine
         file.year = year_of(head, file.modified_ns / 1e9)
         self.begun[file.source] = (file, file.epoch, file.mark)
         self._say(Opened(file.source, shown(file.path), file.offset, file.year, None, resumed))
@@ -153,7 +154,7 @@ class Admission:
         file.epoch = saved.epoch
         file.seek(saved.offset)
         file.looked = saved.offset > 0
-        self.announce(file, resumed=True)
+        self.announce(file, resumed=saved.offset > 0)
         return file
 
     def _replaced(self, file: Followed, saved: Saved) -> None:
@@ -163,7 +164,7 @@ class Admission:
             f"{shown(file.path)} is not what was read up to byte {saved.offset} in an earlier run; read from its start"
         )
         self._say(Note(saved.source, "replaced", text, 1))
-        self._say(Closed(saved.source, "replaced", self.past.give_up(saved)))
+        self._say(Closed(saved.source, "replaced", self.past.give_up(saved, "truncated" if same else "replaced")))
         self._known_paths.add(shown(file.path))
 
     def _look(self, file: Followed) -> None:

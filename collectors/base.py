@@ -50,7 +50,7 @@ class Opened:
     offset: int  # absolute byte offset at which reading begins
     year: int | None  # of the first line, for stamps that carry none
     header: str | None  # kind of header where the collector knows it; None = recognise it
-    resumed: bool  # reading goes on where a saved position says
+    resumed: bool  # reading goes on where a saved position says: what is known of the source holds still
 
 
 @dataclass(frozen=True, slots=True)

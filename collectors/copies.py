@@ -21,6 +21,8 @@ MAX_LOOKED_AT = 20_000  # directory entries
 MAX_OPENED = 16  # rotated siblings, the youngest first
 MAX_UNPACKED = 2  # of them
 LARGEST_UNPACKED = 1 << 30  # bytes
+MOST_TIMES = 64  # the size of what is packed: no log packs so well, but for small ones
+SMALL_UNPACKED = 16 << 20  # bytes that any may have
 PIECE = 1 << 20  # bytes
 ROUNDS = 3  # while one is renamed or packed between being listed and being opened
 CLOCK_GRAIN_NS = 2_000_000_000  # a file system's times may be off so much
@@ -58,14 +60,16 @@ def _open(path: str, open_path: Callable[[str], int]) -> int:
 def _unpacked(fd: int) -> int:
     """What a gzip file has in it, as a file without a name. Raises OSError for one that is damaged or too large."""
     with os.fdopen(fd, "rb") as packed, gzip.GzipFile(fileobj=packed) as reader, _nameless() as room:
+        left = min(LARGEST_UNPACKED, max(SMALL_UNPACKED, MOST_TIMES * os.fstat(fd).st_size))
         try:
-            for _ in range(LARGEST_UNPACKED // PIECE):
-                if not (piece := reader.read(PIECE)):
-                    return os.dup(room.fileno())
+            while piece := reader.read(PIECE):
+                if len(piece) > left:
+                    raise OSError("more than any log has in so few bytes, or too many bytes")
+                left -= len(piece)
                 room.write(piece)
         except (EOFError, zlib.error) as error:  # gzip is still writing it
             raise OSError(str(error)) from None
-    raise OSError(f"more than {LARGEST_UNPACKED} bytes")
+        return os.dup(room.fileno())
 
 
 def _nameless() -> IO[bytes]:

@@ -48,20 +48,22 @@ class Rewritten(Exception):
 
 
 class Head(NamedTuple):
-    """How a log began that was read up to an offset. By its first bytes, at most HEAD, a shorter copy is known;
-    one that is shorter than these is not."""
+    """How a log began. By its first bytes, at most HEAD, a shorter copy is known; one that is shorter than these is
+    not."""
 
-    offset: int
-    length: int
-    digest: str
+    length: int = 0
+    digest: str = ""
 
-    def begins(self, fd: int) -> bool:
-        """Whether a file has these first bytes and nothing beyond what was read."""
-        if not self.length or os.fstat(fd).st_size > self.offset:
+    def begins(self, fd: int, offset: int) -> bool:
+        """Whether a file has these first bytes and nothing beyond `offset`, up to which the log was read."""
+        if not self.length or os.fstat(fd).st_size > offset:
             return False
         first = os.pread(fd, self.length, 0)
         telling = self.length >= TELLING or b"\n" in first
         return telling and len(first) == self.length and digest(first) == self.digest
+
+
+NO_HEAD = Head()
 
 
 class Identity(NamedTuple):
@@ -96,6 +98,7 @@ class Saved:
     home: str  # the name it had before it was rotated
     modified: int  # when it was last written as far as it was read; nanoseconds since 1970
     ended: str = ""  # why it is not read any more; "" while it is
+    head: Head = NO_HEAD
 
     @classmethod
     def of(cls, position: Mapping[str, Any]) -> Saved | None:
@@ -108,7 +111,8 @@ class Saved:
             text = [str(position[key]) for key in ("source", "path", "mark")]
             home, modified = str(position.get("home") or text[1]), int(position.get("modified", _NEVER))
             place = (text[0], text[1], Identity(*numbers), int(position["epoch"]), offset, text[2], length, end)
-            return cls(*place, home, modified, str(position.get("ended", "")))
+            head = Head(int(position.get("head_length", 0)), str(position.get("head", "")))
+            return cls(*place, home, modified, str(position.get("ended", "")), head)
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -125,6 +129,8 @@ class Saved:
             "mark_length": self.mark_length,
             "mark_end": self.mark_end,
             "modified": self.modified,
+            "head": self.head.digest,
+            "head_length": self.head.length,
             "ended": self.ended,
         }
 
@@ -217,6 +223,8 @@ def shown(path: str) -> str:
 
 def place(file: Followed, epoch: int, offset: int, mark: bytes, mark_end: int) -> Position:
     """A position in a file, as Saved.of() reads it. `mark`: the bytes that end at `mark_end`."""
+    head = file.head  # taken before the epoch is looked at: a rewriting changes that first
+    head = head if file.epoch == epoch else NO_HEAD
     return {
         "source": file.identity.source(epoch),
         "path": shown(file.path),
@@ -230,11 +238,23 @@ def place(file: Followed, epoch: int, offset: int, mark: bytes, mark_end: int) -
         "mark_length": len(mark),
         "mark_end": mark_end,
         "modified": file.read_ns,
+        "head": head.digest,
+        "head_length": head.length,
     }
 
 
 class Followed:
     """A file under its identity. Only the reading thread touches it; others may look at single attributes."""
+
+    # There may be 10,000.
+    # fmt: off
+    __slots__ = (
+        "_first", "_named", "before", "copy", "dated", "drained_from", "epoch", "error", "fd", "fifo", "head",
+        "home", "identity", "known", "last_change", "last_data", "looked", "mark", "modified_ns", "offset",
+        "path", "queued", "read_ns", "retries", "retry_at", "silent_changes", "size", "state", "symlink",
+        "unsettled", "year",
+    )
+    # fmt: on
 
     def __init__(self, path: str, fd: int, identity: Identity, epoch: int) -> None:
         self.path = path
@@ -243,6 +263,7 @@ class Followed:
         self.copy = -1  # what copytruncate left of it, while that is read to its end
         self.identity = identity
         self.epoch = epoch
+        self._named = epoch, identity.source(epoch)
         status = os.fstat(fd)
         self.fifo = stat.S_ISFIFO(status.st_mode)
         self.size = status.st_size  # as of before the last read
@@ -252,7 +273,7 @@ class Followed:
         self.offset = 0
         self.mark = b""
         self._first = blake2b(digest_size=16)  # of the first bytes
-        self._firsts = 0  # so many of them
+        self.head = NO_HEAD  # how what was read began; replaced whole: another thread may look
         self.before = (0, b"")  # offset and mark before the last rewriting
         self.state: SourceState = "waiting"
         self.error = ""
@@ -271,7 +292,10 @@ class Followed:
 
     @property
     def source(self) -> str:
-        return self.identity.source(self.epoch)
+        epoch, name = self._named  # asked of every file at each look at the daemon
+        if epoch != self.epoch:
+            self._named = epoch, name = self.epoch, self.identity.source(self.epoch)
+        return name
 
     @property
     def unread(self) -> bool:
@@ -287,19 +311,14 @@ class Followed:
         self.offset = offset
         length = min(MARK, offset)
         self.mark = b"" if self.fifo else os.pread(self.content, length, offset - length)
-        self._first, self._firsts = blake2b(digest_size=16), 0
+        self._first, self.head = blake2b(digest_size=16), NO_HEAD
         self._note_first(0, b"" if self.fifo else os.pread(self.content, min(HEAD, offset), 0))
 
     def _note_first(self, offset: int, block: bytes) -> None:
-        if offset == self._firsts < HEAD:
+        if offset == self.head.length < HEAD:
             first = block[: HEAD - offset]
             self._first.update(first)
-            self._firsts += len(first)
-
-    @property
-    def head(self) -> Head:
-        """How what was read began."""
-        return Head(self.offset, self._firsts, self._first.hexdigest())
+            self.head = Head(offset + len(first), self._first.hexdigest())
 
     def position(self) -> Position:
         """Where reading stands."""
@@ -317,7 +336,7 @@ class Followed:
     def is_copy(self, fd: int) -> bool:
         """Whether another file holds what was read of this one, where it was read: copytruncate's copy."""
         ends = ((self.offset, self.mark), self.before)
-        return any(_ends(fd, end, mark) for end, mark in ends) or self.head.begins(fd)
+        return any(_ends(fd, end, mark) for end, mark in ends) or self.head.begins(fd, self.offset)
 
     def begins_as(self, fd: int) -> bool:
         """Whether another file begins as this one does now: a copy that is still being made."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -145,11 +144,11 @@ class KafkaCollector:
     async def _disconnect(self) -> None:
         consumer, admin = self._consumer, self._admin
         self._consumer = self._admin = None
-        for ended in (consumer.stop if consumer else None, admin.close if admin else None):
-            if ended is not None:
-                with suppress(Exception):  # it is given up, whatever it says
-                    async with asyncio.timeout(ANSWER):
-                        await ended()
+        if consumer is not None:
+            await _ended(consumer.stop())
+            await _ended(consumer._client.close())  # stop() does not come to it when a fetch was under way
+        if admin is not None:
+            await _ended(admin.close())
 
     # Which partitions there are
 
@@ -341,6 +340,20 @@ class KafkaCollector:
         self._closing = True
         self._waker.wake()
         await self._disconnect()
+
+
+async def _ended(what: Awaitable[object]) -> None:
+    """Given up, whatever it says, and in time.
+
+    As a task of its own: aiokafka's stop() waits for fetches it cancelled and passes their CancelledError on, which
+    here would pass for our being cancelled, and end the reading of a stream without a word.
+    """
+    ending = asyncio.ensure_future(what)
+    try:
+        await asyncio.wait([ending], timeout=ANSWER)
+    finally:
+        ending.cancel()
+    await asyncio.gather(ending, return_exceptions=True)
 
 
 def _missing(topics: Sequence[str]) -> str:

@@ -311,7 +311,8 @@ class Names:
         siblings = [file for file in self._table.files.values() if file.home == home]
         if not siblings and self._admission.past.since(home) is None:
             return True
-        return any(one.is_copy(fd) or one.begins_as(fd) for one in siblings) or self._admission.is_copy(fd, home)
+        known = any(one.is_copy(fd) or one.begins_as(fd) for one in siblings)
+        return known or self._admission.is_copy(fd, home, self._is_intact)
 
     def _admitted(self, file: Followed, found: Found, rotated: bool) -> None:
         self._missed.discard(file.identity.inode)

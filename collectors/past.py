@@ -10,10 +10,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from alogd.collectors.base import Position
-from alogd.collectors.followed import TELLING, Followed, Head, Identity, Refused, Saved, identify, shown
+from alogd.collectors.followed import HEAD as WHOLE_HEAD
+from alogd.collectors.followed import TELLING, Followed, Identity, Refused, Saved, identify, shown
 
 KEPT = 1024  # files that were read to their end, and of those a walk did not come by
 HEAD = 256  # bytes
@@ -24,7 +25,6 @@ class Past:
 
     def __init__(self, saved: Iterable[Saved], ended: Iterable[Saved]) -> None:
         self._ended = deque(ended, KEPT)
-        self._heads: deque[tuple[str, Head]] = deque(maxlen=KEPT)  # of what was truncated in this run, by home
         self._since: dict[str, int] = {}
         for one in [*saved, *self._ended]:
             self._since[one.home] = min(one.modified, self._since.get(one.home, one.modified))
@@ -39,8 +39,6 @@ class Past:
         if not file.fifo and (saved := Saved.of(position)) is not None:
             self._ended.append(saved)
             self._since.setdefault(saved.home, saved.modified)
-            if reason == "truncated":
-                self._heads.append((saved.home, file.head))
         return {} if file.fifo else position
 
     def last(self, identity: Identity) -> Saved | None:
@@ -56,12 +54,11 @@ class Past:
         """Whether a file is what copytruncate left of something that was read to its end."""
         name = shown(home)
         lost = (one for one in self._ended if one.home == name and one.ended in ("truncated", "replaced"))
-        heads = (head for known, head in self._heads if known == name)
-        return any(is_copy(one, fd) for one in lost) or any(head.begins(fd) for head in heads)
+        return any(is_copy(one, fd) or is_short_copy(one, fd, one.ended == "truncated") for one in lost)
 
-    def give_up(self, saved: Saved) -> Position:
+    def give_up(self, saved: Saved, reason: Literal["replaced", "truncated"] = "replaced") -> Position:
         """Notes that the file of a position is no more. Returns what is to be kept of it: copies may be left."""
-        self._ended.append(replace(saved, ended="replaced"))
+        self._ended.append(replace(saved, ended=reason))
         return self._ended[-1].position()
 
 
@@ -70,6 +67,12 @@ def is_copy(saved: Saved, fd: int, short: bool = False) -> bool:
     telling = saved.mark_length >= TELLING
     whole = 0 < saved.mark_length == saved.mark_end and (short or os.fstat(fd).st_size == saved.offset)
     return (telling or whole) and saved.holds(fd)
+
+
+def is_short_copy(saved: Saved, fd: int, truncated: bool) -> bool:
+    """Whether another file is a copy that ends before a position. `truncated`: the log was; else only a beginning
+    tells that is longer than what some logs always begin with."""
+    return (truncated or saved.head.length == WHOLE_HEAD) and saved.head.begins(fd, saved.offset)
 
 
 class Look(NamedTuple):

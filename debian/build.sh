@@ -38,11 +38,17 @@ gzip -9n "$root"/usr/share/man/man*/*
 mv "$home/share/alogd" "$root/usr/share/alogd"
 rm -rf "$home/share"
 cp "$root/usr/share/alogd/alogd.yaml" "$root/etc/alogd/alogd.yaml"
-cp "$work/tree/LICENSE" "$root/usr/share/doc/alogd/copyright"
-gzip -9nc "$work/tree/CHANGELOG.md" >"$root/usr/share/doc/alogd/changelog.gz"
+find "$site" -name '*.so*' -type f -exec chmod 644 {} +
+strip --strip-unneeded "$site"/alogd/*.so  # not the others': what auditwheel patched does not survive it
 
 version=$("$python" -c 'import re; print(re.search("__version__ = \"(.*)\"", open("alogd/__init__.py").read())[1])')
 arch=$(dpkg --print-architecture)
+who=$(sed -n 's/^Maintainer: //p' debian/control.in)
+doc=$root/usr/share/doc/alogd
+cp debian/copyright "$doc/copyright"
+gzip -9nc "$work/tree/CHANGELOG.md" >"$doc/CHANGELOG.md.gz"
+printf 'alogd (%s) bookworm; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- %s  %s\n' \
+  "$version" "$who" "$(date -R -d "@$(git log -1 --format=%ct)")" | gzip -9n >"$doc/changelog.gz"
 sed -e "s/@VERSION@/$version/" -e "s/@ARCH@/$arch/" -e "s/@SIZE@/$(du -sk "$root" | cut -f1)/" debian/control.in >"$root/DEBIAN/control"
 echo /etc/alogd/alogd.yaml >"$root/DEBIAN/conffiles"
 for script in postinst prerm postrm; do install -m 755 "debian/$script" "$root/DEBIAN/$script"; done

@@ -1,4 +1,4 @@
-"""Template counts of one window, for what is told of it; those of many windows are counted by alogd.features."""
+"""Template counts of one window, for what is told of it; many windows are counted by alogd.windows.features."""
 
 from __future__ import annotations
 

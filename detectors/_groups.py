@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from alogd.event import I64, U64, Bool
-from alogd.features import group_rows
+from alogd.windows.features import group_rows
 
 MAX_GROUPS = 64
 

@@ -7,14 +7,15 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from alogd import bundle, registry
-from alogd.bundle import BadBundle, Bundle
-from alogd.config import WindowOptions
+from alogd import registry
+from alogd.config.tree import WindowOptions
 from alogd.detectors._sequences import I32
 from alogd.detectors._slots import Numbers
 from alogd.detectors.base import OtherModel, State
 from alogd.event import F64, I64, Bool, WindowBatch
-from alogd.model_windows import refusal
+from alogd.models import bundle
+from alogd.models.bundle import BadBundle, Bundle
+from alogd.models.windows import refusal
 
 GRAPH = ".onnx"
 

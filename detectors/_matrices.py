@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from alogd.detectors._sequences import I32
 from alogd.event import F64, I64
-from alogd.vocabulary import SPECIAL
+from alogd.models.vocabulary import SPECIAL
 
 F32 = npt.NDArray[np.float32]
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alogd.event import I64, Bool
-from alogd.vocabulary import END, PAD
+from alogd.models.vocabulary import END, PAD
 
 I32 = npt.NDArray[np.int32]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from alogd.bundle import BadBundle
 from alogd.detectors._sequences import I32
+from alogd.engine.template_name import fingerprint
 from alogd.event import WindowBatch
-from alogd.template_name import fingerprint
-from alogd.vocabulary import UNK, Vocabulary
+from alogd.models.bundle import BadBundle
+from alogd.models.vocabulary import UNK, Vocabulary
 
 UNKNOWN_YET = -1
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from alogd.config import WindowOptions
+from alogd.config.tree import WindowOptions
 from alogd.event import F64, Bool, WindowBatch
 
 State = Mapping[str, npt.NDArray[Any]]
@@ -104,7 +104,7 @@ class Asks(Protocol):
 
 @runtime_checkable
 class Heavy(Protocol):
-    """A detector too slow for every window, if `heavy`: it is asked about odd ones and a sample (alogd/cascade.py)."""
+    """A detector too slow for every window, if `heavy`: asked about odd ones and a sample (judging/cascade.py)."""
 
     heavy: bool
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from alogd import rows
-from alogd.config import Strict
+from alogd.config.tree import Strict
 from alogd.detectors._answers import Answers, Wanted
 from alogd.detectors._in_service import InService
 from alogd.detectors._network import Network
 from alogd.detectors._sequences import I32, beyond_chance, ended, fresh_events, histories, largest
 from alogd.detectors.base import Contribution, never
 from alogd.event import F64, I64, IDLE, Bool, WindowBatch
+from alogd.models.vocabulary import END, PAD, UNK
 from alogd.registry import register
-from alogd.vocabulary import END, PAD, UNK
+from alogd.windows import rows
 
 UNSEEN = 30.0  # nats; the surprise of a template that training never saw, and the largest there is
 CHUNK = 16_384  # events looked at together, so that memory is bounded whatever the input

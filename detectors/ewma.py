@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 
-from alogd import features, rows
-from alogd.config import Strict
+from alogd.config.tree import Strict
 from alogd.detectors._counts import counts
 from alogd.detectors._groups import Groups
 from alogd.detectors.base import NEW, Contribution, State, take
 from alogd.event import F64, I64, U32, Bool, WindowBatch
 from alogd.registry import register
+from alogd.windows import features, rows
 
 # Variance of the root of a count that never varied: with less, one stray line in a steady log outranks a real burst.
 FLOOR = 1e-3
@@ -22,9 +24,9 @@ POWER = 4  # between the sum (2) and the largest (infinity) of the jumps
 class EwmaOptions(Strict, frozen=True, kw_only=True):
     """alpha weighs the newest `step` windows of a group, and the newest `novelty_step` of the stream."""
 
-    alpha: float = 0.3
-    step: int = 1000
-    novelty_step: int = 20
+    alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.3
+    step: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
+    novelty_step: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
 
 
 @register("detectors", "ewma")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 
-from alogd import features, rows
-from alogd.config import Strict
+from alogd.config.tree import Strict
 from alogd.detectors._groups import MAX_GROUPS, Groups
 from alogd.detectors.base import Contribution, State, take
 from alogd.event import F64, I64, U32, Bool, WindowBatch
 from alogd.reference.features import SINGLE, features_of, terms_of, vectors_of
 from alogd.registry import register
+from alogd.windows import features, rows
 
 NO_SLOT = 0xFFFFFFFF  # fills the chunks of the sample up to their full length
 DEVIATION_FLOOR = 0.02  # of a feature: a twentieth of one occurrence in 15 lines or so
@@ -21,13 +23,12 @@ FIRST_REFRESH = 64  # chunks; then at 256, 1024, 4096 ...
 
 
 class LogAnomalyOptions(Strict, frozen=True, kw_only=True):
-    """features: terms kept; lines: records averaged; alpha per `step` chunks; threshold: the z-score called odd."""
+    """features: terms kept; lines: records averaged; alpha per `step` chunks."""
 
-    features: int = 100
-    lines: int = 15
-    alpha: float = 0.3
-    step: int = 1000
-    threshold: float = 3.0
+    features: Annotated[int, Meta(ge=1, le=1000)] = 100
+    lines: Annotated[int, Meta(ge=1, le=1000)] = 15
+    alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.3
+    step: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
 
 
 @register("detectors", "loganomaly")
@@ -71,7 +72,7 @@ class LogAnomaly:
     # -- features
 
     def _rows(self, windows: WindowBatch) -> tuple[I64, U32, I64, int, int]:
-        """The windows as alogd.features takes them: start, slot, row and the shape of the tables."""
+        """The windows as alogd.windows.features takes them: start, slot, row and the shape of the tables."""
         return windows.start, windows.slot, self.groups.rows(windows.group), *self.sums.shape
 
     def _derive(self) -> None:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from alogd import rows
-from alogd.config import Strict
+from alogd.config.tree import Strict
 from alogd.detectors._answers import Answers, Wanted
 from alogd.detectors._in_service import InService
 from alogd.detectors._network import Network
@@ -17,8 +16,9 @@ from alogd.detectors._sequences import I32, beyond_chance, ended, largest
 from alogd.detectors.base import Contribution, never
 from alogd.detectors.deeplog import UNSEEN
 from alogd.event import F64, I64, IDLE, U64, Bool, WindowBatch
+from alogd.models.vocabulary import DIST, END, MASK, PAD, UNK
 from alogd.registry import register
-from alogd.vocabulary import DIST, END, MASK, PAD, UNK
+from alogd.windows import rows
 
 STEP = 4  # a sequence is filled up to a multiple of it
 BATCH = 2  # rows the network sees at once: one sequence, hidden in as many ways as usual. More cost as much each

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from alogd import rows
-from alogd.config import Strict
+from alogd.config.tree import Strict
 from alogd.detectors._answers import Answers, Wanted
 from alogd.detectors._in_service import InService
 from alogd.detectors._matrices import Plan, counts_of, matrices, place_of
@@ -19,6 +18,7 @@ from alogd.detectors._series import Histories, Series
 from alogd.detectors.base import Contribution, State, take
 from alogd.event import F64, I64, Bool, WindowBatch
 from alogd.registry import register
+from alogd.windows import rows
 
 CHUNK = 64  # windows looked at together: their matrices take 20 MB at most
 MOST_ANSWERS = 2048  # of a generation; whole histories hardly repeat, sessions do

@@ -1,4 +1,4 @@
-/* dfa.h: user patterns as minimised byte automata, compiled by alogd/dfa.py and only walked here.
+/* dfa.h: user patterns as minimised byte automata, compiled by alogd/engine/dfa.py and only walked here.
  *
  * Matching is leftmost-longest and linear in the length of the text whatever the pattern: a table walk,
  * no backtracking, and a match is at most `max_match` bytes long (a number in the table, 256 by default): from

@@ -1,4 +1,4 @@
-/* digest.h: a t-digest fine towards large scores only, and tail probabilities from it (alogd/calibration.py).
+/* digest.h: a t-digest fine towards large scores only, and tail probabilities from it (alogd/judging/calibration.py).
  *
  * Plain functions over the caller's arrays; the plain Python twin is alogd/reference/features.py. */
 #ifndef ALOG_DIGEST_H

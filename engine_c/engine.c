@@ -104,6 +104,13 @@ alog_status alog_engine_open(alog_engine *engine, uint32_t source, uint64_t offs
     return status;
 }
 
+alog_status alog_engine_resume(alog_engine *engine, uint32_t source, uint64_t offset) {
+    alog_source *s = alog_source_find(engine, source);
+    if (!s || alog_source_saved(s)->offset != offset) return ALOG_INVALID;
+    alog_source_go_back(s);
+    return ALOG_OK;
+}
+
 alog_status alog_engine_capture(alog_engine *engine) {
     if (!engine->capture) engine->capture = alog_capture_new(engine->config.max_line_bytes);
     return engine->capture ? ALOG_OK : ALOG_NOMEM;

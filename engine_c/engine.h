@@ -97,6 +97,9 @@ void alog_engine_free(alog_engine *engine);
 
 /* Names a source's kind of header and place; a known source is set back to it. ALOG_FULL: max_sources. */
 alog_status alog_engine_open(alog_engine *engine, uint32_t source, uint64_t offset, int32_t year, uint8_t header_kind);
+/* A known source goes on from where alog_engine_consumed says, with all it knew there: its kind of header, whether a
+ * record may still be gone on with, the year. ALOG_INVALID: it is not known, or `offset` is not that place. */
+alog_status alog_engine_resume(alog_engine *engine, uint32_t source, uint64_t offset);
 /* Forgets a source; what it has unfinished is lost (flush first). Unknown sources are ignored. */
 void alog_engine_close(alog_engine *engine, uint32_t source);
 

@@ -74,6 +74,8 @@ alog_source *alog_source_find(const alog_engine *engine, uint32_t number);
 alog_status alog_source_add(alog_engine *engine, uint32_t number, alog_source **out);
 void alog_source_remove(alog_engine *engine, uint32_t number);
 void alog_source_reset(alog_source *source, uint64_t offset, int32_t year, uint8_t header_kind);
+/* Back to the state that alog_engine_consumed speaks of. */
+void alog_source_go_back(alog_source *source);
 void alog_sources_free(alog_engine *engine);
 /* The state that alog_engine_consumed speaks of. */
 const alog_source_state *alog_source_saved(const alog_source *source);

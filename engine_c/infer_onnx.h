@@ -5,7 +5,7 @@
 #include "alog.h"
 
 /* Whether a graph takes tensors from other files; also true of what cannot be read as one to its end. As
- * has_external_data in alogd/bundle.py. */
+ * has_external_data in alogd/models/bundle.py. */
 int alog_onnx_external(const uint8_t *graph, size_t len);
 
 #endif

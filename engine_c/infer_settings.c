@@ -38,7 +38,7 @@ static const char *const names[SETTINGS] = {
     [KEEP_EMPTY] = "keep_empty",
 };
 
-/* In the order of alogd/engine_names.py. */
+/* In the order of alogd/engine/names.py. */
 static const char *const mask_names[] = {"path", "hex", "ip", "mac", "uuid", "pid", "device", "num"};
 static const char *const header_names[ALOG_HEADER_COUNT] = {"auto",   "none",   "rfc3164", "rfc5424", "iso8601",
                                                             "log4j",  "klog",   "clf",     "dmesg",   "json",

@@ -1,6 +1,6 @@
 /* infer_settings.h: how the templates of a model were mined, as vocab.json ("engine") and the engine's saved state say.
  *
- * The names are those of EngineConfig in alogd/engine_config.py; a setting that is not known here is refused, never
+ * The names are those of EngineConfig in alogd/engine/settings.py; a setting that is not known here is refused, never
  * passed over. */
 #ifndef ALOG_INFER_SETTINGS_H
 #define ALOG_INFER_SETTINGS_H

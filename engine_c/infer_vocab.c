@@ -31,7 +31,7 @@ struct alog_vocab {
     alog_span tables[ALOG_SETTINGS_LISTED];
     size_t table_count;
     alog_span state;
-    uint8_t *engine; /* the settings as alogd/vocabulary.py hashes them */
+    uint8_t *engine; /* the settings as alogd/models/vocabulary.py hashes them */
     size_t engine_len;
     char hash[65];
     uint8_t seen; /* members of the file, one bit each */

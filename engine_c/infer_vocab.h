@@ -1,4 +1,4 @@
-/* infer_vocab.h: vocab.json, a model's templates by number, and where any other template belongs (alogd/vocabulary.py).
+/* infer_vocab.h: vocab.json, a model's templates by number, and where any other template belongs (alogd/models/vocabulary.py).
  *
  * Numbers 0 to 3 are special (ALOG_PAD ...), template i has 4 + i. A template is found by its fingerprint, else it
  * counts as the most similar one of as many tokens, of which half at least must be equal (of those as similar the

@@ -24,7 +24,7 @@ enum {
 
 typedef struct {
     uint32_t builtin;             /* ALOG_MASK_* of the masks that are on; 0 = text is taken as it is */
-    const alog_span *user_tables; /* compiled by alogd/dfa.py; applied before the built-in masks, in order */
+    const alog_span *user_tables; /* compiled by alogd/engine/dfa.py; applied before the built-in masks, in order */
     const alog_span *user_names;  /* "BLK" is shown as <BLK>; UTF-8, not empty */
     size_t user_count;
     const alog_span *delimiters; /* Drain3's extra_delimiters; UTF-8, not empty */

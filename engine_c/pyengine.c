@@ -1,4 +1,4 @@
-/* pyengine.c: the type alogd._engine.Engine; alogd/engine.py is its face and checks what people type.
+/* pyengine.c: the type alogd._engine.Engine; alogd/engine/native.py is its face and checks what people type.
  *
  * The GIL is released for a whole block. An engine is for one thread at a time: a second one gets RuntimeError. */
 #define PY_SSIZE_T_CLEAN
@@ -270,6 +270,16 @@ static PyObject *engine_open(PyObject *object, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+static PyObject *engine_resume(PyObject *object, PyObject *args) {
+    Engine *self = (Engine *)object;
+    unsigned int source;
+    unsigned long long offset;
+    if (!PyArg_ParseTuple(args, "IK", &source, &offset) || enter(self) != 0) return NULL;
+    const alog_status status = alog_engine_resume(self->engine, source, offset);
+    self->busy = 0;
+    return PyBool_FromLong(status == ALOG_OK);
+}
+
 static PyObject *engine_close(PyObject *object, PyObject *args) {
     Engine *self = (Engine *)object;
     unsigned int source;
@@ -292,6 +302,7 @@ static PyObject *engine_consumed(PyObject *object, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"open", engine_open, METH_VARARGS, "open(source, offset, year, header)"},
+    {"resume", engine_resume, METH_VARARGS, "resume(source, offset) -> bool"},
     {"close", engine_close, METH_VARARGS, "close(source)"},
     {"feed", engine_feed, METH_VARARGS, "feed(block, source) -> (n, capacity, columns)"},
     {"settle", engine_settle, METH_VARARGS, "settle(source) -> (n, capacity, columns)"},
@@ -317,7 +328,7 @@ static PyGetSetDef properties[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "One stream's template miner; see alogd.engine.Engine."},
+    {Py_tp_doc, "One stream's template miner; see alogd.engine.native.Engine."},
     {Py_tp_new, engine_new},
     {Py_tp_dealloc, engine_dealloc},
     {Py_tp_methods, methods},

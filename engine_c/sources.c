@@ -93,14 +93,26 @@ void alog_source_remove(alog_engine *engine, uint32_t number) {
     free_source(source);
 }
 
-void alog_source_reset(alog_source *source, uint64_t offset, int32_t year, uint8_t header_kind) {
-    const alog_line_counters counters = source->state[source->now].counters;
+/* What was read of a record or a line that is not whole is forgotten. */
+static alog_source_state *begin_with(alog_source *source, const alog_source_state *state) {
+    source->state[0] = *state;
     source->now = 0;
     source->mark = 1;
     source->before = 2;
     source->has_pending = 0;
     source->carry_len = 0;
-    alog_source_state *state = &source->state[0];
+    return &source->state[0];
+}
+
+void alog_source_go_back(alog_source *source) {
+    const alog_source_state saved = *alog_source_saved(source);
+    begin_with(source, &saved);
+}
+
+void alog_source_reset(alog_source *source, uint64_t offset, int32_t year, uint8_t header_kind) {
+    const alog_source_state now = source->state[source->now];
+    const alog_line_counters counters = now.counters;
+    alog_source_state *state = begin_with(source, &now);
     memset(state, 0, sizeof *state);
     state->counters = counters;
     state->offset = offset;

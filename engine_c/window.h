@@ -106,7 +106,8 @@ typedef struct alog_windows alog_windows;
 alog_windows *alog_windows_new(const alog_window_config *config, alog_status *status);
 void alog_windows_free(alog_windows *windows);
 
-/* Takes records in order. ALOG_NOMEM: those before *taken were added, the others not; all of it still usable. */
+/* Takes records in order. ALOG_NOMEM: those before *taken were added, the others not; pushed again they give the same
+ * windows. The watermark has seen the stamp of the first of them, and may count it as late once more. */
 alog_status alog_windows_push(alog_windows *windows, const alog_records *records, size_t *taken);
 
 /* Moves the watermark on without a record (never back); the caller answers for the time. ALOG_NOMEM: some keys

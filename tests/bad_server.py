@@ -14,6 +14,7 @@ GOOD = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 class Request:
     headers: dict[str, str]
     body: bytes
+    line: str = ""
 
     def json(self):
         return json.loads(self.body)
@@ -22,13 +23,14 @@ class Request:
 class BadServer:
     """Answers with `reply` ("" = closes), or by `behaviour`.
 
-    silent; slow and trickle (1 byte/s of head, of body); endless (10 GB); reset (RST).
+    silent; slow and trickle (a byte each `pause` seconds, of head, of body); endless (10 GB); reset (RST).
     """
 
-    def __init__(self, reply=GOOD, *, behaviour="reply", judge=None):
+    def __init__(self, reply=GOOD, *, behaviour="reply", judge=None, pause=1.0):
         self.reply = reply
         self.behaviour = behaviour
         self.judge = judge
+        self.pause = pause
         self.requests = []
         self.connections = 0
         self.sent = 0
@@ -69,7 +71,7 @@ class BadServer:
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         reply = f"HTTP/1.1 {self.judge(body)}\r\nContent-Length: 0\r\n\r\n" if self.judge else self.reply
         async with self._news:
-            self.requests.append(Request(exact, body))
+            self.requests.append(Request(exact, body, head[0]))
             self._good += " 200 " in reply
             self._news.notify_all()
         await getattr(self, f"_{self.behaviour}")(writer, reply)
@@ -84,8 +86,9 @@ class BadServer:
     async def _slow(self, writer, reply):
         for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1000:
             writer.write(bytes([byte]))
+            self.sent += 1
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), 1)
+                await asyncio.wait_for(self._over.wait(), self.pause)
                 return
 
     async def _trickle(self, writer, reply):

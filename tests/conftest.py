@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks take many times as long on several busy processors
+
+# A shell without job control starts what it puts in the background with SIGINT ignored, and programs that tests start
+# and interrupt would inherit that, and never end.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -23,6 +28,11 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"the real logs are not here ({DATA})")
     return DATA
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """C programs that take long to build with sanitizers are built so only where slow tests run, too."""
+    os.environ["ALOGD_TEST_SANITIZED"] = "0" if "not slow" in config.getoption("markexpr") else "1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

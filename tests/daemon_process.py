@@ -133,6 +133,12 @@ class DaemonProcess:
         assert self.process is not None
         self.process.send_signal(number)
 
+    def wait_lines(self, total: int) -> None:
+        """Until so many lines were read, as long as more are: how fast that is tells of the machine."""
+        while (lines := self.lines()) < total:
+            wait_until(lambda lines=lines: self.lines() > lines, f"more than {lines} of {total} lines")  # type: ignore[misc]
+            time.sleep(0.2)
+
     def stop(self) -> int:
         self.signal(signal.SIGTERM)
         return self.wait()

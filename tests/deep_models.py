@@ -11,15 +11,15 @@ from typing import TypeVar
 import torch
 
 from alogd.cli.inputs import open_all
-from alogd.config import Alerts, EngineOptions, StreamOptions, UserMask, WindowOptions
+from alogd.config.tree import Alerts, EngineOptions, StreamOptions, UserMask, WindowOptions
 from alogd.detectors.deeplog import DeepLog, NextTemplate
 from alogd.detectors.logbert import LogBert
+from alogd.models.vocabulary import Vocabulary, mining
 from alogd.offline.models.export import export
 from alogd.offline.models.retrain import Result, Tell, retrain
 from alogd.offline.models.sessions import Sessions, examples
 from alogd.offline.models.train_deeplog import Training, train
 from alogd.stream import engine_config
-from alogd.vocabulary import Vocabulary, mining
 from tests.scratch import scratch
 
 Known = TypeVar("Known", DeepLog, LogBert)

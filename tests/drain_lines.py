@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from alogd.engine_config import EngineConfig
+from alogd.engine.settings import EngineConfig
 
 WORDS = [
     "open", "close", "session", "user", "root", "from", "error:", "failed", "a", "b", "of", "to", "block*", "<*>", "*",

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from alogd.cli.inputs import open_all
-from alogd.config import Alerts, UserMask
+from alogd.config.tree import Alerts, UserMask
 from alogd.offline.models.retrain import retrain
 from alogd.offline.models.train_deeplog import Training
 from tests import deep_models, logbert_models, mscred_models

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 
-from alogd.config import Http
+from alogd.config.tree import Http
+from alogd.daemon.view import SinkView, SourceView, StreamView, View
 from alogd.event import Template
-from alogd.scores import Scores
-from alogd.state import Snapshot
-from alogd.store import Store
-from alogd.view import SinkView, SourceView, StreamView, View
+from alogd.judging.scores import Scores
+from alogd.state.database import Snapshot
+from alogd.state.store import Store
 from alogd.web.server import Server
 from tests.alerts import START, alert
 
@@ -121,10 +121,13 @@ async def raw(port, data, *, all_of_it=True):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(data)
+        said = b""
         async with asyncio.timeout(20):
-            with contextlib.suppress(ConnectionError):
-                return await (reader.read() if all_of_it else reader.readuntil(b"\r\n\r\n"))
-        return b""
+            with contextlib.suppress(ConnectionError):  # a reset after the answer does not take the answer back
+                while all_of_it and (more := await reader.read(1 << 16)):
+                    said += more
+                return said if all_of_it else await reader.readuntil(b"\r\n\r\n")
+        return said
     finally:
         writer.close()
 

@@ -18,17 +18,18 @@ import pytest
 import torch
 
 from alogd.cli.inputs import open_all
-from alogd.config import Alerts, EngineOptions, StreamOptions, UserMask, WindowOptions
+from alogd.config.tree import Alerts, EngineOptions, StreamOptions, UserMask, WindowOptions
 from alogd.detectors._slots import Numbers
 from alogd.detectors.deeplog import MOST_SHOWN, NextTemplate
-from alogd.engine import Engine, EngineConfig
+from alogd.engine.native import Engine, EngineConfig
+from alogd.models.vocabulary import UNK, Vocabulary
 from alogd.offline.models import corpus
 from alogd.offline.models.export import export
 from alogd.offline.models.nets.deeplog import DeepLogNet
-from alogd.vocabulary import UNK, Vocabulary
 from tests.scratch import scratch
 
 ROOT = Path(__file__).parent.parent
+PLAIN = ("-O1", "-g")
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 # What ONNX Runtime never frees is its own.
 LEAKS = "leak:libonnxruntime\n"
@@ -42,14 +43,15 @@ def onnxruntime_library() -> Path:
 
 @cache
 def program(*flags: str) -> Path:
-    """alog-infer, built with these flags (of SANITIZED those that the compiler has); skips without a compiler."""
+    """alog-infer, built with these flags; by default, where slow tests run, SANITIZED. Skips without a compiler."""
     compiler = shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("no C compiler")
     built = scratch("alog-infer-") / "alog-infer"
     names = [p for p in (ROOT / "engine_c").glob("*.c") if not p.name.startswith(("py", "fuzz_"))]
     command = [compiler, "-std=c11", f"-I{ROOT / 'engine_c'}", *map(str, names), "-lm", "-ldl", "-o", str(built)]
-    for chosen in (flags or SANITIZED, ("-O1", "-g")):
+    thorough = os.environ.get("ALOGD_TEST_SANITIZED") != "0"
+    for chosen in (flags or (SANITIZED if thorough else PLAIN), PLAIN):
         if subprocess.run([*command, *chosen], capture_output=True, check=False).returncode == 0:
             return built
     raise AssertionError("alog-infer does not compile")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -32,6 +33,9 @@ class Broker:
     def hang(self) -> None:
         """Answers nothing from now on; its connections stay."""
         self._process.send_signal(signal.SIGSTOP)
+        stat = Path(f"/proc/{self._process.pid}/stat")
+        while stat.read_text().rpartition(")")[2].split()[0] != "T":  # all its threads have stopped only then
+            time.sleep(0.01)
 
     def go_on(self) -> None:
         self._process.send_signal(signal.SIGCONT)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from alogd.cli.inputs import open_all
-from alogd.config import Alerts
+from alogd.config.tree import Alerts
 from alogd.offline.models.retrain import Result, retrain
 from alogd.offline.models.sessions import Sessions
 from alogd.offline.models.train_logbert import Training, exported, train

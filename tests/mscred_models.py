@@ -8,15 +8,15 @@ from pathlib import Path
 
 import torch
 
-from alogd.bundle import Quality, TrainedOn
 from alogd.detectors.mscred import Mscred, MscredOptions, Signatures
+from alogd.models.bundle import Quality, TrainedOn
+from alogd.models.vocabulary import Vocabulary
 from alogd.offline.models import bundle as bundles
 from alogd.offline.models import quality_counts
 from alogd.offline.models.series import Counts
 from alogd.offline.models.sessions import Sessions
 from alogd.offline.models.thresholds import threshold
 from alogd.offline.models.train_mscred import MscredTraining, graph, train
-from alogd.vocabulary import Vocabulary
 from tests import deep_models
 from tests.scratch import scratch
 
@@ -36,7 +36,7 @@ def windows(n: int) -> list[dict[int, int]]:
 
 def vocabulary() -> Vocabulary:
     """Of TEXTS."""
-    from alogd.template_name import fingerprint
+    from alogd.engine.template_name import fingerprint
 
     return Vocabulary.of([(fingerprint(text), text) for text in TEXTS], deep_models.settings())
 

@@ -6,10 +6,10 @@ import dataclasses
 import random
 
 from alogd.clock import LoopWaker, SystemClock
-from alogd.delivery import Delivery
 from alogd.sinks.base import build
-from alogd.state import Snapshot
-from alogd.store import Store
+from alogd.sinks.delivery import Delivery
+from alogd.state.database import Snapshot
+from alogd.state.store import Store
 from tests.alerts import alert
 
 HOSTILE = '\x1b]52;c;ZXZpbA==\x07\u202e${jndi:ldap://x} %s%n {a.__init__} {{7*7}} $(id)\n{"level":"forged"}\x9b'

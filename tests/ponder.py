@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alogd import registry
-from alogd.config import Strict
+from alogd.config.tree import Strict
 from alogd.detectors.base import Contribution
 from alogd.event import F64, Bool, WindowBatch
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from alogd.config import Alerts, StreamOptions, WindowOptions
+from alogd.config.tree import Alerts, StreamOptions, WindowOptions
 from alogd.detectors.ewma import Ewma, EwmaOptions
-from alogd.engine import Engine
+from alogd.engine.native import Engine
 from alogd.offline import tables
 from alogd.offline.main import main
 from alogd.stream import engine_config
-from alogd.windows import Windows
+from alogd.windows.gather import Windows
 
 
 def processed(log: Path, folder: Path, size: int = 20, quantile: float = 0.97) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from alogd.engine import Engine, EngineConfig
+from alogd.engine.native import Engine, EngineConfig
 from alogd.reference.engine import Drain3Engine
 from tests.bench.hostile import sentence
 

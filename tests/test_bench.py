@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from alogd.engine import Engine, EngineConfig
+from alogd.engine.native import Engine, EngineConfig
 from tests.bench import code_path, corpus, document, formats, picture, profile, rows, run, timing
 from tests.bench.contestants import feed_program
 from tests.bench.corpus import ROOT, Corpus

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from alogd.cli.settings import single_stream
-from alogd.config import WindowOptions
-from alogd.engine import Engine
+from alogd.config.tree import WindowOptions
+from alogd.engine.native import Engine
+from alogd.models.vocabulary import Vocabulary
 from alogd.offline.main import main
 from alogd.stream import engine_config
-from alogd.vocabulary import Vocabulary
-from alogd.windows import Windows
+from alogd.windows.gather import Windows
 
 pytest.importorskip("pyarrow")
 from alogd.offline import tables

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alogd import bundle
-from alogd.bundle import BadBundle, has_external_data
+from alogd.models import bundle
+from alogd.models.bundle import BadBundle, has_external_data
+from alogd.models.vocabulary import UNK, Vocabulary
 from alogd.offline.models import bundle as bundles
-from alogd.vocabulary import UNK, Vocabulary
 from tests import deep_models
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alogd.calibration import CENTROIDS, Calibrator
+from alogd.judging.calibration import CENTROIDS, Calibrator
 
 SHAPES = {
     "normal far from zero": lambda r, n: r.normal(100, 1, n),

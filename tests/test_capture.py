@@ -8,11 +8,11 @@ import random
 import numpy as np
 import pytest
 
-from alogd import dfa
-from alogd.dfa import Automaton
-from alogd.engine import Engine, EngineConfig
-from alogd.engine_config import TextColumn
-from alogd.engine_names import MASKS
+from alogd.engine import dfa
+from alogd.engine.dfa import Automaton
+from alogd.engine.names import MASKS
+from alogd.engine.native import Engine, EngineConfig
+from alogd.engine.settings import TextColumn
 from alogd.reference import masks as reference
 from tests import mask_lines
 

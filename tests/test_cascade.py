@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alogd import rows
-from alogd.cascade import EARLY, chosen, sampled, share_to_sample
 from alogd.cli.check import never_told_what_is_odd
-from alogd.config import Alerts, Cascade, DetectorOptions, Risk, StreamOptions
+from alogd.config.tree import Alerts, Cascade, DetectorOptions, Risk, StreamOptions
+from alogd.daemon.networks import Answerer
 from alogd.detectors.ewma import Ewma, EwmaOptions
 from alogd.event import F64, WindowBatch
-from alogd.judge import Judge
-from alogd.networks import Answerer
+from alogd.judging.cascade import EARLY, chosen, sampled, share_to_sample
+from alogd.judging.judge import Judge
+from alogd.judging.waiting import Waiting
 from alogd.reference.batches import window_batch
 from alogd.stream import Stream
-from alogd.waiting import Waiting
+from alogd.windows import rows
 from tests.ponder import Ponder, PonderOptions
 from tests.test_stream import shop, told
 

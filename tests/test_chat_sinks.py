@@ -78,7 +78,7 @@ async def test_slack_says_when_it_is_over_and_links():
         (message,) = await sent("slack", server, [over], external_url="https://alogd.example/")
     text = message["blocks"][0]["text"]["text"]
     assert "*RESOLVED* incident 1" in text
-    assert f"<https://alogd.example/api/v1/alerts/{over.id}|details>" in text
+    assert f"<https://alogd.example/#/alerts/{over.id}|details>" in text
 
 
 async def test_pagerduty_triggers_and_resolves(key):
@@ -90,7 +90,7 @@ async def test_pagerduty_triggers_and_resolves(key):
     assert [one["payload"]["severity"] for one in events[:5]] == ["critical", "error", "warning", "info", "info"]
     assert [one["event_action"] for one in events] == ["trigger"] * 5 + ["resolve"]
     assert events[1]["dedup_key"] == events[5]["dedup_key"] == alert(1).id
-    assert events[0]["links"][0]["href"] == f"https://a.example/api/v1/alerts/{alert(0).id}"
+    assert events[0]["links"][0]["href"] == f"https://a.example/#/alerts/{alert(0).id}"
 
 
 @pytest.mark.parametrize("kind", ["slack", "pagerduty"])

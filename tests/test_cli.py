@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from alogd import alert_json
+from alogd.alerts import as_json as alert_json
 from alogd.cli.main import COMMANDS, main
 from tests.app_log import START, app_log
 from tests.daemon_process import wait_until
@@ -86,7 +86,17 @@ def test_help_names_every_command_and_exit_code(alogd: Callable[..., str]) -> No
 
 
 def test_help_imports_nothing_that_takes_time() -> None:
-    heavy = {"numpy", "msgspec", "yaml", "rich", "aiohttp", "structlog", "asyncio", "alogd._engine", "alogd.config"}
+    heavy = {
+        "numpy",
+        "msgspec",
+        "yaml",
+        "rich",
+        "aiohttp",
+        "structlog",
+        "asyncio",
+        "alogd._engine",
+        "alogd.config.tree",
+    }
     code = (
         f"import sys\nfrom alogd.cli.main import main\nmain(['--help'])\nsys.exit(bool({heavy!r} & set(sys.modules)))"
     )
@@ -195,7 +205,7 @@ def two(place: Place) -> list[str]:
     return [str(place.log), str(other)]
 
 
-@pytest.mark.parametrize("configured", [False, True])
+@pytest.mark.parametrize("configured", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_logs_of_their_own_on_several_cores_give_what_each_gives_alone(
     place: Place, two: list[str], configured: bool
 ) -> None:
@@ -217,12 +227,23 @@ def test_files_are_read_in_the_stream_they_belong_to(place: Place, two: list[str
         f"  - name: {name}\n    collect: [{{kind: file, include: [{path}]}}]\n"
         for name, path in zip(("first", "second"), two, strict=True)
     )
-    config.write_text(f"streams:\n{streams}alerts: {{budget: 2/hour}}\nstate: {{directory: {place.folder}/none}}\n")
+    state = f"state: {{directory: {place.folder}/none}}"
+    config.write_text(f"streams:\n{streams}alerts: {{budget: 2/hour, join_streams: 0}}\n{state}\n")
     words = ["--config", str(config), "-o", "jsonl"]
     alone = [place.run("replay", path, *words).stdout for path in two]
     assert [[json.loads(line)["stream"] for line in out.splitlines()][:1] for out in alone] == [["first"], ["second"]]
     assert place.run("replay", *two, *words).stdout == "".join(alone)
     assert place.run("replay", *reversed(two), *words).stdout == "".join(reversed(alone))
+
+    config.write_text(f"streams:\n{streams}alerts: {{budget: 2/hour}}\n{state}\n")
+    forth, back = (
+        place.run("replay", *paths, *words, "--jobs", jobs) for paths, jobs in ((two, "1"), (two[::-1], "2"))
+    )
+    assert sorted(forth.stdout.splitlines()) == sorted(back.stdout.splitlines())
+    joined = [one for one in map(json.loads, forth.stdout.splitlines()) if one["cause"]]
+    assert joined
+    assert "began together with one of another stream" in forth.stderr
+    assert "[also in " in place.run("replay", *two, *words[:2]).stdout
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

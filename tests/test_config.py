@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alogd import config_schema, registry
-from alogd.config import Strict, budget_per_day, effective_excludes, stream_budget
-from alogd.config_load import ConfigError, load, load_config
-from alogd.config_units import duration, seconds_text, size, size_text
+from alogd import registry
+from alogd.config import schema as config_schema
+from alogd.config.load import ConfigError, load, load_config
+from alogd.config.tree import Strict, budget_per_day, effective_excludes, stream_budget
+from alogd.config.units import duration, seconds_text, size, size_text
 
 ROOT = Path(__file__).parent.parent
 

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from alogd.coverage import DAY_NS, MAX_SPANS, UNTIMED_PER_DAY, Coverage
 from alogd.event import NO_TIME, WindowBatch
+from alogd.judging.coverage import DAY_NS, MAX_SPANS, UNTIMED_PER_DAY, Coverage
 from alogd.reference.batches import window_batch
 
 HOUR_NS = DAY_NS // 24

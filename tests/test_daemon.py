@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from alogd.state import Reader
+from alogd.state.database import Reader
 from tests.daemon_process import ROOT, DaemonProcess, free_port, log_lines, wait_until
 
 

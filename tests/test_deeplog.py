@@ -12,19 +12,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alogd import bundle, rows
 from alogd.detectors._answers import Answers, hashes
 from alogd.detectors._questions import AT_ONCE, BySequence
 from alogd.detectors._sequences import ended, histories
 from alogd.detectors.deeplog import UNSEEN, DeepLog, DeepLogOptions, NextTemplate
 from alogd.event import IDLE
+from alogd.models import bundle
+from alogd.models.vocabulary import END, PAD, UNK
 from alogd.offline.models import sessions as sessions_module
 from alogd.offline.models.export import NotTheSame, check
 from alogd.offline.models.nets.deeplog import DeepLogNet
 from alogd.offline.models.sessions import EvenSample, Sessions, examples
 from alogd.offline.models.train_deeplog import Training, train
 from alogd.reference.batches import window_batch
-from alogd.vocabulary import END, PAD, UNK
+from alogd.windows import rows
 from tests import deep_models
 from tests.daemon_process import ROOT, DaemonProcess, wait_until
 

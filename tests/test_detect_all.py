@@ -14,7 +14,7 @@ from alogd.offline.main import main
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("torch")
-from alogd import bundle
+from alogd.models import bundle
 from alogd.offline import tables
 from alogd.offline.rows import found_logs
 from alogd.offline.verdicts.processed import Processed

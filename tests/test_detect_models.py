@@ -187,7 +187,10 @@ def test_a_directory_is_watched(trained: Path, tmp_path: Path) -> None:
         (tmp_path / "new.tmp").rename(tmp_path / "deeplog.pth")
         assert "deeplog.onnx" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        try:
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
     assert model_files.read(tmp_path, "deeplog").kind == "deeplog"
 
 

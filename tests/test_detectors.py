@@ -6,7 +6,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import roc_auc_score
 
-from alogd import registry, rows
+from alogd import registry
 from alogd.detectors._groups import MAX_GROUPS
 from alogd.detectors.base import Detector, Follows
 from alogd.detectors.ewma import FLOOR, Ewma, EwmaOptions
@@ -14,6 +14,7 @@ from alogd.detectors.loganomaly import DEVIATION_FLOOR, LogAnomaly, LogAnomalyOp
 from alogd.event import WindowBatch
 from alogd.reference.batches import join, window_batch
 from alogd.reference.features import vectors_of
+from alogd.windows import rows
 from tests import deep_models, logbert_models, mscred_models
 
 # What learns nothing from a stream.

@@ -8,9 +8,10 @@ import struct
 
 import pytest
 
-from alogd.dfa import Automaton, compile_literals, compile_patterns
-from alogd.dfa import compile as compile_pattern
-from alogd.engine import Engine, EngineConfig
+from alogd.engine.dfa import Automaton, compile_literals, compile_patterns
+from alogd.engine.dfa import compile as compile_pattern
+from alogd.engine.dfa_build import Work
+from alogd.engine.native import Engine, EngineConfig
 
 Match = tuple[int, int, int]
 
@@ -58,7 +59,7 @@ def test_runs_that_fail_and_such_that_a_bound_ends(pattern: str) -> None:
     walk = Automaton(compile_pattern(pattern))
     engine = Engine(EngineConfig(header=None, masks=(), user_masks=(("M", pattern),)))
     choose = random.Random(pattern)
-    for _ in range(60):
+    for _ in range(25):
         runs = [choose.choice("125a") * choose.choice((1, 3, 254, 255, 256, 257, 300)) for _ in range(3)]
         encoded = choose.choice(("", ".", " ", "s", "6")).join(runs).encode() + choose.choice((b"s", b"ms ", b"x", b""))
         expected, at = b"", 0
@@ -261,3 +262,12 @@ def test_literals_of_every_byte() -> None:
 def test_phrases_must_say_something(phrases: list[str]) -> None:
     with pytest.raises(ValueError, match=r"no phrases|is empty"):
         compile_literals(phrases)
+
+
+@pytest.mark.parametrize("pattern", ["a(?:(?:(?:){255}){255}){255}", "b(?:(?:a?){60}){40}", r"(?:a|b)*a(?:a|b){11}"])
+def test_the_work_that_patterns_may_take_is_bounded(pattern: str) -> None:
+    """Counts in counts multiply, even of nothing: without a bound the first would not end in hours."""
+    work = Work(40_000)
+    with pytest.raises(ValueError, match="40000 steps of work"):
+        compile_patterns([pattern], work=work)
+    assert work.done < 80_000  # it ends soon after

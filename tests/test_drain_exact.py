@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from drain3.drain import Drain
 
-from alogd.engine import Engine
-from alogd.engine_config import EngineConfig
+from alogd.engine.native import Engine
+from alogd.engine.settings import EngineConfig
 from tests.drain_lines import lines, settings
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

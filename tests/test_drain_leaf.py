@@ -8,8 +8,8 @@ from itertools import islice
 
 import pytest
 
-from alogd.engine import Engine
-from alogd.engine_config import EngineConfig
+from alogd.engine.native import Engine
+from alogd.engine.settings import EngineConfig
 from tests.bench import hostile
 from tests.test_drain_exact import compare, drain_of
 

@@ -15,9 +15,9 @@ from drain3.drain import Drain
 from drain3.file_persistence import FilePersistence
 from drain3.template_miner_config import TemplateMinerConfig
 
-from alogd import drain3_snapshot
-from alogd.engine import Engine
-from alogd.engine_config import EngineConfig
+from alogd.engine import drain3_snapshot
+from alogd.engine.native import Engine
+from alogd.engine.settings import EngineConfig
 from tests.drain_lines import lines, settings
 from tests.test_drain_exact import compare, drain_of
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alogd.engine import Engine
-from alogd.engine_config import EngineConfig, engine_class
+from alogd.engine.native import Engine
+from alogd.engine.settings import EngineConfig, engine_class
 from alogd.event import Batch
 from alogd.reference.engine import Drain3Engine
 from tests.engine_logs import log

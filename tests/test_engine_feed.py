@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alogd.engine import Engine
-from alogd.engine_config import EngineConfig
+from alogd.engine.native import Engine
+from alogd.engine.settings import EngineConfig
 from alogd.event import NO_TIME, Batch
 from tests.engine_logs import cuts, log
 
@@ -70,6 +70,7 @@ def test_resumed_engines_go_on_as_if_nothing_had_been(seed: int) -> None:
         if rng.random() < 0.3:
             engine = Engine.load(engine.save(), options)
             at = engine.consumed()
+            assert engine.resume(0, at) or at == 0
     seen += rows([engine.flush()])
     assert seen == expected
     assert engine.save() == straight.save()
@@ -92,6 +93,7 @@ def test_quiet_changes_no_template(seed: int) -> None:
         if rng.random() < 0.3:
             engine = Engine.load(engine.save(), options)
             at = engine.consumed()
+            assert engine.resume(0, at) or at == 0
     seen += rows([engine.flush()])
     without = [COLUMNS.index("length"), COLUMNS.index("severity")]
     assert [np.delete(row, without).tolist() for row in seen] == [np.delete(row, without).tolist() for row in expected]
@@ -321,5 +323,6 @@ def test_real_logs_cut_and_resumed(data: Path, name: str) -> None:
         if rng.random() < 0.3:
             engine = Engine.load(engine.save(), options)
             at = engine.consumed()
+            assert engine.resume(0, at) or at == 0
     assert [*seen, *rows([engine.flush()])] == expected
     assert engine.save() == straight.save()

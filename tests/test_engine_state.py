@@ -7,8 +7,8 @@ import resource
 
 import pytest
 
-from alogd.engine import Engine, fingerprint, token_difference
-from alogd.engine_config import EngineConfig
+from alogd.engine.native import Engine, fingerprint, token_difference
+from alogd.engine.settings import EngineConfig
 
 SMALL = EngineConfig(header="rfc3164", max_clusters=3, depth=5, seed=1, key="program")
 TEXT = b"".join(

@@ -1,11 +1,13 @@
 """Hostile text (FAULTS X1) cannot steer a terminal, break a line or reorder what a person reads."""
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alogd.cli.output import emit
 from alogd.escape import escape, shown
 
 
@@ -36,3 +38,12 @@ def test_examples(text, safe):
 def test_raw_lines_are_cut_and_say_so():
     assert shown(b"\xff\xfeok") == "\\xff\\xfeok"
     assert shown(b"x" * 10_000, 100) == "x" * 100 + "... (10000 bytes)"
+
+
+@pytest.mark.parametrize("output", ["json", "jsonl"])
+def test_json_of_commands_is_safe_to_look_at(output, capsysbinary):
+    told = {"text": "\x1b[2J\x9b31m\u202e\u200b\u2028 ends", "more": ["\x7f", "caf\u00e9"]}
+    emit([told], output)
+    said = capsysbinary.readouterr().out
+    assert escape(said.decode().replace("\n", "")) == said.decode().replace("\n", "")
+    assert json.loads(said) == ([told] if output == "json" else told)

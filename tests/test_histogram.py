@@ -1,6 +1,6 @@
 """Durations by how long they were."""
 
-from alogd.histogram import BOUNDS, Histogram
+from alogd.daemon.histogram import BOUNDS, Histogram
 
 
 def test_each_duration_is_counted_once_at_the_first_bound_that_holds_it():

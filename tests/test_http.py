@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from alogd import metrics
-from alogd.alert_filter import AlertFilter
+from alogd.alerts.filter import AlertFilter
+from alogd.web import metrics
 from alogd.web.access import host_name
 from alogd.web.page import Page
 from alogd.web.server import split

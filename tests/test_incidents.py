@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from alogd.config import Alerts
-from alogd.event import Alert
-from alogd.incidents import MAX_OPEN, WELL_KNOWN, Finding, Incidents
+from alogd.alerts.incidents import AGAIN, MAX_OPEN, WELL_KNOWN, Finding, Incidents
+from alogd.config.tree import Alerts
+from alogd.event import Alert, TemplateEvidence
 
 SECOND = 10**9
+HOUR = 3600
 
 
 def alert(now: int, *, risk: float = 50.0, name: str = "") -> Alert:
@@ -86,6 +87,22 @@ def test_other_cause_at_the_same_time_is_the_same_trouble(incidents: Incidents) 
     assert incidents.open[0].causes == ["a", "b"]
 
 
+def test_what_has_gone_on_for_long_draws_nothing_else_in(incidents: Incidents) -> None:
+    for second in range(0, 3600, 100):
+        offer(incidents, finding(second))
+    assert offer(incidents, finding(3590, group=2, causes=("b",))) == []  # within the hour: the same trouble
+    (other,) = offer(incidents, finding(3650, group=3, causes=("c",)))
+    assert (other.status, len(incidents.open)) == ("firing", 2)
+
+
+def test_what_comes_again_and_again_draws_nothing_else_in(incidents: Incidents) -> None:
+    for time in range(0, 4 * HOUR, HOUR):
+        offer(incidents, finding(time))
+    assert incidents.open[0].comes_again
+    (other,) = offer(incidents, finding(3 * HOUR + 60, group=2, causes=("b",)))
+    assert (other.status, len(incidents.open)) == ("firing", 2)
+
+
 def test_what_calls_itself_critical_never_hides_in_another_incident(incidents: Incidents) -> None:
     offer(incidents, finding(0, risk=70.0))
     (opened,) = offer(incidents, finding(60, group=2, causes=("b",), alarm="panic"))
@@ -107,7 +124,7 @@ def test_a_critical_line_in_an_open_incident_of_its_program_is_told_at_once(inci
 def test_what_calls_itself_critical_is_told_whatever_the_budget(incidents: Incidents) -> None:
     incidents.options = Alerts(resolve_after=1.0, join_within=0.0)
     for second in range(0, 20_000, 1000):
-        offer(incidents, finding(second))
+        offer(incidents, finding(second, causes=(f"c{second}",)))
     assert len(incidents.opened) == 10
     assert offer(incidents, finding(30_000, causes=("b",), alarm="panic"))[-1].status == "firing"
 
@@ -122,9 +139,13 @@ def test_a_well_known_incident_is_counted_and_not_looked_into(incidents: Inciden
     assert incidents.routine(9, 70.0, 71 * SECOND) is known  # another, close in time
     assert incidents.routine(9, 70.0, 500 * SECOND) is None
     assert incidents.routine(1, 70.1, 71 * SECOND) is None  # worse: to be looked into
+    assert incidents.routine(9, 70.0, 71 * SECOND, is_new=True) is known
     told = [incidents.count(known, (71 + n) * SECOND, 5) for n in range(64)]
     assert [alert.windows for alerts in told for alert in alerts] == [128]
     assert (known.alert.lines_seen, known.last_ns) == (64 * 10 + 64 * 5, 134 * SECOND)
+    incidents.count(known, 3690 * SECOND, 5)
+    assert incidents.routine(9, 70.0, 3700 * SECOND) is known
+    assert incidents.routine(9, 70.0, 3700 * SECOND, is_new=True) is None  # it has gone on for long
 
 
 def test_a_shared_template_joins_across_groups(incidents: Incidents) -> None:
@@ -136,7 +157,7 @@ def test_a_shared_template_joins_across_groups(incidents: Incidents) -> None:
 def test_the_days_budget_is_never_passed_twice_over(incidents: Incidents) -> None:
     incidents.options = Alerts(resolve_after=1.0, join_within=0.0)
     for second in range(0, 40_000, 1000):
-        offer(incidents, finding(second))
+        offer(incidents, finding(second, causes=(f"c{second}",)))
     assert len(incidents.opened) == 10
     assert incidents.suppressed == 30
     offer(incidents, replace(finding(50_000), alert=replace(finding(50_000).alert, level="CRITICAL")))
@@ -148,6 +169,46 @@ def test_goes_on_for_a_day_is_the_new_normal(incidents: Incidents) -> None:
     (incident,) = incidents.open
     assert not incidents.adopted(incident, 86_399 * SECOND)
     assert incidents.adopted(incident, 86_400 * SECOND)
+
+
+def test_what_lasts_is_asked_about_once(incidents: Incidents) -> None:
+    told = [one for minute in range(0, 180, 2) for one in offer(incidents, finding(60 * minute))]
+    asked = [one for one in told if one.is_lasting]
+    assert asked[0].updated_ns == 3600 * SECOND
+    assert len({one.id for one in told}) == 1
+    assert all(sum("new normal" in reason for reason in one.reasons) == 1 for one in asked)
+    assert [one.windows for one in asked] == [31, 62]  # then as ever, when they double
+    (higher,) = offer(incidents, finding(60 * 181, risk=70.0))
+    assert (higher.level, higher.is_lasting) == ("HIGH", True)
+
+
+def test_what_comes_again_and_again_is_asked_about_once(incidents: Incidents) -> None:
+    told = [one for hour in range(24) for one in offer(incidents, finding(3600 * hour, causes=("a", f"b{hour}")))]
+    assert len({one.id for one in told}) == AGAIN + 1
+    assert [one.windows for one in told if one.is_lasting] == [1, 2, 4, 8, 16]
+    offer(incidents, finding(3600 * 23.5, causes=("b7",)))  # a cause it had beside, long after: news
+    assert len(incidents.open) == 2
+    new = TemplateEvidence("x", "f" * 16, is_new=True, seen=1, expected=0, share=0.4)
+    never = finding(3600 * 24.2, causes=("a", "x"))
+    offer(incidents, replace(never, alert=replace(never.alert, templates=[new])))  # never seen before: news
+    assert [one.alert.id for one in incidents.open] == [told[-1].id, never.alert.id]
+    (over,) = [one for one in incidents.expire(3600 * 30 * SECOND) if one.is_lasting]
+    assert over.resolved_ns == (23 + 6) * 3600 * SECOND
+
+
+def test_what_is_accepted_is_learned_and_not_asked_about(incidents: Incidents) -> None:
+    offer(incidents, finding(0))
+    (incident,) = incidents.open
+    assert incidents.accept([incident.alert.id, "other"])
+    assert not incidents.accept([incident.alert.id])
+    assert incidents.adopted(incident, 10 * SECOND)
+    told = [one for minute in range(2, 100, 2) for one in offer(incidents, finding(60 * minute))]
+    assert not any(one.is_lasting for one in told)
+    assert incidents.accept([])
+    assert not incidents.adopted(incident, 6000 * SECOND)
+    again = Incidents(incidents.options, 5.0)
+    again.load(incidents.save())
+    assert again.save() == incidents.save()
 
 
 def test_open_incidents_are_bounded() -> None:

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 import torch
 
-from alogd import bundle
-from alogd.bundle import BadBundle
 from alogd.cli.inputs import open_all
 from alogd.cli.main import main
-from alogd.config import Alerts, UserMask
+from alogd.config.tree import Alerts, UserMask
 from alogd.detectors.mscred import Signatures
+from alogd.models import bundle
+from alogd.models.bundle import BadBundle
+from alogd.models.vocabulary import SPECIAL
 from alogd.offline.models.epochs import grow
 from alogd.offline.models.nets.deeplog import DeepLogNet
 from alogd.offline.models.retrain import WORSE, Begin, Result, retrain
 from alogd.offline.models.train_deeplog import GROWS, Training
-from alogd.vocabulary import SPECIAL
 from tests import deep_models, every_kind, logbert_models, mscred_models
 
 SMALL = Training(window=6, k=3, epochs=2, embedding=16, hidden=16, batch=32, rate=1e-2)
@@ -77,6 +77,7 @@ def test_it_learns_faster_than_anew(later: Path, old: Path, tmp_path: Path) -> N
     assert on.trained["deeplog"].loss < anew.trained["deeplog"].loss
 
 
+@pytest.mark.slow
 def test_it_becomes_as_good_as_anew(later: Path, old: Path, tmp_path: Path) -> None:
     """Over seeds: on a log of one workflow an anomaly injected is found everywhere or nowhere, which is chance."""
     totals: dict[bool, list[float]] = {True: [], False: []}

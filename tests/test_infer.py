@@ -15,10 +15,10 @@ from pathlib import Path
 import onnx
 import pytest
 
-from alogd.config import UserMask
+from alogd.config.tree import UserMask
 from tests import deep_models, engine_logs, infer_program
 from tests.daemon_process import wait_until
-from tests.infer_program import assert_same, command, environment, infer, program, python_path, stream, untrained
+from tests.infer_program import PLAIN, assert_same, command, environment, infer, program, python_path, stream, untrained
 
 
 def halves(text: bytes) -> tuple[bytes, bytes]:
@@ -551,7 +551,7 @@ def test_no_python_is_in_the_process(place):
 def test_valgrind_finds_nothing(place, tmp_path):
     if shutil.which("valgrind") is None:
         pytest.skip("no valgrind; on Debian: apt install valgrind")
-    plain = program("-O1", "-g")
+    plain = program(*PLAIN)
     (place / "live.log").write_bytes((place / "live.log").read_bytes() + hostile_log(random.Random(1), 60))
     asked = command(place, place / "live.log", place / "results.json", built=plain)
     suppressed = f"--suppressions={Path(__file__).parent / 'onnxruntime.supp'}"

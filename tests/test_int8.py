@@ -9,10 +9,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnxruntime.quantization")
 
 from alogd.detectors.deeplog import NextTemplate  # noqa: E402
+from alogd.models.vocabulary import Vocabulary  # noqa: E402
 from alogd.offline.models import int8, quality  # noqa: E402
 from alogd.offline.models.kinds import trainer  # noqa: E402
 from alogd.offline.models.sessions import Sessions  # noqa: E402
-from alogd.vocabulary import Vocabulary  # noqa: E402
 
 
 @pytest.fixture(scope="module")

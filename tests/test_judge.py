@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alogd import rows
-from alogd.chosen_detectors import detector_names
-from alogd.config import Alerts, Risk
+from alogd.alerts.incidents import Finding, Incidents
+from alogd.config.tree import Alerts, Risk
 from alogd.detectors.base import Contribution
 from alogd.event import F64, Bool, WindowBatch
-from alogd.incidents import Finding, Incidents
-from alogd.judge import Judge
+from alogd.judging.chosen_detectors import detector_names
+from alogd.judging.judge import Judge
+from alogd.judging.risk import anomaly, risk, risk_of
 from alogd.reference.batches import window_batch
-from alogd.risk import anomaly, risk, risk_of
+from alogd.windows import rows
 from tests.test_incidents import alert
 
 
@@ -57,7 +57,8 @@ def opened_per_day(scores: F64, seconds: float, budget: float) -> float:
         for index in np.flatnonzero(verdict.odd):
             now = int(verdict.windows.closed_ns[index])
             incidents.expire(now)
-            finding = Finding(alert(now, risk=float(verdict.risk[index])), 1, ["cause"])
+            # What has the same cause again and again becomes one incident (test_incidents); here each has its own.
+            finding = Finding(alert(now, risk=float(verdict.risk[index])), 1, [f"cause {now}"])
             incident = incidents.match(finding, now)
             if incident:
                 incidents.extend(incident, finding)

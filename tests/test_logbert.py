@@ -10,12 +10,12 @@ from alogd.detectors._sequences import beyond_chance
 from alogd.detectors.deeplog import UNSEEN
 from alogd.detectors.logbert import LogBert, LogBertOptions, MaskedTemplates, hidden_in, masked, pieces
 from alogd.event import IDLE
+from alogd.models.vocabulary import DIST, MASK, PAD, UNK
 from alogd.offline.models.kinds import Start
 from alogd.offline.models.nets.logbert import LogBertNet
 from alogd.offline.models.sessions import Sessions
 from alogd.offline.models.train_logbert import _recenter, sequences, train
 from alogd.reference.batches import window_batch
-from alogd.vocabulary import DIST, MASK, PAD, UNK
 from tests import deep_models, logbert_models
 from tests.logbert_models import SMALL
 from tests.stopped_training import gone_on

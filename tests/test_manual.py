@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from alogd.cli.main import COMMANDS
-from alogd.config_schema import schema
-from alogd.manual import pages, text
+from alogd.cli.manual import pages, text
+from alogd.config.schema import schema
 from alogd.offline.main import COMMANDS as OFFLINE
 
 MAN = Path(__file__).parent.parent / "man"

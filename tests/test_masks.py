@@ -19,9 +19,9 @@ from drain3.drain import Drain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alogd.dfa import Automaton
-from alogd.dfa import compile as compile_pattern
-from alogd.engine import Engine, EngineConfig
+from alogd.engine.dfa import Automaton
+from alogd.engine.dfa import compile as compile_pattern
+from alogd.engine.native import Engine, EngineConfig
 from alogd.reference import masks as reference
 from tests import mask_lines
 from tests.conftest import ROOT

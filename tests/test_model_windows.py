@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from alogd import plans
-from alogd.bundle import BadBundle
 from alogd.cli.main import main
-from alogd.config import Alerts, DetectorOptions, Risk, WindowOptions
-from alogd.model_windows import doubts, refusal
+from alogd.config.tree import Alerts, DetectorOptions, Risk, WindowOptions
+from alogd.daemon import plans
+from alogd.models.bundle import BadBundle
+from alogd.models.windows import doubts, refusal
 from alogd.stream import Stream
 from tests import deep_models
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from alogd import bundle
 from alogd.cli.main import main
+from alogd.models import bundle
 from tests import deep_models
 
 

@@ -8,16 +8,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alogd import rows as windows_of
 from alogd.cli.inputs import open_all
-from alogd.config import Alerts, Risk
+from alogd.config.tree import Alerts, Risk
 from alogd.detectors import _series
 from alogd.detectors._matrices import LARGEST, Plan, counts_of, matrices, place_of
 from alogd.detectors._series import Series
 from alogd.detectors.base import OtherModel
 from alogd.detectors.ewma import Ewma, EwmaOptions
 from alogd.detectors.mscred import Mscred, MscredOptions, Signatures
-from alogd.judge import Judge
+from alogd.judging.judge import Judge
+from alogd.models.vocabulary import UNK
 from alogd.offline.models import quality_counts
 from alogd.offline.models.corpus import pack, unpack
 from alogd.offline.models.export import NotTheSame, check
@@ -30,7 +30,7 @@ from alogd.offline.models.sessions import Sessions, series_of
 from alogd.offline.models.thresholds import threshold
 from alogd.offline.models.train_mscred import train
 from alogd.reference.batches import window_batch
-from alogd.vocabulary import UNK
+from alogd.windows import rows as windows_of
 from tests import deep_models, mscred_models
 from tests.stopped_training import gone_on
 

@@ -2,22 +2,26 @@
 
 import asyncio
 import dataclasses
+import json
 import os
 import random
 import shlex
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from alogd.cli import feedback, silence
+from alogd.cli import alerts, feedback, silence
 from alogd.cli.main import main
-from alogd.mute import MAX_MUTES, Mute, Mutes, matchers_of
-from alogd.outlets import Outlets
+from alogd.clock import SystemClock
+from alogd.feedback.mute import MAX_MUTES, Mute, Mutes, matchers_of
 from alogd.sinks.base import build
-from alogd.state import Snapshot, State
-from alogd.store import Store
+from alogd.sinks.outlets import Outlets
+from alogd.state.database import Snapshot, State
+from alogd.state.store import Store
 from tests.alerts import alert
 from tests.http_face import raw, serving
 
@@ -46,6 +50,8 @@ def mute(*matchers, **changes):
         ("template=0123456789abcdef", True),
         ("template!=0123456789abcdef", False),
         ("title=incident 1", True),
+        ("host=web1", False),
+        ("host!=web1", True),
     ],
 )
 def test_matchers(matcher, holds):
@@ -54,11 +60,54 @@ def test_matchers(matcher, holds):
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "stream", "host=a", "stream=", "stream=~(a", "stream=~(?=a)b", "title=" + "x" * 600]
+    "bad",
+    [
+        "",
+        "stream",
+        "address=a",
+        "stream=",
+        "stream=~(a",
+        "stream=~(?=a)b",
+        "title=" + "x" * 600,
+        "stream=~a(?:(?:(?:){255}){255}){255}",
+    ],
 )
 def test_what_is_no_matcher_is_refused(bad):
     with pytest.raises(ValueError, match=r"\S"):
         mute(bad)
+
+
+def test_what_patterns_may_cost_together_is_bounded():
+    costly = "title=~(?:[a-z]{1,40}-){1,16}x"  # less than two thirds of what all may take
+    mute(costly)
+    with pytest.raises(ValueError, match="steps of work"):
+        mute(*[costly] * 16)
+
+
+def test_an_alternative_that_begins_anywhere_costs_one_walk():
+    """Read as it is written between ^ and $, the last part of this would be tried from each place of a title."""
+    one = mute("title=~x)|(?:[^q]*q")
+    other = dataclasses.replace(alert(), title="a" * 400)
+    assert len(steps_of(lambda: one.holds(other))) < 20_000  # each place: 400,000
+    assert not one.holds(other)
+    assert one.holds(dataclasses.replace(other, title="a" * 399 + "q"))
+
+
+def steps_of(job):
+    """The lines of Python that a job runs."""
+    lines = []
+    sys.settrace(lambda _frame, _event, _arg: lambda _frame, event, _arg: lines.append(event))
+    try:
+        job()
+    finally:
+        sys.settrace(None)
+    return lines
+
+
+@pytest.mark.parametrize("begins", [-1e17, -1.0, 253_402_214_400.0, 1e17])
+def test_moments_that_no_calendar_shows_are_refused(begins):
+    with pytest.raises(ValueError, match="1970 and 9999"):
+        mute(begins=begins, ends=begins + 1e6)
 
 
 def test_a_template_nobody_spoke_of_is_news():
@@ -97,6 +146,17 @@ def test_expected_is_about_no_more_than_was_judged():
     assert not here.holds(alert(level="LOW", stream="web"))
     assert not here.holds(alert(level="LOW", key="cron"))
     assert mute(*matchers_of(one, "template")).holds(alert(level="LOW", stream="web"))
+
+
+def test_expected_on_a_host_is_about_no_other():
+    one = alert(hosts=("db-1.example", "10.0.0.7"))
+    there = mute(*matchers_of(one, "host"))
+    assert there.holds(alert(stream="web", key="cron", hosts=("db-1.example",)))
+    assert not there.holds(alert(hosts=("db-1xexample",)))
+    assert not there.holds(alert(hosts=("db-1.example", "db-2.example")))  # one nobody spoke of
+    assert not there.holds(alert())
+    with pytest.raises(ValueError, match="names its host"):
+        matchers_of(alert(), "host")
 
 
 def test_they_are_bounded_and_those_that_are_over_make_room():
@@ -190,20 +250,64 @@ async def test_from_the_command_line(tmp_path, capsys, monkeypatch):
         assert [one.undone_by for one in daemon.store.mutes.mutes] == ["ann", "ann"]
         assert not daemon.store.mutes.keeps(alert(4, level="HIGH"), daemon.store.mutes.mutes[1].undone)
 
+        real = (await say(feedback, "real", alert(3).id, "--until", "30d", "--comment", "outage")).strip()
+        assert (await say(feedback, "list")).count(real) == 1
+        one = daemon.store.mutes.mutes[2]
+        assert (one.kind, one.why, one.ends - one.begins) == ("real", "outage", pytest.approx(30 * 86400, abs=60))
+        assert daemon.store.said("sshd", SystemClock()).real == (one.pattern,)
+        assert daemon.store.said("web", SystemClock()).real == ()
+        await say(feedback, "undo", real)
+        assert daemon.store.said("sshd", SystemClock()).real == ()
+        lasts = alert(9, is_lasting=True)
+        await daemon.store.commit([Snapshot("sshd", 1, alerts=[lasts])])
+        await say(feedback, "expected", alert(4).id)  # it did not ask
+        assert daemon.store.said("sshd", SystemClock()).normal == ()
+        await say(feedback, "expected", lasts.id)
+        assert daemon.store.said("sshd", SystemClock()).normal == (lasts.id,)
+
+        everywhere = (await say(feedback, "real", alert(3).id, "--scope", "template")).strip()
+        assert [one.alert for one in daemon.store.said("web", SystemClock()).real] == [alert(3).id]
+        assert everywhere == daemon.store.mutes.mutes[-1].id
+
+
+async def test_a_silence_made_of_an_alert(tmp_path):
+    ends = time.time() + HOUR
+    async with serving(tmp_path) as (daemon, _, port):
+
+        async def add(**wish):
+            return await raw(port, post("silences", json.dumps({"ends": ends, **wish}), JSON))
+
+        assert b" 201 " in await add(alert=alert(3).id)
+        assert b" 201 " in await add(alert=alert(3).id, scope="stream")
+        pattern, stream = daemon.store.mutes.mutes
+        other = dataclasses.replace(alert().templates[0], fingerprint="f" * 16)
+        assert (pattern.alert, pattern.title) == (alert(3).id, (await daemon.store.alert(alert(3).id)).title)
+        assert pattern.holds(alert(9, level="CRITICAL", key="cron"))
+        assert not pattern.holds(alert(9, templates=[other]))
+        assert not pattern.holds(alert(9, stream="web"))
+        assert stream.holds(alert(9, templates=[other]))
+        assert not stream.holds(alert(9, stream="web"))
+        assert b" 404 " in await add(alert="none")
+        assert b" 400 " in await add()
+        assert b" 400 " in await add(alert=alert(3).id, matchers=["stream=a"])
+
 
 async def test_the_commands_of_the_guide(tmp_path, capsys, monkeypatch):
     guide = (Path(__file__).parents[1] / "docs/feedback.md").read_text()
     lines = [line[2:] for line in guide.splitlines() if line.startswith("$ alogd ")]
-    assert len(lines) == 9
+    assert len(lines) == 15
     monkeypatch.chdir(tmp_path)
     said = ""
     async with serving(tmp_path) as (daemon, _, port):
         for line in lines:
             _, name, *words = shlex.split(line)
             words = [{"ALERT": alert(3).id, "ID": said}.get(word, word) for word in words]
-            command = {"silence": silence, "feedback": feedback}[name]
+            command = {"silence": silence, "feedback": feedback, "alerts": alerts}[name]
+            words += ["--state", str(tmp_path / "state")] if name == "alerts" else []
             assert await asyncio.to_thread(run, command, f"http://127.0.0.1:{port}", *words) == 0
             out = capsys.readouterr().out.strip()
-            said = out if words[0] == "add" else said
+            said = out if words[0] in ("add", "expected", "real") else said
         states = [one.undone is not None for one in daemon.store.mutes.mutes]
-    assert states == [False, False, True, False, True]  # `ID` is the one of the last `add`
+        assert [one.undone_by for one in daemon.store.acks.entries] == ["ann"]
+    # What is real ends what was expected; `ID` is the last one said.
+    assert states == [False, False, False, True, True, True, True]

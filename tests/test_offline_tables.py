@@ -40,7 +40,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_help_imports_nothing_that_takes_time() -> None:
-    heavy = {"numpy", "pyarrow", "torch", "msgspec", "yaml", "rich", "alogd._engine", "alogd.config"}
+    heavy = {"numpy", "pyarrow", "torch", "msgspec", "yaml", "rich", "alogd._engine", "alogd.config.tree"}
     code = (
         f"import sys\nfrom alogd.offline.main import main\nmain(['-h'])\nsys.exit(bool({heavy!r} & set(sys.modules)))"
     )

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from alogd.pack import PREFIX, pack, unpack
+from alogd.state.pack import PREFIX, pack, unpack
 
 DTYPES = st.sampled_from(["?", "u1", "i1", "<u2", ">u2", "<i4", "<u8", ">i8", "<f4", "<f8"])
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)

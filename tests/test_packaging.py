@@ -56,13 +56,14 @@ def test_wheel_made_from_the_source_distribution(checkout: Path, tmp_path: Path)
     assert not [name for name in names if name.startswith(("tests/", "collectors/", "detectors/", "engine_c/"))]
     run(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", tmp_path / "site", wheel, cwd=tmp_path)
     code = (
-        "import sys; sys.path.insert(0, 'site'); import alogd.engine, alogd.windows, alogd._engine as engine;"
+        "import sys; sys.path.insert(0, 'site'); import alogd.engine.native, alogd._engine as engine;"
+        "import alogd.windows.gather;"
         "import alogd.collectors.file, alogd.detectors.ewma;"
-        "print(engine.__file__, alogd.windows.Windows.__module__)"
+        "print(engine.__file__, alogd.windows.gather.Windows.__module__)"
     )
     shown = run(sys.executable, "-c", code, cwd=tmp_path).split()
     assert shown[0].endswith("site/alogd/_engine.abi3.so")
-    assert shown[1] == "alogd.windows"
+    assert shown[1] == "alogd.windows.gather"
 
 
 def test_without_a_compiler_the_package_says_so_and_is_pure(checkout: Path) -> None:

@@ -7,10 +7,11 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from alogd.config import Alerts, Risk, StreamOptions
-from alogd.scores import SLOTS, STEP_NS, Scores
-from alogd.sightings import Sightings
-from alogd.state import Snapshot
+from alogd.config.tree import Alerts, Risk, StreamOptions
+from alogd.engine.sightings import Sightings
+from alogd.event import Also
+from alogd.judging.scores import SLOTS, STEP_NS, Scores
+from alogd.state.database import Snapshot
 from alogd.stream import Stream
 from alogd.web import events
 from alogd.web.overview import overview
@@ -35,7 +36,10 @@ def test_one_sentence_says_how_things_are():
     assert "sshd" in said["learning"]["more"]
     assert said["amiss"]["more"] == "sink pager: answered 503"
     assert (said["alert"]["sentence"], said["alert"]["more"]) == ("3 alerts are firing", "the worst is CRITICAL")
+    assert [now["level"] for now in said.values()] == [None, None, None, "CRITICAL", "LOW"]
     assert said["bad"]["more"] == "stream sshd: starting"
+    assert overview(view(), {"HIGH": 4}, 1, 2)["more"] == "the worst is HIGH; 2 causes in all; 1 acknowledged"
+    assert overview(view(), {"HIGH": 2}, 0, 1)["more"] == "the worst is HIGH; 1 cause in all"
 
 
 def _with(stream, **core):
@@ -164,6 +168,7 @@ async def test_alerts_in_brief_and_by_text(tmp_path):
         assert len(found) == 5
         assert found[0]["title"] == HOSTILE
         assert not {"lines", "templates", "detectors"} & set(found[0])
+        assert [one["also_in"] for one in found] == [[]] * 5
         assert len((await get(port, "alerts?contains=OUT%20of%20MEM"))["alerts"]) == 5
         assert len((await get(port, f"alerts?contains={quote('<SCRIPT>')}"))["alerts"]) == 5
         assert len((await get(port, f"alerts?contains={quote(HOSTILE)}"))["alerts"]) == 5
@@ -176,6 +181,13 @@ async def test_alerts_in_brief_and_by_text(tmp_path):
         assert (await ask(port, "/api/v1/streams/none/scores"))[0] == 404
         for bad in ("points=0", "points=1001", "since=x", "other=1"):
             assert (await ask(port, f"/api/v1/streams/sshd/scores?{bad}"))[0] == 400
+
+
+async def test_a_brief_alert_names_the_streams_it_stands_for(tmp_path):
+    async with serving(tmp_path) as (daemon, _, port):
+        root = alert(9, at=99, also=(Also("web\udcff", alert(8).id, "HIGH", "it waits"),))
+        await daemon.store.commit([Snapshot("sshd", 1, alerts=[root])])
+        assert (await get(port, "alerts?brief=true&limit=1"))["alerts"][0]["also_in"] == ["web\\udcff"]
 
 
 async def test_templates_page_and_sort(tmp_path):

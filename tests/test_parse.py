@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from alogd.engine import Engine
+from alogd.engine.native import Engine
+from alogd.models.vocabulary import SPECIAL, Vocabulary
 from alogd.offline.main import main
 from alogd.reference import masks as reference
-from alogd.vocabulary import SPECIAL, Vocabulary
 
 ROOT = Path(__file__).parents[1]
 pytest.importorskip("pyarrow")

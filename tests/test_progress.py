@@ -2,7 +2,7 @@
 
 import msgspec
 
-from alogd.progress import Progress, status_line
+from alogd.daemon.progress import Progress, status_line
 from tests.test_http import view
 
 REPLACE = msgspec.structs.replace

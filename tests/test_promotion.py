@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from alogd import bundle
 from alogd.cli.main import main
+from alogd.models import bundle
 from alogd.offline.models import bundle as bundles
 from alogd.offline.models import history
 from tests import deep_models

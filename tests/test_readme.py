@@ -17,7 +17,7 @@ from alogd.cli.inputs import Input
 from alogd.cli.main import COMMANDS
 from alogd.clock import LoopWaker, SystemClock
 from alogd.collectors.base import Closed, Data, Idle, Opened
-from alogd.config_load import load_config
+from alogd.config.load import load_config
 from alogd.demo.incidents import INCIDENTS
 from alogd.demo.shop import Shop
 

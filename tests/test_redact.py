@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alogd.config import Alerts, EngineOptions, UserMask
-from alogd.config_load import ConfigError, load_config
-from alogd.redact import Redactor, hide_secrets
+from alogd.alerts.redact import Redactor, hide_secrets
+from alogd.config.load import ConfigError, load_config
+from alogd.config.tree import Alerts, EngineOptions, UserMask
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,8 @@ def test_keys():
     assert Redactor(Alerts(redact=("pid",)), masks, "pid").key("4711") == "<PID>"
     assert Redactor(Alerts(redact=("ip",)), masks, "host").key("10.0.0.1") == "<IP>"
     assert Redactor(Alerts(), masks, "pid").key("4711") == "4711"
+    assert Redactor(Alerts(redact=("ip",)), masks, "pid").host("10.0.0.1") == ""
+    assert Redactor(Alerts(redact=("ip",)), masks, "pid").host("web1") == "web1"
 
 
 @pytest.mark.parametrize(

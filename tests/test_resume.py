@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alogd import bundle
 from alogd.cli.main import main
-from alogd.crashpoint import TRAINING_POINTS
+from alogd.models import bundle
 from alogd.offline.models import work
+from alogd.state.crashpoint import TRAINING_POINTS
 from tests import deep_models
 from tests.daemon_process import ROOT
 
@@ -87,6 +87,7 @@ def test_killed_at_any_step_it_gives_the_same(
     assert not (models / work.FOLDER).exists()
 
 
+@pytest.mark.slow
 def test_killed_in_a_later_kind_it_trains_none_of_those_before_again(log: Path, tmp_path: Path) -> None:
     flags = ("--models", "deeplog,mscred", "--channels", "1")
     models, whole = tmp_path / "models", tmp_path / "whole"
@@ -134,6 +135,7 @@ def test_told_to_stop_it_says_how_to_go_on(log: Path, tmp_path: Path) -> None:
     assert bundle.in_service(models) is None
 
 
+@pytest.mark.slow
 def test_fresh_forgets(log: Path, tmp_path: Path) -> None:
     models = tmp_path / "models"
     retrain(log, models, crash=EPOCHS)
@@ -142,6 +144,7 @@ def test_fresh_forgets(log: Path, tmp_path: Path) -> None:
     assert "reading" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_log_that_grew_is_the_same_log_and_another_is_not(log: Path, tmp_path: Path) -> None:
     models, live = tmp_path / "models", tmp_path / "live.log"
     shutil.copy(log, live)
@@ -157,6 +160,7 @@ def test_a_log_that_grew_is_the_same_log_and_another_is_not(log: Path, tmp_path:
     assert not (models / work.FOLDER).exists()
 
 
+@pytest.mark.slow
 def test_damaged_work_is_done_anew(log: Path, unkilled: dict[str, bytes], tmp_path: Path) -> None:
     models = tmp_path / "models"
     retrain(log, models, crash=EPOCHS)

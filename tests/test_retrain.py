@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from alogd import bundle
 from alogd.cli.main import main
+from alogd.models import bundle
 from tests import deep_models
 from tests.daemon_process import ROOT
 
@@ -118,7 +118,7 @@ def test_a_stream_without_the_model_it_names(command: str, tmp_path: Path) -> No
 
 
 def test_what_another_stream_may_rely_on_is_not_replaced() -> None:
-    from alogd.bundle import Quality
+    from alogd.models.bundle import Quality
     from alogd.offline.models.retrain import _decide
 
     good = Quality(total=90.0, parts={})

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from alogd.config_load import load_config
-from alogd.config_yaml import ConfigError
+from alogd.config.load import load_config
+from alogd.config.nodes import ConfigError
 from alogd.sinks.base import build
 from tests.alerts import SECOND, alert
 

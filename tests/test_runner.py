@@ -3,9 +3,9 @@
 import pytest
 
 from alogd.collectors.base import Closed, Data, Idle, Opened, Status
-from alogd.config import Alerts, Risk, StreamOptions, WindowOptions
-from alogd.runner import CLOSED_KEPT, TICK_LAG, Runner
-from alogd.state import Snapshot
+from alogd.config.tree import Alerts, Risk, StreamOptions, WindowOptions
+from alogd.daemon.runner import CLOSED_KEPT, TICK_LAG, Runner
+from alogd.state.database import Snapshot
 from alogd.stream import Stream
 from tests.daemon_process import log_lines
 

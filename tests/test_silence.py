@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alogd import alert_json
+from alogd.alerts import as_json as alert_json
 from alogd.collectors.base import Data, Idle, Opened
-from alogd.config import Alerts, Risk, Silence, StreamOptions
+from alogd.config.tree import Alerts, Risk, Silence, StreamOptions
+from alogd.daemon.runner import Runner
 from alogd.event import NO_TIME, Alert, Batch
-from alogd.rhythm import DAY, HOUR, Beat, Source
-from alogd.runner import Runner
-from alogd.silence import Silences
-from alogd.silence_alerts import span
-from alogd.silence_clock import LogClock
+from alogd.silence.alerts import span
+from alogd.silence.log_time import LogClock
+from alogd.silence.rhythm import DAY, HOUR, Beat, Source
+from alogd.silence.watch import Silences
 from alogd.stream import Stream
 
 START = 1_760_054_400  # midnight UTC

@@ -8,13 +8,13 @@ import os
 
 import pytest
 
-from alogd.alert_filter import AlertFilter
-from alogd.config import Log
-from alogd.delivery import pick
+from alogd.alerts.filter import AlertFilter
+from alogd.config.tree import Log
 from alogd.logs import Output, configure
 from alogd.registry import names
 from alogd.sinks.base import build, build_all
-from alogd.state import Snapshot
+from alogd.sinks.delivery import pick
+from alogd.state.database import Snapshot
 from tests.alerts import START, alert
 from tests.bad_server import BadServer
 from tests.outlets import HOSTILE, delivery, hook, hostile, risky
@@ -168,7 +168,7 @@ async def test_webhook_payload_is_alertmanagers():
     assert first["startsAt"] == "2023-11-14T22:13:20.000000Z"
     assert first["endsAt"] == "0001-01-01T00:00:00Z"
     assert second["endsAt"] == "2023-11-14T22:13:25.000000Z"
-    assert first["generatorURL"] == f"http://logs.example:9178/api/v1/alerts/{alert(1).id}"
+    assert first["generatorURL"] == f"http://logs.example:9178/#/alerts/{alert(1).id}"
     assert first["annotations"]["lines"] == "/var/log/auth.log:4711: Out of memory"
 
 

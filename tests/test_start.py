@@ -11,7 +11,7 @@ from tests.daemon_process import ROOT, log_lines
 MODELS = {"torch", "onnxruntime", "pandas", "sklearn", "scipy", "matplotlib"}  # none without a detector that needs it
 SPARED = {"drain3", "jsonpickle", "hypothesis", "prometheus_client", "rich"}
 NEVER = MODELS | SPARED | {"numpy.random", "numpy.testing", "alogd.demo"}
-WEB = {"aiohttp", "alogd.web.server", "alogd.metrics"}
+WEB = {"aiohttp", "alogd.web.server", "alogd.web.metrics"}
 
 
 def loaded(code):
@@ -26,8 +26,8 @@ def loaded(code):
 def up_to_reading():
     return loaded(
         "import alogd.cli.run, alogd.daemon, alogd.stream\n"
-        "from alogd.config_load import load_config\n"
-        "from alogd.plans import plans\n"
+        "from alogd.config.load import load_config\n"
+        "from alogd.daemon.plans import plans\n"
         "from alogd.sinks.base import build_all\n"
         "config = load_config('configs/alogd.yaml')\n"
         "build_all(config.sinks)\n"
@@ -58,4 +58,4 @@ def test_following_named_files_needs_no_yaml(tmp_path):
         "from alogd.cli.main import main\n"
         f"assert main(['run', {str(log)!r}, '--once', '--state-dir', {str(tmp_path / 'state')!r}]) == 0"
     )
-    assert not modules & (NEVER | {"yaml", "alogd.config_load"})
+    assert not modules & (NEVER | {"yaml", "alogd.config.load"})

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from alogd.alert_filter import AlertFilter
-from alogd.state import Limits, Reader, Snapshot, SourceRow, State, StateUnusable
+from alogd.alerts.filter import AlertFilter
+from alogd.state.database import Limits, Reader, Snapshot, SourceRow, State, StateUnusable
 from tests.alerts import SECOND, START, alert
 
 ROOT = Path(__file__).parents[1]
@@ -188,7 +188,7 @@ def test_a_failed_start_lets_go_of_the_lock(tmp_path):
 
 KILLED = """
 import os, sys
-from alogd.state import Snapshot, SourceRow, State
+from alogd.state.database import Snapshot, SourceRow, State
 from tests.alerts import alert
 state = State(sys.argv[1])
 for n in range(1, 100000):

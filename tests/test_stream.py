@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alogd import alert_json
-from alogd.config import Alerts, DetectorOptions, EngineOptions, Multiline, Risk, StreamOptions, WindowOptions
+from alogd.alerts import as_json as alert_json
+from alogd.config.tree import Alerts, DetectorOptions, EngineOptions, Multiline, Risk, StreamOptions, WindowOptions
 from alogd.event import Alert
 from alogd.stream import Stream
 
@@ -102,6 +102,7 @@ def test_a_crash_is_one_alert_that_says_why(expected: list[Alert], crashing: byt
 def test_evidence_lines_stand_where_it_says(expected: list[Alert], crashing: bytes) -> None:
     alert = the_crash(expected)
     assert any(line.marked for line in alert.lines)
+    assert alert.hosts == ("web1",)
     for line in alert.lines:
         assert crashing[line.offset :].startswith(line.text.encode())
         assert line.source == "/var/log/shop.log"
@@ -139,7 +140,7 @@ def test_saved_and_loaded_anywhere_tells_the_same(crashing: bytes, expected: lis
     first.open(0)
     before = play(first, crashing, end=at)
     second.load(first.save())
-    second.open(0, offset=second.consumed(0))
+    second.open(0, offset=second.consumed(0), resumed=True)
     after = play(second, crashing, begin=first.consumed(0)) + finish(second)
     assert told(before + after) == told(expected)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from alogd.cli.failures import Failed, Usage
-from alogd.config import Alerts, StreamOptions
-from alogd.engine import Engine
+from alogd.config.tree import Alerts, StreamOptions
+from alogd.engine.native import Engine
 from alogd.offline.commands import gen_synth
 from alogd.offline.synth.trouble import KINDS
 from alogd.offline.synth.world import Chosen, load
@@ -124,6 +124,7 @@ def test_time_never_goes_back_and_days_are_busier_than_nights(made: Path) -> Non
     assert sum(load(monday + 600 * i) for i in range(1008)) / 1008 == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
     peaks = []
     for size in (3000, 24_000):

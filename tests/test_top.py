@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import shutil
@@ -13,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from alogd.cli.output import level_style
 from alogd.cli.screen import PLAIN, Place, Seen, rows, sparkline
+from alogd.cli.top import Feed, _act
+from alogd.event import Also
 from tests.alerts import alert
 from tests.app_log import app_log
 from tests.daemon_process import ROOT, DaemonProcess, wait_until
@@ -41,6 +45,26 @@ def seen(many: int = 2, alerts: int = 5, **changes: Any) -> Seen:
 
 def text(shown: Seen, place: Place, width: int = 80, height: int = 24) -> str:
     return "\n".join(row.text for row in rows(shown, place, width, height))
+
+
+@pytest.mark.parametrize("level", ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO"])
+def test_the_first_row_has_the_colour_of_the_worst_level(level: str):
+    head = rows(seen(level=level), Place(), 80, 24)[0]
+    assert head.style == level_style(level)
+
+
+def test_an_acknowledged_alert_is_marked_in_the_list_and_when_opened():
+    ack = {"by": "ann", "at": 1_790_000_000.0, "why": "mine"}
+    shown = seen(alerts=3)
+    shown.alerts[1]["ack"] = ack
+    listed = [row for row in rows(shown, Place(), 120, 24) if "alert " in row.text and "HIGH" in row.text]
+    assert ["(acked)" in row.text for row in listed] == [False, True, False]
+    assert [row.style == "dim" for row in listed] == [False, True, False]
+    one = alert()
+    opened = Seen(shown.overview, shown.alerts, opened=one, ack=ack, around=[50.0] * 20)
+    text_of = text(opened, Place(opened=one.id), 120, 40)
+    assert "acknowledged by ann, " in text_of
+    assert text_of.index("stream sshd") < text_of.index("risk around it") < text_of.index("risk 85")
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
@@ -80,6 +104,44 @@ def test_the_chosen_alert_stays_in_sight():
     assert place.chosen == 99
 
 
+def test_what_began_together_is_one_row_and_unfolds():
+    shown = seen(alerts=5)
+    for number in (1, 3):
+        shown.alerts[number]["cause"] = shown.alerts[2]["id"]
+    folded = text(shown, Place())
+    assert [f"alert {n}" in folded for n in range(5)] == [True, False, True, False, True]
+    assert "(+2) alert 2" in folded
+    unfolded = text(shown, Place(unfolded={shown.alerts[2]["id"]}))
+    told = [line.partition("app ")[2].strip() for line in unfolded.splitlines() if " HIGH " in line]
+    assert told == ["alert 0", "(+2) alert 2", "+ alert 1", "+ alert 3", "alert 4"]
+    bottom = Place(chosen=4)
+    text(shown, bottom)
+    assert bottom.chosen == 2  # of three rows
+
+
+def test_space_unfolds_and_enter_opens_what_is_listed():
+    feed = Feed(argparse.Namespace())
+    feed.seen = seen(alerts=4)
+    feed.seen.alerts[0]["cause"] = feed.seen.alerts[1]["id"]
+    place = Place()
+    for key in ("fold", "down", "open"):
+        _act(key, feed, place)
+    assert place.opened == feed.wanted == feed.seen.alerts[0]["id"]  # below its root now
+    for key in ("back", "up", "fold", "down", "open"):
+        _act(key, feed, place)
+    assert place.opened == feed.seen.alerts[2]["id"]
+
+
+def test_an_opened_alert_names_its_group_before_the_chart():
+    root = alert(1, stream="db", also=(Also("web", alert(2).id, "HIGH", "web waits"),))
+    other = alert(2, stream="web", cause=root.id)
+    for opened, said in ((root, "began here, in db"), (other, "began in db: CRITICAL incident 1")):
+        shown = Seen(seen().overview, opened=opened, root=None if opened is root else root, around=[50.0] * 20)
+        lines = text(shown, Place(opened=opened.id), 120, 40)
+        assert lines.index(said) < lines.index("risk around it") < lines.index("risk 85")
+        assert ("also in web" in lines) == (opened is root)
+
+
 def test_text_of_logs_cannot_steer_the_terminal():
     one = alert(1, title=EVIL)
     brief = [{**seen().alerts[0], "title": EVIL, "stream": EVIL}]
@@ -87,6 +149,15 @@ def test_text_of_logs_cannot_steer_the_terminal():
     for place in (Place(), Place(opened=one.id)):
         drawn = text(shown, place)
         assert not [char for char in drawn if char != "\n" and (ord(char) < 32 or char == "\u202e")]
+
+
+@pytest.mark.parametrize("wide", ["\u4e16", "\U0001f525", "\uff21", "\u2601\ufe0f"])
+def test_wide_letters_do_not_push_other_rows_off_the_screen(wide: str):
+    shown = seen()
+    shown.alerts[0]["title"] = wide * 100
+    row = next(row.text for row in rows(shown, Place(), 80, 24) if wide in row.text)
+    assert len(row) + row.count(wide) * (2 - len(wide)) <= 80
+    assert row.endswith("~")
 
 
 def test_a_terminal_without_blocks_has_a_chart_too():

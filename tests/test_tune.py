@@ -12,7 +12,7 @@ import yaml
 
 from alogd.cli.agreement import agreements
 from alogd.cli.main import main
-from alogd.config import Config
+from alogd.config.tree import Config
 from tests.app_log import START, app_log
 from tests.test_whatif import alert
 

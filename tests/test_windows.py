@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alogd import windows as face
-from alogd.config import WindowOptions
+from alogd.config.tree import WindowOptions
 from alogd.event import AGE, EVICTED, FLUSH, FULL, IDLE, NO_TIME, WindowBatch
 from alogd.reference.window_types import Limits
 from alogd.reference.windows import Windows as Reference
+from alogd.windows import gather as face
 from tests.window_records import DAY, FAR, HOUR, LAST, NOON, S, batch, both, needs_c, seconds, shown
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from alogd import windows as face
 from alogd.event import Batch, WindowBatch
 from alogd.reference.windows import Windows as Reference
+from alogd.windows import gather as face
 
 S = 10**9
 HOUR = 3600 * S

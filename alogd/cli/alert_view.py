@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from alogd.alerts.as_json import shown_ack
 from alogd.cli.output import count, level_style, paint, safe, time_text, width
-from alogd.event import Alert, EvidenceLine, TemplateEvidence
+from alogd.event import Alert, Also, EvidenceLine, TemplateEvidence
+from alogd.feedback.acks import Ack
 
 _BAR = 12
 
 
-def show_alert(alert: Alert, color: bool) -> None:
-    """Print all of it."""
-    for line in lines_of(alert, color):
+def show_alert(alert: Alert, color: bool, ack: Ack | None = None, root: Alert | None = None) -> None:
+    """Print all of it; root: the alert that tells of it."""
+    for line in lines_of(alert, color, ack=shown_ack(ack), root=root):
         print(line)
 
 
-def lines_of(alert: Alert, color: bool, *, incident: bool = True) -> Iterator[str]:
+def lines_of(
+    alert: Alert,
+    color: bool,
+    *,
+    incident: bool = True,
+    ack: Mapping[str, Any] | None = None,
+    root: Alert | None = None,
+) -> Iterator[str]:
     """The alert's layout, line by line, or that of one window told as an alert; text of logs is made safe."""
     badge = paint(f" {alert.level} ", level_style(alert.level), color)
     yield f"{badge} {paint(safe(alert.title), 'bold', color)}"
     yield f"  {_state(alert) if incident else _window(alert)}"
+    if ack is not None:
+        yield f"  {acked_text(ack)}"
     name = f"   id {alert.id}" if incident else ""
     yield paint(f"  stream {safe(alert.stream)}{_key(alert)}{name}", "dim", color)
+    yield from _together(alert, root, color)
     yield ""
     yield f"  risk {alert.risk:.0f} = anomaly {alert.anomaly:.0f} with severity {alert.severity:.0f}"
     for name, signed in sorted(alert.detectors.items(), key=lambda item: -item[1]):
@@ -40,6 +53,38 @@ def lines_of(alert: Alert, color: bool, *, incident: bool = True) -> Iterator[st
     if alert.lines:
         yield from ("", paint("  Lines", "bold", color))
         yield from _evidence(alert.lines, color)
+
+
+def _together(alert: Alert, root: Alert | None, color: bool) -> Iterator[str]:
+    """What began at the same time in other streams, the first of it first."""
+    first = root if alert.cause else alert
+    if first is None:
+        yield f"  began together with {alert.cause}, which tells of it"
+        return
+    if first is not alert:
+        yield _other("began in", first, color)
+    elif alert.also:
+        yield f"  began here, in {safe(alert.stream)}"
+    yield from (_other("also in", one, color) for one in first.also if one.id != alert.id)
+
+
+def _other(how: str, one: Alert | Also, color: bool) -> str:
+    level = paint(one.level, level_style(one.level), color)
+    return f"  {how} {safe(one.stream)}: {level} {safe(one.title)}  ({one.id})"
+
+
+def in_short(alert: Alert) -> str:
+    """Its title, with the streams it stands for, or the alert that stands for it."""
+    if alert.cause:
+        return f"{alert.title} [with {alert.cause[:12]}]"
+    also = ", ".join(one.stream for one in alert.also)
+    return f"{alert.title} [also in {also}]" if also else alert.title
+
+
+def acked_text(ack: Mapping[str, Any]) -> str:
+    """Who has taken an alert on, when and why, as the API tells it."""
+    why = f": {safe(ack['why'])}" if ack["why"] else ""
+    return f"acknowledged by {safe(ack['by']) or 'somebody'}, {time_text(int(ack['at'] * 1e9))}{why}"
 
 
 def bar(share: float) -> str:

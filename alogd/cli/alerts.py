@@ -2,7 +2,14 @@
 
 alogd alerts                        the newest
 alogd alerts list --level HIGH --since 2h
+alogd alerts list --status firing --unacked
 alogd alerts show 3f2a              one of them, with its evidence (the start of its id is enough)
+alogd alerts ack 3f2a 91c0 --why "looking at it"
+alogd alerts ack 3f2a --undo
+alogd alerts acks -o jsonl          who acknowledged what and when, and who took it back
+
+Of an alert that somebody acknowledged nobody is told again, unless it gets worse, or ends. `ack` and `acks` ask the
+running daemon. What began together in several streams is listed below the alert that tells of it.
 """
 
 from __future__ import annotations
@@ -12,47 +19,60 @@ import time
 from collections.abc import Sequence
 from typing import get_args
 
-from alogd import alert_json
-from alogd.alert_filter import AlertFilter
-from alogd.cli.alert_view import show_alert
+from alogd.alerts import as_json as alert_json
+from alogd.alerts.filter import AlertFilter
+from alogd.cli.ack import acknowledge
+from alogd.cli.alert_view import in_short, show_alert
+from alogd.cli.ask import add_daemon
 from alogd.cli.failures import Failed, Usage
+from alogd.cli.groups import of_alerts
 from alogd.cli.output import add_output, level_style, table, time_text, use_color, write
 from alogd.cli.settings import add_state, open_state, require_stream
-from alogd.config import Level
-from alogd.config_units import duration
+from alogd.config.tree import Level
+from alogd.config.units import duration
 from alogd.event import Alert
-from alogd.state import Reader
+from alogd.feedback.acks import Acks
+from alogd.state.database import Reader
 
+IS_MIXED = True  # flags may stand between the words
 HEADS = ("opened (UTC)", "level", "risk", "status", "stream", "lines", "id", "title")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of `alogd alerts`."""
-    parser.add_argument("action", nargs="?", choices=("list", "show"), default="list", help="(list)")
-    parser.add_argument("id", nargs="?", help="show: the alert's id, or how it begins")
+    parser.add_argument("action", nargs="?", choices=("list", "show", "ack", "acks"), default="list", help="(list)")
+    parser.add_argument("id", nargs="*", help="show, ack: alerts' ids, or how they begin")
     parser.add_argument("--level", choices=get_args(Level), help="this level and above")
     parser.add_argument("--stream", help="of this stream")
     parser.add_argument("--status", choices=("firing", "resolved"), help="only these")
+    parser.add_argument("--unacked", action="store_true", help="only those nobody acknowledged")
     parser.add_argument("--since", metavar="AGE", help="changed in the last 2h, 1d ...")
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many (100)")
+    parser.add_argument("--undo", action="store_true", help="ack: take it back")
+    parser.add_argument("--why", default="", help="ack: the reason")
     add_state(parser)
+    add_daemon(parser, config=False)
     add_output(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    """List alerts, or show one."""
-    if (args.action == "show") != (args.id is not None):
+    """List alerts, show one, or acknowledge some."""
+    if args.action in ("ack", "acks"):
+        return acknowledge(args)
+    if (args.action == "show") != (len(args.id) == 1) or len(args.id) > 1:
         raise Usage("`alogd alerts show` needs an id; `alogd alerts list` takes none")
     with open_state(args) as reader:
         if args.action == "show":
-            return print_alerts([find_alert(reader, args.id)], args)
+            return show_found(reader, args.id[0], args)
         require_stream(reader, args.stream)
-        return print_alerts(_wanted(reader, args), args)
+        return print_alerts(_wanted(reader, args), reader.saved_acks(), args)
 
 
 def _wanted(reader: Reader, args: argparse.Namespace) -> list[Alert]:
     since = int((time.time() - _age(args.since)) * 1e9) if args.since else None
-    return reader.alerts(AlertFilter(args.stream, args.status, args.level, since, max(1, min(args.limit, 10_000))))
+    limit = max(1, min(args.limit, 10_000))
+    acked = False if args.unacked else None
+    return reader.alerts(AlertFilter(args.stream, args.status, args.level, since, limit, acked=acked))
 
 
 def _age(text: str) -> float:
@@ -72,23 +92,33 @@ def find_alert(reader: Reader, start: str) -> Alert:
     return found[0]
 
 
-def print_alerts(alerts: Sequence[Alert], args: argparse.Namespace) -> int:
-    """One alert in full when it was asked for by id, else a table; or JSON."""
+def show_found(reader: Reader, start: str, args: argparse.Namespace) -> int:
+    """One alert in full, by how its id begins. Raises Failed."""
+    found = find_alert(reader, start)
+    return print_alerts([found], reader.saved_acks(), args, reader.alert(found.cause) if found.cause else None)
+
+
+def print_alerts(alerts: Sequence[Alert], acks: Acks, args: argparse.Namespace, root: Alert | None = None) -> int:
+    """One alert in full when it was asked for by id (root: the one that tells of it), else a table; or JSON."""
     color = use_color(args.no_color)
     if args.output == "jsonl":
         for alert in alerts:
-            write(alert_json.encode(alert) + b"\n")
+            write(alert_json.encode(alert, acks.of(alert)) + b"\n")
     elif args.output == "json":
-        write(b"[" + b",\n".join(map(alert_json.encode, alerts)) + b"]\n")
+        write(b"[" + b",\n".join(alert_json.encode(alert, acks.of(alert)) for alert in alerts) + b"]\n")
     elif getattr(args, "action", "list") == "show":
-        show_alert(alerts[0], color)
+        show_alert(alerts[0], color, acks.of(alerts[0]), root)
     elif not alerts:
         print("no alerts")
     else:
-        table(HEADS, [_row(alert) for alert in alerts], color, [level_style(alert.level) for alert in alerts])
+        listed = of_alerts(alerts)
+        rows = [_row(alert, acks, is_below) for alert, is_below in listed]
+        table(HEADS, rows, color, [level_style(alert.level) for alert, _ in listed])
     return 0
 
 
-def _row(alert: Alert) -> tuple[object, ...]:
+def _row(alert: Alert, acks: Acks, is_below: bool) -> tuple[object, ...]:
     opened, risk = time_text(alert.opened_ns), round(alert.risk)
-    return (opened, alert.level, risk, alert.status, alert.stream, alert.lines_seen, alert.id[:12], alert.title)
+    status = "acked" if acks.quiets(alert) else alert.status
+    title = f"  + {alert.title}" if is_below else in_short(alert)
+    return (opened, alert.level, risk, status, alert.stream, alert.lines_seen, alert.id[:12], title)

@@ -16,16 +16,17 @@ import msgspec
 
 from alogd.cli.failures import Failed, Usage
 from alogd.cli.settings import add_config, config_or_default
-from alogd.config import Http, read_secret
-from alogd.config_units import duration
+from alogd.config.tree import Http, read_secret
+from alogd.config.units import duration
 
 TIMEOUT = 20.0  # seconds; the daemon's own for an answer is 15
 MOST = 16 << 20  # bytes of an answer
 
 
-def add_daemon(parser: argparse.ArgumentParser) -> None:
-    """The flags of every command that asks a daemon."""
-    add_config(parser)
+def add_daemon(parser: argparse.ArgumentParser, *, config: bool = True) -> None:
+    """The flags of every command that asks a daemon; config: `--config` too."""
+    if config:
+        add_config(parser)
     parser.add_argument("--url", help="the daemon's address (the configuration's, http://127.0.0.1:9178)")
     parser.add_argument("--by", metavar="WHO", help="who asks for it (you)")
 

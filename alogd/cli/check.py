@@ -21,9 +21,9 @@ from typing import Any
 from alogd.cli.failures import BAD_CONFIG, OK, Unusable
 from alogd.cli.output import add_output, count, emit, paint, safe, size, table, use_color
 from alogd.cli.settings import add_config, require_config
-from alogd.config import Config, StreamOptions, budget_per_day, effective_excludes
-from alogd.config_load import Loaded
-from alogd.plans import model_doubts, models_in_service
+from alogd.config.load import Loaded
+from alogd.config.tree import Config, StreamOptions, budget_per_day, effective_excludes
+from alogd.daemon.plans import model_doubts, models_in_service
 from alogd.registry import find
 
 
@@ -38,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Load, then look at what is there."""
     if args.schema:
-        from alogd.config_schema import schema_text
+        from alogd.config.schema import schema_text
 
         print(schema_text(), end="")
         return OK

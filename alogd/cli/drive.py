@@ -15,12 +15,12 @@ import msgspec
 from alogd.cli.failures import BadData, Failed, Usage, cause
 from alogd.cli.inputs import Input
 from alogd.cli.settings import read_config, single_stream
-from alogd.config import Config, StreamOptions, budget_per_day, stream_budget
+from alogd.config.tree import Config, StreamOptions, budget_per_day, stream_budget
 from alogd.event import Alert
 from alogd.stream import Stream
 
 if TYPE_CHECKING:
-    from alogd.config_load import Loaded
+    from alogd.config.load import Loaded
 
 
 def choose(config_path: str | None, stream: str | None, paths: Sequence[str]) -> tuple[Config, StreamOptions]:
@@ -184,7 +184,7 @@ def with_windows(options: StreamOptions, window: str | None, key: str | None) ->
 
 
 def _window(text: str) -> dict[str, object]:
-    from alogd.config_units import duration
+    from alogd.config.units import duration
 
     try:
         if text.startswith("session:"):

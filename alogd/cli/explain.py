@@ -24,8 +24,8 @@ from alogd.cli.failures import OK, Failed, Usage
 from alogd.cli.inputs import Input, open_all
 from alogd.cli.output import add_output
 from alogd.cli.settings import add_state, config_or_default
-from alogd.config import Config, StreamOptions
-from alogd.state import Reader, StateUnusable
+from alogd.config.tree import Config, StreamOptions
+from alogd.state.database import Reader, StateUnusable
 
 _ALERT_ID = re.compile(r"[0-9a-f]{4,32}\Z")
 _PATH = re.compile(r"(?:\.{0,2}/)?(?:[\w.@+~-]+/)*[\w.@+~-]*(?:/[\w.@+~-]+|\.(?:log|txt|json|gz|out|err))(?:\.\d+)?\Z")
@@ -75,12 +75,12 @@ def _kind(args: argparse.Namespace) -> str:
 
 
 def _alert(args: argparse.Namespace) -> int:
-    from alogd.cli.alerts import find_alert, print_alerts
+    from alogd.cli.alerts import show_found
     from alogd.cli.settings import open_state
 
     args.action = "show"
     with open_state(args) as reader:
-        return print_alerts([find_alert(reader, args.what)], args)
+        return show_found(reader, args.what, args)
 
 
 def _learned(args: argparse.Namespace) -> list[Drive]:

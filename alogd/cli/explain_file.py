@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from alogd import alert_json
+from alogd.alerts import as_json as alert_json
 from alogd.cli.alert_view import bar, lines_of
 from alogd.cli.drive import Drive
 from alogd.cli.inputs import Progress
 from alogd.cli.output import count, emit, paint, table, time_text, use_color
 from alogd.event import Alert, WindowBatch
+from alogd.judging.verdict import Verdict
 from alogd.stream import Stream
-from alogd.verdict import Verdict
 
 TEMPLATES = 15
 WINDOWS = 3
@@ -44,7 +44,7 @@ class Oddest:
         verdict = self._judge(windows)
         judged = self._stream.judge.seen
         if judged >= FIRST:
-            heap, rank = self._late if judged >= self._stream.alerts.warmup_windows else self._early, verdict.risk
+            heap, rank = self._late if self._stream.judge.warmup_ratio >= 1 else self._early, verdict.risk
         else:
             heap, rank = self._first, verdict.severity
         for index in np.argsort(-rank, kind="stable")[:WINDOWS]:

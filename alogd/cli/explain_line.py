@@ -12,12 +12,12 @@ import numpy as np
 from alogd.cli.alert_view import is_alike
 from alogd.cli.drive import Drive
 from alogd.cli.output import count, emit, paint, safe, time_text, use_color
-from alogd.engine_config import EngineConfig, Explanation, available_engine
+from alogd.engine.settings import EngineConfig, Explanation, available_engine
+from alogd.engine.severity import rules
 from alogd.event import NO_TIME
-from alogd.risk import level
-from alogd.severity import rules
-from alogd.verdict import Verdict
-from alogd.windows import Windows
+from alogd.judging.risk import level
+from alogd.judging.verdict import Verdict
+from alogd.windows.gather import Windows
 
 _LEVELS = ("none", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _SOURCE = 2**32 - 2  # a source no daemon numbers, so that nothing learned of another is touched

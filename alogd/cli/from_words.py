@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alogd.bundle import MANIFEST
 from alogd.cli.drive import choose_in
 from alogd.cli.failures import BadData, Failed, Usage
 from alogd.cli.output import count, safe
 from alogd.cli.settings import read_config
-from alogd.config import Config, StreamOptions, effective_excludes
+from alogd.config.tree import Config, StreamOptions, effective_excludes
+from alogd.models.bundle import MANIFEST
 
 if TYPE_CHECKING:
-    from alogd.config_load import Loaded
+    from alogd.config.load import Loaded
 
 STREAM = "stream:"  # in front of a name that is a file's too
 SHOWN = 3  # files left out that are named one by one
@@ -114,7 +114,7 @@ def _way_out(name: str, kind: str) -> str:
 def _walk(config: Config, index: int, collector: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """(path, why it cannot be read) of every file that matches; "" where it can. Links to one file count once."""
     from alogd.collectors.globs import Walk
-    from alogd.plans import own_paths
+    from alogd.daemon.plans import own_paths
 
     own = [f"{path}/**" for path in own_paths(config)]
     excludes = [*collector.get("exclude", ()), *effective_excludes(config, index), *own]

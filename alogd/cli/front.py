@@ -115,7 +115,7 @@ def _unknown(program: Program, name: str) -> int:
 
 def _failure(program: Program, error: Exception) -> tuple[int, str] | None:
     """Exit code and message of a failure a person can act upon; None for a bug, which keeps its traceback."""
-    from alogd.config_yaml import ConfigError
+    from alogd.config.nodes import ConfigError
 
     if isinstance(error, ConfigError):
         return BAD_CONFIG, str(error)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from alogd.cli.failures import BadData, Failed
 
 if TYPE_CHECKING:
-    from alogd.engine import Engine
+    from alogd.engine.native import Engine
     from alogd.event import Batch
 
 BLOCK = 1 << 20  # bytes

@@ -18,11 +18,11 @@ from typing import Any
 
 import msgspec
 
-from alogd import bundle
-from alogd.bundle import IN_SERVICE, BadBundle, Bundle, Manifest
 from alogd.cli.failures import OK, BadData, Failed, Usage
 from alogd.cli.output import add_output, count, emit, safe, table, use_color
 from alogd.cli.settings import add_config
+from alogd.models import bundle
+from alogd.models.bundle import IN_SERVICE, BadBundle, Bundle, Manifest
 
 ACTIONS = {"list": 0, "show": 1, "validate": 1, "compare": 2, "promote": 1, "rollback": 0}  # names each takes
 

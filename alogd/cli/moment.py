@@ -18,7 +18,7 @@ class Since:
     @classmethod
     def of(cls, text: str | None) -> Since | None:
         """ "2h", "7d" or "2026-05-01", "2026-05-01T12:00+02:00" (UTC where it names no zone). Raises Usage."""
-        from alogd.config_units import duration
+        from alogd.config.units import duration
 
         if text is None:
             return None

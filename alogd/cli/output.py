@@ -17,6 +17,7 @@ import msgspec
 
 from alogd.amounts import count, size
 from alogd.escape import escape as safe
+from alogd.escape import json_safe
 from alogd.event import NO_TIME
 
 __all__ = ["add_output", "count", "emit", "level_style", "paint", "safe", "size", "table", "time_text"]
@@ -33,13 +34,20 @@ _STYLES = {
 }
 _LEVELS = {"CRITICAL": "alarm", "HIGH": "red", "MEDIUM": "yellow", "LOW": "cyan", "INFO": "dim"}
 _NUMBERS = (int, float)
+_encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
     """The flags every command that prints data has."""
-    forms = ("table", "json", "jsonl")
-    parser.add_argument("-o", "--output", "--format", choices=forms, default="table", help="(table)")
+    forms = ("table", "json", "jsonl")  # "ndjson" is another name for the last
+    parser.add_argument(
+        "-o", "--output", "--format", choices=forms, type=_form, default="table", help="(table); ndjson is jsonl"
+    )
     parser.add_argument("--no-color", action="store_true", help="no colours (also: NO_COLOR, or not a terminal)")
+
+
+def _form(name: str) -> str:
+    return "jsonl" if name == "ndjson" else name
 
 
 def use_color(no_color: bool, stream: TextIO | None = None) -> bool:
@@ -58,13 +66,12 @@ def level_style(level: str) -> str:
 
 
 def emit(rows: Iterable[Mapping[str, Any]], output: str) -> None:
-    """Rows as one JSON array ("json") or one object a line ("jsonl")."""
-    encode = msgspec.json.Encoder(enc_hook=str).encode
+    """Rows as one JSON array ("json") or one object a line ("jsonl"), safe for a terminal as all that is printed."""
     if output == "json":
-        write(msgspec.json.format(encode(list(rows))) + b"\n")
+        write(json_safe(msgspec.json.format(_encode(list(rows)))) + b"\n")
         return
     for row in rows:
-        write(encode(row) + b"\n")
+        write(json_safe(_encode(row)) + b"\n")
 
 
 def write(data: bytes) -> None:

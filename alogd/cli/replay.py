@@ -21,8 +21,10 @@ import time
 from collections.abc import Sequence
 from itertools import chain
 
-from alogd import alert_json
+from alogd.alerts import as_json as alert_json
+from alogd.alerts.across import together
 from alogd.cli import whatif
+from alogd.cli.alert_view import in_short
 from alogd.cli.drive import choose_each, with_windows
 from alogd.cli.failures import OK, Usage
 from alogd.cli.inputs import Input, open_all
@@ -32,7 +34,7 @@ from alogd.cli.settings import add_config
 from alogd.cli.share import Outcome, Share
 from alogd.cli.watched import Watched
 from alogd.cli.workers import cores, replay_all
-from alogd.config import budget_per_day
+from alogd.config.tree import budget_per_day
 from alogd.event import Alert
 
 HEADS = ("time (UTC)", "level", "risk", "lines", "status", "id", "title")
@@ -99,7 +101,8 @@ def _replay(
     watched = Watched(inputs)
     moments: list[list[Alert]] = [[]]
     outcomes: list[Outcome] = []
-    at_once = args.output == "jsonl" and not against and since is None
+    gathers = len(shares) > 1 and not args.each and not against  # a comparison is stream by stream
+    at_once = args.output == "jsonl" and not gathers and not against and since is None
     for told in replay_all([*shares, *against], inputs, args.jobs or cores(), watched.show):
         if isinstance(told, Outcome):
             outcomes.append(told)
@@ -112,6 +115,8 @@ def _replay(
     watched.progress.clear()
     seconds = time.perf_counter() - watched.began
     since_ns = since.moment_ns(max(one.ended_ns for one in outcomes)) if since else None
+    if gathers:
+        moments = [*together(moments[:-1], round(shares[0].config.alerts.join_streams * 1e9)), []]
     found = [[alert for alert in each if since_ns is None or alert.updated_ns >= since_ns] for each in moments[:-1]]
     if against:
         return _differences(found[: len(shares)], found[len(shares) :], args)
@@ -148,7 +153,7 @@ def _table(moments: Sequence[Alert], args: argparse.Namespace) -> None:
     if not last:
         print("no alerts")
         return
-    rows = [(time_text(a.opened_ns), a.level, round(a.risk), a.lines_seen, a.status, a.id, a.title) for a in last]
+    rows = [(time_text(a.opened_ns), a.level, round(a.risk), a.lines_seen, a.status, a.id, in_short(a)) for a in last]
     table(HEADS, rows, use_color(args.no_color), [level_style(alert.level) for alert in last])
 
 
@@ -161,6 +166,8 @@ def _summary(
     for share, outcome, found in zip(shares, outcomes, moments, strict=True):
         told += [f"{share.title}: {count(outcome.lines, 'line')}"] if len(shares) > 1 else []
         told += _sums(outcome, len({alert.id for alert in found}))
+    if joined := len({alert.id for found in moments for alert in found if alert.cause}):
+        told.append(f"{count(joined, 'alert')} began together with one of another stream, which tells of it")
     for line in told:
         print(line, file=sys.stderr)
 
@@ -171,9 +178,11 @@ def _sums(outcome: Outcome, alerts: int) -> list[str]:
         f"{count(alerts, 'alert')} {_rate(outcome, alerts)}; budget {outcome.budget_per_day:.2g} a day"
         + (f", {outcome.held} held back over it" if outcome.held else ""),
     ]
+    if outcome.daily:
+        told.append(f"{count(outcome.daily, 'run')} of daily jobs not told")
     if outcome.warmup < 1:
         told.append(
-            f"still learning: {outcome.windows:,} of {outcome.warmup_windows:,} windows; until then only what is new"
+            f"still learning, {outcome.warmup:.0%} of alerts.warmup and warmup_windows: until then only what is new"
             " and severe raises an alert"
         )
     return told

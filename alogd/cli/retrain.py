@@ -37,7 +37,7 @@ from alogd.cli.settings import add_config
 from alogd.cli.stages import Stages
 
 if TYPE_CHECKING:
-    from alogd.config import StreamOptions
+    from alogd.config.tree import StreamOptions
     from alogd.offline.models.retrain import Result
 
 

@@ -26,8 +26,8 @@ from msgspec.structs import replace
 
 from alogd.cli.failures import Usage
 from alogd.cli.settings import add_config, require_config, single_stream
-from alogd.config import Config
-from alogd.memory import keep_little
+from alogd.config.tree import Config
+from alogd.daemon.memory import dump_nothing, keep_little
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +47,7 @@ def main(args: argparse.Namespace) -> int:
     if args.file and args.config:
         raise Usage("name files, or a configuration, not both")
     keep_little()
+    dump_nothing()
     gc.disable()  # little of what start-up makes is garbage; the daemon turns it on when reading has begun
     try:
         return _run(args)
@@ -55,14 +56,14 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _check_listen(address: str) -> None:
-    from alogd.config_load import check_listen
+    from alogd.config.load import check_listen
 
     if message := check_listen(address):
         raise Usage(f"--listen: {message}")
 
 
 def _run(args: argparse.Namespace) -> int:
-    from alogd.daemon import run
+    from alogd.daemon.daemon import run
 
     if args.file:
         config = _with_flags(_for_files(args.file), args)
@@ -80,7 +81,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _again(name: str, args: argparse.Namespace) -> Config:
-    from alogd.config_load import load_config
+    from alogd.config.load import load_config
 
     return _with_flags(load_config(Path(name)), args)
 

@@ -5,21 +5,26 @@ Invariant: never more rows than there is room for, none wider than the screen, a
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, NamedTuple
+from unicodedata import east_asian_width
 
 from alogd.amounts import count, size
 from alogd.cli.alert_view import lines_of
+from alogd.cli.groups import of_briefs
 from alogd.cli.output import level_style, safe, time_text
 from alogd.event import Alert
 
 BLOCKS, PLAIN = "▁▂▃▄▅▆▇█", ".:-=+*%#"
-KEYS = "up/down choose   enter open   q end"
+KEYS = "up/down choose   enter open   q end   space unfold what began together"
 KEYS_OPEN = "up/down scroll   esc back   q end"
 MIN_WIDTH, MIN_HEIGHT = 40, 8
-_STATES = {"bad": "alarm", "alert": "red", "amiss": "yellow", "learning": "cyan", "ok": "green"}
+_STATES = {"bad": "alarm", "amiss": "yellow", "learning": "cyan", "ok": "green"}
 _SPARK = 16  # columns
+_PICTURE = "\ufe0f"  # makes the character before it one, which may then take a column more
 
 
 class Row(NamedTuple):
@@ -38,6 +43,8 @@ class Seen:
     risks: Mapping[str, Sequence[float]] = field(default_factory=dict)  # 0-100 by stream, oldest first
     rates: Mapping[str, float] = field(default_factory=dict)  # lines a second by stream
     opened: Alert | None = None
+    ack: Mapping[str, Any] | None = None  # of the opened alert
+    root: Alert | None = None  # the one that tells of it
     around: Sequence[float] = ()  # risk of the opened alert's stream around it
     problem: str = ""  # why nothing newer is known
 
@@ -49,6 +56,7 @@ class Place:
     chosen: int = 0
     opened: str | None = None
     scrolled: int = 0
+    unfolded: set[str] = field(default_factory=set)  # ids of alerts below which the others are shown
 
 
 def rows(seen: Seen, place: Place, width: int, height: int, blocks: str = BLOCKS) -> list[Row]:
@@ -65,7 +73,11 @@ def rows(seen: Seen, place: Place, width: int, height: int, blocks: str = BLOCKS
 
 
 def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "~"
+    """As many characters as have room: those of East Asia and pictures take two columns."""
+    if text.isascii():
+        return text if len(text) <= width else text[: width - 1] + "~"
+    ends = list(accumulate(2 if east_asian_width(char) in "WF" or char == _PICTURE else 1 for char in text))
+    return text if ends[-1] <= width else text[: bisect_right(ends, width - 1)] + "~"
 
 
 def _head(seen: Seen) -> list[Row]:
@@ -74,7 +86,8 @@ def _head(seen: Seen) -> list[Row]:
     if seen.overview is None:
         return [Row("alogd top: asking the daemon ..."), Row("")]
     told = seen.overview
-    return [Row(safe(f"{told['sentence']}. {told['more']}"), _STATES.get(told["state"], "")), Row("")]
+    style = level_style(told.get("level") or "") if told["state"] == "alert" else _STATES.get(told["state"], "")
+    return [Row(safe(f"{told['sentence']}. {told['more']}"), style), Row("")]
 
 
 def _all(seen: Seen, place: Place, width: int, height: int, blocks: str) -> list[Row]:
@@ -90,7 +103,7 @@ def _all(seen: Seen, place: Place, width: int, height: int, blocks: str) -> list
     sinks = [sink for sink in (seen.overview or {}).get("sinks", ()) if sink["problem"]]
     body += [Row(safe(f"sink {sink['name']}: {sink['problem']}"), "yellow") for sink in sinks[:2]]
     if seen.overview is not None:
-        body += _alerts(seen.alerts, place, max(1, height - len(body) - 1))
+        body += _alerts(of_briefs(seen.alerts, place.unfolded), place, max(1, height - len(body) - 1))
     return body
 
 
@@ -117,18 +130,19 @@ def sparkline(values: Sequence[float], blocks: str = BLOCKS) -> str:
     return "".join(blocks[round(max(0.0, min(100.0, value)) / 100 * top)] for value in values)
 
 
-def _alerts(alerts: Sequence[Mapping[str, Any]], place: Place, room: int) -> list[Row]:
+def _alerts(alerts: Sequence[tuple[Mapping[str, Any], str]], place: Place, room: int) -> list[Row]:
     if not alerts:
         return [Row("no alerts", "dim")]
     place.chosen = max(0, min(place.chosen, len(alerts) - 1))
     first = max(0, min(place.chosen - room // 2, len(alerts) - room))
     shown = [Row(f"  {'changed (UTC)':<15} {'level':<8} {'risk':>4}  {'stream':<12} alert", "bold")]
-    for index, one in enumerate(alerts[first : first + room], first):
+    for index, (one, group) in enumerate(alerts[first : first + room], first):
         mark = ">" if index == place.chosen else " "
         when = time_text(one["updated_ns"])[5:]
-        title = ("" if one["status"] == "firing" else "(over) ") + safe(one["title"])
+        firing, acked = one["status"] == "firing", one.get("ack") is not None
+        title = group + (("" if not acked else "(acked) ") if firing else "(over) ") + safe(one["title"])
         text = f"{mark} {when:<15} {one['level']:<8} {one['risk']:>4.0f}  {_cut(safe(one['stream']), 12):<12} {title}"
-        shown.append(Row(text, level_style(one["level"]) if one["status"] == "firing" else "dim"))
+        shown.append(Row(text, level_style(one["level"]) if firing and not acked else "dim"))
     return shown
 
 
@@ -137,9 +151,14 @@ def _opened(seen: Seen, place: Place, width: int, height: int, blocks: str) -> l
         return _head(seen)
     if seen.opened is None or seen.opened.id != place.opened:
         return [Row("asking for the alert ...")]
-    lines = [line for told in lines_of(seen.opened, False) for line in (told.split("\n") or [""])]
+    lines = [
+        line
+        for told in lines_of(seen.opened, False, ack=seen.ack, root=seen.root)
+        for line in (told.split("\n") or [""])
+    ]
     if seen.around:
-        lines[4:4] = [f"  risk around it  {sparkline(seen.around[-(width - 20) :], blocks)}"]
+        at = lines.index("") + 1
+        lines[at:at] = [f"  risk around it  {sparkline(seen.around[-(width - 20) :], blocks)}"]
     room = height
     place.scrolled = max(0, min(place.scrolled, len(lines) - room))
     style = level_style(seen.opened.level)

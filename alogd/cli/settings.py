@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alogd.cli.failures import Failed, NoConfig, Usage
-from alogd.config import SEARCH, Config, StreamOptions
+from alogd.config.tree import SEARCH, Config, StreamOptions
 
 # The loader brings YAML with it, and is imported where there is a file to load: `alogd run FILE` needs none.
 if TYPE_CHECKING:
-    from alogd.config_load import Loaded
-    from alogd.state import Reader
+    from alogd.config.load import Loaded
+    from alogd.state.database import Reader
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def add_state(parser: argparse.ArgumentParser) -> None:
 
 def read_config(path: str | None) -> Loaded | None:
     """The configuration named, else the first of SEARCH, said on standard error; None when there is none."""
-    from alogd.config_load import find_config
+    from alogd.config.load import find_config
 
     if path is not None:
         return _load(Path(path))
@@ -46,7 +46,7 @@ def read_config(path: str | None) -> Loaded | None:
 
 
 def _load(path: Path) -> Loaded:
-    from alogd.config_load import load
+    from alogd.config.load import load
 
     try:
         return load(path)
@@ -65,7 +65,7 @@ def require_config(path: str | None) -> Loaded:
 
 def config_or_default(path: str | None) -> Config | None:
     """The configuration a command named or found, without saying so; None when there is none."""
-    from alogd.config_load import find_config
+    from alogd.config.load import find_config
 
     place = Path(path) if path is not None else find_config()
     return _load(place).config if place else None
@@ -92,7 +92,7 @@ def require_stream(reader: Reader, name: str | None) -> None:
 @contextmanager
 def open_state(args: argparse.Namespace) -> Iterator[Reader]:
     """A daemon's state, read only."""
-    from alogd.state import Reader, StateUnusable
+    from alogd.state.database import Reader, StateUnusable
 
     config = None if args.state else config_or_default(args.config)
     if not args.state and config is None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from alogd import alert_json
+from alogd.alerts import as_json as alert_json
 from alogd.cli.drive import Drive
 from alogd.cli.inputs import Input
-from alogd.config import Config, StreamOptions
+from alogd.config.tree import Config, StreamOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Outcome(msgspec.Struct, frozen=True, tag=True):
     windows: int
     windows_per_day: float
     warmup: float
-    warmup_windows: int
     held: int  # incidents kept back over the budget
+    daily: int  # runs of daily jobs, not told
     is_timed: bool  # whether its lines carry times
     budget_per_day: float
     ended_ns: int  # log time of the last line; 0 where there was none
@@ -61,8 +61,8 @@ def replay(share: Share, inputs: Sequence[Input]) -> Iterator[Found | Outcome]:
         windows=status["windows"],
         windows_per_day=status["windows_per_day"],
         warmup=status["warmup"],
-        warmup_windows=drive.stream.alerts.warmup_windows,
         held=status["suppressed_incidents"],
+        daily=status["daily_jobs"],
         is_timed=drive.is_timed,
         budget_per_day=drive.budget_per_day,
         ended_ns=drive.ended_ns,

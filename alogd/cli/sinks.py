@@ -23,7 +23,7 @@ from alogd.cli.failures import FAILED, OK, Unusable, Usage
 from alogd.cli.output import add_output, emit, safe, table, use_color
 from alogd.cli.settings import add_config, require_config
 from alogd.event import Alert
-from alogd.sinks.base import NamedSink, NotConnected, Rejected, build
+from alogd.sinks.base import NamedSink, NotConnected, Rejected, build, entries
 
 LIMIT = 310.0  # seconds; a sink's own timeout is shorter
 
@@ -40,12 +40,12 @@ def main(args: argparse.Namespace) -> int:
     """List the sinks, or try one."""
     if (args.action == "test") != (args.name is not None):
         raise Usage("`alogd sinks test` needs a sink's name; `alogd sinks list` takes none")
-    entries = {str(one.get("name") or one["kind"]): one for one in require_config(args.config).config.sinks}
+    named = {str(one.get("name") or one["kind"]): one for one in entries(require_config(args.config).config)}
     if args.action == "list":
-        return _list(entries, args)
-    if args.name not in entries:
-        raise Usage(f"no sink named {args.name!r}; there are: {', '.join(entries) or 'none'}")
-    return asyncio.run(_test(_built(entries[args.name])))
+        return _list(named, args)
+    if args.name not in named:
+        raise Usage(f"no sink named {args.name!r}; there are: {', '.join(named) or 'none'}")
+    return asyncio.run(_test(_built(named[args.name])))
 
 
 def _built(entry: Mapping[str, Any]) -> NamedSink:
@@ -55,8 +55,8 @@ def _built(entry: Mapping[str, Any]) -> NamedSink:
         raise Unusable(str(error)) from None
 
 
-def _list(entries: Mapping[str, Mapping[str, Any]], args: argparse.Namespace) -> int:
-    rows = [(name, entry["kind"], entry.get("min_level", "INFO"), _when(entry)) for name, entry in entries.items()]
+def _list(named: Mapping[str, Mapping[str, Any]], args: argparse.Namespace) -> int:
+    rows = [(name, entry["kind"], entry.get("min_level", "INFO"), _when(entry)) for name, entry in named.items()]
     if args.output == "table":
         table(("name", "kind", "from level", "only"), rows, use_color(args.no_color))
     else:

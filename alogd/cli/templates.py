@@ -11,18 +11,18 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from alogd.alerts.redact import hidden_template
 from alogd.cli.drive import choose
 from alogd.cli.failures import OK
 from alogd.cli.inputs import batches, open_all
 from alogd.cli.output import add_output, count, emit, table, use_color
 from alogd.cli.settings import add_state, open_state, require_stream
-from alogd.engine_config import EngineConfig, available_engine
+from alogd.engine.of_stream import engine_config
+from alogd.engine.settings import EngineConfig, available_engine
 from alogd.event import Template
-from alogd.redact import hidden_template
-from alogd.stream_engine import engine_config
 
 if TYPE_CHECKING:
-    from alogd.engine import Engine
+    from alogd.engine.native import Engine
 
 Row = tuple[str, Template]  # stream, template
 

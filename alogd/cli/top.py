@@ -4,7 +4,8 @@
   alogd top --url http://127.0.0.1:9999
   alogd top --once              one look, as text; also where the output is no terminal
 
-Arrows (or j and k) choose an alert, Enter opens it, Escape goes back, q ends. It asks the daemon once a second.
+Arrows (or j and k) choose an alert, Enter opens it, Escape goes back, q ends. Of alerts that began together in several
+streams the first is listed, with (+2) where two more stand below it; Space unfolds them. It asks once a second.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -28,6 +30,7 @@ import msgspec
 
 from alogd.cli.ask import add_daemon, ask
 from alogd.cli.failures import OK, Failed
+from alogd.cli.groups import of_briefs
 from alogd.cli.output import paint, use_color
 from alogd.cli.screen import BLOCKS, PLAIN, Place, Row, Seen, rows
 from alogd.event import Alert
@@ -36,12 +39,13 @@ EVERY = 1.0  # seconds between two looks at the daemon
 MAX_ALERTS = 100
 MAX_STREAMS = 50  # whose risk is drawn
 AROUND = 1800  # seconds before and after an alert that its chart shows
-_UP, _DOWN, _OPEN, _BACK, _END = "up", "down", "open", "back", "end"
+_UP, _DOWN, _OPEN, _BACK, _FOLD, _END = "up", "down", "open", "back", "fold", "end"
 _KEYS = {
     b"\x1b[A": _UP, b"\x1bOA": _UP, b"k": _UP,
     b"\x1b[B": _DOWN, b"\x1bOB": _DOWN, b"j": _DOWN,
     b"\r": _OPEN, b"\n": _OPEN, b"\x1b[C": _OPEN,
     b"\x1b": _BACK, b"\x1b[D": _BACK, b"\x7f": _BACK,
+    b" ": _FOLD,
     b"q": _END, b"Q": _END, b"\x03": _END, b"\x04": _END,
 }  # fmt: skip
 
@@ -117,8 +121,7 @@ class Feed:
         names = [stream["name"] for stream in told["streams"]]
         risks = {name: self._risks(name, "points=16") for name in names[:MAX_STREAMS]}
         rates = {stream["name"]: rate for stream in told["streams"] if (rate := self._rate(stream, now)) is not None}
-        opened, around = self._opened()
-        return Seen(told, alerts, risks, rates, opened, around)
+        return Seen(told, alerts, risks, rates, *self._opened())
 
     def _rate(self, stream: dict[str, Any], now: float) -> float | None:
         before = self._read.get(stream["name"])
@@ -134,21 +137,28 @@ class Feed:
             return []
         return [point[1] for point in found["points"]]
 
-    def _opened(self) -> tuple[Alert | None, list[float]]:
+    def _opened(self) -> tuple[Alert | None, dict[str, Any] | None, Alert | None, list[float]]:
         if self.wanted is None:
-            return None, []
-        try:
-            found = ask(self._args, "GET", f"/api/v1/alerts/{quote(self.wanted, safe='')}")
-        except Failed:  # it is no longer kept
+            return None, None, None, []
+        found = self._alert(self.wanted)
+        if found is None:
             self.wanted = None
-            return None, []
+            return None, None, None, []
         alert = msgspec.convert(found, Alert)
+        first = self._alert(alert.cause) if alert.cause else None
+        root = None if first is None else msgspec.convert(first, Alert)
         begin, end = alert.opened_ns // 10**9 - AROUND, alert.updated_ns // 10**9 + AROUND
-        return alert, self._risks(alert.stream, f"since={begin}&until={end}&points=60")
+        return alert, found.get("ack"), root, self._risks(alert.stream, f"since={begin}&until={end}&points=60")
+
+    def _alert(self, identifier: str) -> dict[str, Any] | None:
+        try:
+            return ask(self._args, "GET", f"/api/v1/alerts/{quote(identifier, safe='')}")
+        except Failed:  # it is no longer kept
+            return None
 
 
 def _with_problem(seen: Seen, error: Failed) -> Seen:
-    return Seen(seen.overview, seen.alerts, seen.risks, {}, seen.opened, seen.around, str(error))
+    return replace(seen, rates={}, problem=str(error))
 
 
 @contextmanager
@@ -210,6 +220,12 @@ def _act(key: str, feed: Feed, place: Place) -> None:
             feed.open(None)
         return
     place.chosen = max(0, place.chosen + step)
-    if key == _OPEN and place.chosen < len(feed.seen.alerts):
-        place.opened, place.scrolled = feed.seen.alerts[place.chosen]["id"], 0
+    listed = of_briefs(feed.seen.alerts, place.unfolded)
+    if place.chosen >= len(listed):
+        return
+    chosen = listed[place.chosen][0]["id"]
+    if key == _FOLD:
+        place.unfolded ^= {chosen}
+    if key == _OPEN:
+        place.opened, place.scrolled = chosen, 0
         feed.open(place.opened)

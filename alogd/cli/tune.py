@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from alogd import alert_json
+from alogd.alerts import as_json as alert_json
 from alogd.cli.agreement import Agreement, agreements
 from alogd.cli.drive import choose_each, with_windows
 from alogd.cli.failures import OK, Failed, Usage
@@ -28,8 +28,8 @@ from alogd.cli.share import Outcome, Share
 from alogd.cli.watched import Watched
 from alogd.cli.whatif import compare, last_moments
 from alogd.cli.workers import cores, replay_all
-from alogd.config import WindowOptions, budget_per_day
-from alogd.config_units import seconds_text
+from alogd.config.tree import WindowOptions, budget_per_day
+from alogd.config.units import seconds_text
 from alogd.event import Alert
 
 WINDOWS = ("10/5", "20/10", "50/25", "100/50", "200/100", "60s", "5m")

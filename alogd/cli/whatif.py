@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from alogd import alert_json
+from alogd.alerts import as_json as alert_json
 from alogd.amounts import count
 from alogd.cli.output import level_style, table, time_text, use_color, write
 from alogd.event import Alert

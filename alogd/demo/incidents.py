@@ -55,7 +55,9 @@ def _out_of_memory(shop: Shop, second: int) -> Iterator[Writer]:
         yield partial(shop.database, "LOG", killed)
         yield partial(shop.database, "LOG", "all server processes terminated; reinitializing")
     if second in (2, 3, 4):
+        refused = "FATAL: the database system is in recovery mode"
         yield partial(shop.database, "FATAL", "the database system is in recovery mode")
+        yield partial(shop.app, "ERROR", f"http-{shop.number(1, 16)}", "c.s.db.Pool", f"no connection: {refused}")
 
 
 def _scanner(shop: Shop, second: int) -> Iterator[Writer]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alogd import alert_json
+from alogd.alerts import as_json as alert_json
 from alogd.demo.stage import Struck
 from alogd.event import Alert
 

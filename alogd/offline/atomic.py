@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alogd.durable import sync_directory
+from alogd.state.durable import sync_directory
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from alogd.event import FULL, WindowBatch
-from alogd.rows import PER_RECORD, PER_WINDOW
+from alogd.windows.rows import PER_RECORD, PER_WINDOW
 
 
 def window_batch(

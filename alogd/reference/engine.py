@@ -1,4 +1,4 @@
-"""The engine without C: drain3.Drain behind alogd.engine's face, for hosts without a compiler (`engine.kind: drain3`).
+"""The engine without C: drain3.Drain behind alogd.engine.native's face, where there is no compiler (`kind: drain3`).
 
 It reads lines and records as the C engine does and gives the same ids, slots, texts and severities; keys are other
 hashes. What it has not: the memory cap (max_clusters is its bound). It is some hundred times slower.
@@ -16,9 +16,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from alogd import dfa, drain3_snapshot
-from alogd.drain_state import Cluster, DrainState, Node
-from alogd.engine_config import EngineConfig, Explanation, differing, header_number, token_difference
+from alogd.engine import dfa, drain3_snapshot
+from alogd.engine.drain_state import Cluster, DrainState, Node
+from alogd.engine.settings import EngineConfig, Explanation, differing, header_number, token_difference
 from alogd.event import NO_TIME, Batch, Template
 from alogd.reference.header_levels import severity_of
 from alogd.reference.headers import Fields, HeaderReader
@@ -30,7 +30,7 @@ _MAGIC = b"ALOGDRN3"
 
 
 class Drain3Engine:
-    """alogd.engine.Engine in plain Python; see there."""
+    """alogd.engine.native.Engine in plain Python; see there."""
 
     def __init__(self, config: EngineConfig | None = None) -> None:
         self.config = config or EngineConfig()
@@ -60,6 +60,14 @@ class Drain3Engine:
             raise OverflowError("more sources than max_sources")
         reader = SourceReader(source, self.config, offset, 1970 if year is None else year, kind, self._worst)
         self._sources[source] = reader
+
+    def resume(self, source: int, offset: int) -> bool:
+        """Let a source go on from `consumed`; False when it is not known or `offset` is another place."""
+        reader = self._sources.get(source)
+        if reader is None or reader.saved().offset != offset:
+            return False
+        reader.restore(reader.saved())
+        return True
 
     def feed(self, block: bytes | bytearray | memoryview, source: int = 0) -> Batch:
         """Take the next bytes of a source; blocks may end anywhere."""
@@ -294,7 +302,7 @@ class Drain3Engine:
 
     @classmethod
     def load(cls, data: bytes, config: EngineConfig | None = None) -> Self:
-        """Back from `save`. Raises ValueError as alogd.engine.Engine.load does."""
+        """Back from `save`. Raises ValueError as alogd.engine.native.Engine.load does."""
         whole = _opened(data)
         engine = cls(config)
         other = differing(whole["meaning"], engine.config)

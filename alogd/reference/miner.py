@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from drain3.drain import Drain, LogCluster, LogClusterCache, Node
 
-from alogd import drain_state
-from alogd.drain_state import DrainState
-from alogd.engine_config import EngineConfig
+from alogd.engine import drain_state
+from alogd.engine.drain_state import DrainState
+from alogd.engine.settings import EngineConfig
 
 
 class _Cache(LogClusterCache):  # type: ignore[misc]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from alogd.engine_config import EngineConfig
+from alogd.engine.settings import EngineConfig
 from alogd.event import NO_TIME
 from alogd.reference.header_levels import severity_of
 from alogd.reference.headers import Fields, HeaderReader
@@ -166,7 +166,7 @@ class SourceReader:
 
     def restore(self, saved: State) -> None:
         """Take over a saved state."""
-        self.state = saved
+        self.state, self.mark, self.pending, self.carry = saved, None, None, b""
         _restore_header(self.reader, saved.header)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alogd.config import WindowOptions
+from alogd.config.tree import WindowOptions
 from alogd.event import NO_TIME, WindowBatch
 
 MAX_RECORDS = 1_000_000

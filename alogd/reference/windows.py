@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from alogd.config import WindowOptions
+from alogd.config.tree import WindowOptions
 from alogd.event import AGE, EVICTED, FLUSH, FULL, IDLE, NO_TIME, Batch, WindowBatch
 from alogd.reference.watermark import MAX_NS, MIN_NS, Watermark, add
 from alogd.reference.window_types import COUNTERS, KINDS, Closed, Limits, Open, Record, as_columns, check, limits_of

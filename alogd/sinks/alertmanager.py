@@ -16,14 +16,16 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from alogd.alert_json import rfc3339
+from alogd.alerts.as_json import rfc3339
 from alogd.event import Alert
 from alogd.logs import get_logger
 from alogd.registry import register
 from alogd.sinks.address import networks
 from alogd.sinks.base import NONE_MISSED, Missed, NotConnected, Rejected
-from alogd.sinks.client import Client, HttpOptions, check_url, secret
+from alogd.sinks.client import Client, check_url, secret
+from alogd.sinks.links import Links
 from alogd.sinks.webhook_payload import notes
+from alogd.sinks.wording import WordedOptions
 
 MISSES = 4  # re-sendings that may fail before Alertmanager takes an alert for resolved
 MAX_KNOWN = 1000  # incidents whose last level is remembered
@@ -34,7 +36,7 @@ LabelText = Annotated[str, Meta(max_length=256)]
 log = get_logger("alertmanager")
 
 
-class AlertmanagerOptions(HttpOptions, frozen=True, kw_only=True):
+class AlertmanagerOptions(WordedOptions, frozen=True, kw_only=True):
     """The Alertmanagers of one cluster."""
 
     urls: Annotated[tuple[Url, ...], Meta(min_length=1, max_length=16)]  # of all of them: http://127.0.0.1:9093
@@ -43,8 +45,6 @@ class AlertmanagerOptions(HttpOptions, frozen=True, kw_only=True):
         default_factory=dict
     )  # added to every alert: site, team ...
     bearer_token_file: str | None = None
-    external_url: str | None = None  # where people reach this daemon; the generatorURL begins with it
-    lines: bool = False  # send the lines themselves, not only their templates and where they stand
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,6 +65,7 @@ class AlertmanagerSink:
     def __init__(self, options: AlertmanagerOptions) -> None:
         self._options = options
         self._clients = {url: Client(options) for url in options.urls}
+        self._links = Links(options.external_url, options.link_secret_file)
         self._levels: OrderedDict[str, str] = OrderedDict()  # incident -> level it was last sent with
         self._away: set[str] = set()
 
@@ -72,6 +73,7 @@ class AlertmanagerSink:
         headers = {"Content-Type": "application/json", "User-Agent": "alogd"}
         if path := self._options.bearer_token_file:
             headers["Authorization"] = f"Bearer {await asyncio.to_thread(secret, 'bearer_token_file', path)}"
+        await self._links.refresh()
         data = msgspec.json.encode(self._documents(alerts))
         posts = (self._post(url, headers, data) for url in self._clients)
         errors = [error for error in await asyncio.gather(*posts) if error is not None]
@@ -114,15 +116,16 @@ class AlertmanagerSink:
         start = min(alert.opened_ns, end, now)  # log time may be ahead of ours, and Alertmanager refuses such
         options = self._options
         own = {"alertname": "LogAnomaly", "stream": alert.stream, "severity": level.lower(), "incident": alert.id}
+        links = self._links.all(alert)
         document = {
             "labels": {**options.labels, **own},
-            "annotations": notes(alert, options.lines),
+            "annotations": notes(alert, options, links) | links,
             "endsAt": rfc3339(end),
         }
         if started := rfc3339(start):
             document["startsAt"] = started
-        if options.external_url:
-            document["generatorURL"] = f"{options.external_url.rstrip('/')}/api/v1/alerts/{alert.id}"
+        if page := self._links.page(alert):
+            document["generatorURL"] = page
         return document
 
     def _remember(self, alerts: Sequence[Alert]) -> None:

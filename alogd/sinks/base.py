@@ -2,7 +2,7 @@
 
 A sink is given alerts oldest first and either takes them all or raises; what it raises says whether to try
 again (`NotConnected`, OSError, TimeoutError) or to give the alerts up (`Rejected`). It keeps no queue: that is
-the outbox in the state (alogd/state.py), and alogd/delivery.py moves alerts from there.
+the outbox in the state (alogd/state/database.py), and alogd/sinks/delivery.py moves alerts from there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Protocol
 import msgspec
 from msgspec import Meta
 
-from alogd.config import Level, Strict
+from alogd.config.tree import Config, Level, Strict
 from alogd.event import Alert
 from alogd.registry import find
 from alogd.sinks.routes import LEVELS, When
@@ -91,6 +91,15 @@ class NamedSink(msgspec.Struct, frozen=True):
     def wants(self, alert: Alert) -> bool:
         return LEVELS.get(alert.level, 0) >= self.min_level and self.when.holds(alert)
 
+    @property
+    def is_for_people(self) -> bool:
+        """Whether it rings: no record of every moment, and no receiver that has to hear again and again."""
+        return self.sink.latest_only and self.resend is None
+
+    def hears_of(self, root: Alert) -> bool:
+        """Whether it is told of what an incident stands for by that incident alone; records have every moment."""
+        return self.sink.latest_only and self.wants(root)
+
     def is_old(self, alert: Alert, now: float) -> bool:
         """Whether it tells of what is past: a daemon that reads last month's logs must not ring for them."""
         return self.max_age is not None and now - (alert.resolved_ns or alert.updated_ns) / 1e9 > self.max_age
@@ -109,6 +118,24 @@ def build(entry: Mapping[str, Any]) -> NamedSink:
     resend = getattr(checked, "resend", None)
     least = LEVELS[checked.min_level]
     return NamedSink(checked.name or kind, least, cls(checked), checked.max_age, rate, checked.when, resend)
+
+
+def entries(config: Config) -> list[dict[str, Any]]:
+    """The entries of `sinks:`; those that link to this daemon know how, unless they say otherwise themselves."""
+    http = config.http
+    known = {"external_url": http.external_url, "link_secret_file": http.link_secret_file}
+    found = []
+    for entry in config.sinks:
+        options: Any = find("sinks", str(entry["kind"]))
+        told = {key: value for key, value in known.items() if value and key in options.Options.__struct_fields__}
+        found.append(told | dict(entry))
+    return found
+
+
+def build_outlets(config: Config) -> tuple[list[dict[str, Any]], list[NamedSink]]:
+    """The entries and their sinks. Raises ValueError as `build_all` does."""
+    found = entries(config)
+    return found, build_all(found)
 
 
 def build_all(entries: Sequence[Mapping[str, Any]]) -> list[NamedSink]:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from alogd.config import read_secret
+from alogd.config.tree import ExternalUrl, read_secret
 from alogd.sinks.address import AddressRefused, Network, Rules, is_loopback, networks, resolver, socket_factory
 from alogd.sinks.base import MaxAge, MaxRate, NotConnected, Rejected, SinkOptions
 
@@ -35,6 +35,8 @@ class HttpOptions(SinkOptions, frozen=True, kw_only=True):
     max_per_minute: MaxRate = 30
     timeout: Annotated[float, Meta(gt=0, le=300, extra={"unit": "duration"})] = 10.0  # of a whole attempt
     allow_insecure: bool = False  # plain http to another host
+    external_url: ExternalUrl | None = None  # where people reach this daemon: alerts link there (http.external_url)
+    link_secret_file: str | None = None  # signs links with which people act (http.link_secret_file); null: none
     networks: Annotated[tuple[str, ...], Meta(max_length=64)] = ()  # if any: only addresses in these, e.g. 10.0.0.0/8
 
     def __post_init__(self) -> None:

@@ -14,11 +14,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from alogd.alert_json import encode
-from alogd.durable import sync_directory
+from alogd.alerts.as_json import encode
 from alogd.event import Alert
 from alogd.registry import register
 from alogd.sinks.base import NONE_MISSED, Missed, SinkOptions
+from alogd.state.durable import sync_directory
 
 LONGEST_LINE = 1 << 20  # bytes at the end of the file in which its last whole line is looked for
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
-from alogd import alert_json
+from alogd.alerts import as_json as alert_json
 from alogd.event import Alert, EvidenceLine
 from alogd.kafka import Broker, Sasl, Topic, check_installed, check_login, login
 from alogd.registry import register

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from alogd.alert_json import rfc3339
+from alogd.alerts.as_json import rfc3339
 from alogd.escape import escape
 from alogd.event import Alert
 from alogd.logs import get_logger

@@ -12,25 +12,31 @@ from typing import Any
 
 import msgspec
 
-from alogd.alert_json import rfc3339
+from alogd.alerts.as_json import rfc3339
 from alogd.event import Alert
 from alogd.registry import register
 from alogd.sinks.address import networks
 from alogd.sinks.base import NONE_MISSED, Missed
-from alogd.sinks.client import Client, HttpOptions, check_url, secret
+from alogd.sinks.client import Client, check_url, secret
+from alogd.sinks.links import Links
 from alogd.sinks.webhook_payload import notes
+from alogd.sinks.wording import WordedOptions
 
 MAX_SUMMARY = 1024  # characters, by PagerDuty's rules
+LABELS = {
+    "ack": "acknowledge it in alogd",
+    "silence": "silence it in alogd",
+    "expected": "this was expected",
+    "real": "this was real",
+}
 SEVERITIES = {"CRITICAL": "critical", "HIGH": "error", "MEDIUM": "warning", "LOW": "info", "INFO": "info"}
 
 
-class PagerdutyOptions(HttpOptions, frozen=True, kw_only=True):
+class PagerdutyOptions(WordedOptions, frozen=True, kw_only=True):
     """The integration of a service."""
 
     routing_key_file: str  # the integration key
     url: str = "https://events.pagerduty.com/v2/enqueue"  # https://events.eu.pagerduty.com/v2/enqueue in Europe
-    external_url: str | None = None  # where people reach this daemon; incidents link there
-    lines: bool = False  # send the lines themselves, not only their templates and where they stand
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,9 +53,11 @@ class PagerdutySink:
     def __init__(self, options: PagerdutyOptions) -> None:
         self._options = options
         self._client = Client(options)
+        self._links = Links(options.external_url, options.link_secret_file)
 
     async def send(self, alerts: Sequence[Alert], missed: Missed = NONE_MISSED) -> None:
         key = await asyncio.to_thread(secret, "routing_key_file", self._options.routing_key_file)
+        await self._links.refresh()
         headers = {"Content-Type": "application/json", "User-Agent": "alogd"}
         for alert in alerts:
             event = {"routing_key": key, **self._event(alert)}
@@ -67,14 +75,15 @@ class PagerdutySink:
             "client": "alogd",
             "payload": self._payload(alert),
         }
-        if self._options.external_url:
-            base = self._options.external_url.rstrip("/")
-            event["client_url"] = base
-            event["links"] = [{"href": f"{base}/api/v1/alerts/{alert.id}", "text": "the incident in alogd"}]
+        if page := self._links.page(alert):
+            event["client_url"] = page.partition("/#/")[0]
+            acts = self._links.actions(alert).items()
+            shown = [(page, "the incident in alogd"), *((url, LABELS[name]) for name, url in acts)]
+            event["links"] = [{"href": url, "text": text} for url, text in shown]
         return event
 
     def _payload(self, alert: Alert) -> dict[str, Any]:
-        told = notes(alert, self._options.lines)
+        told = notes(alert, self._options, self._links.all(alert))
         payload = {
             "summary": told["summary"][:MAX_SUMMARY] or "log anomaly",
             "source": socket.gethostname(),

@@ -6,17 +6,15 @@ Every moment of an incident goes the same way, so that whoever was told of its b
 from __future__ import annotations
 
 from datetime import datetime, time
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
-from alogd.config import Level, StreamName, Strict
+from alogd.config.tree import Day, Hours, Level, StreamName, Strict
 from alogd.event import Alert
 
 LEVELS: dict[str, int] = {"INFO": 0, "LOW": 1, "MEDIUM": 2, "HIGH": 3, "CRITICAL": 4}
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Hours = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
 class When(Strict, frozen=True, kw_only=True):

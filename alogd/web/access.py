@@ -10,15 +10,19 @@ import asyncio
 import hmac
 import socket
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from aiohttp import HttpVersion10, web
 from aiohttp.typedefs import Handler, Middleware
 
-from alogd.config import read_secret
+from alogd.config.tree import read_secret
+from alogd.escape import escape
 from alogd.web.guard import Guard
 
 HANDLER_SECONDS = 15.0
+BODY_SECONDS = 5.0
 EVENTS = "/api/v1/events"  # which goes on; it bounds itself
+SIGNED = "/act/"  # what needs a signature instead of the token
 SAFE = frozenset({"GET", "HEAD"})
 HEADERS = {
     "Server": "alogd",
@@ -34,10 +38,14 @@ HEADERS = {
 class Access:
     """The rules for one listening address."""
 
-    def __init__(self, listen_host: str, token_file: str | None) -> None:
+    def __init__(self, listen_host: str, token_file: str | None, external_url: str | None = None) -> None:
         self._token_file = token_file
+        outside = urlsplit(external_url or "")
+        self._origin = f"{outside.scheme}://{outside.netloc}"
         self._only_loopback = is_loopback(listen_host)
         self._names = {"localhost", listen_host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
+        if outside.hostname:
+            self._names.add(outside.hostname)
 
     async def check(self, request: web.Request) -> None:
         """Raises an HTTP error unless the request may be answered."""
@@ -48,21 +56,30 @@ class Access:
         if request.method in SAFE:
             return
         origin = request.headers.get("Origin")
-        if origin is not None and origin not in {f"http://{request.host}", f"https://{request.host}"}:
+        if origin is not None and origin not in {f"http://{request.host}", f"https://{request.host}", self._origin}:
             raise web.HTTPForbidden(text="requests from other sites are not taken\n")
         if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
             raise web.HTTPForbidden(text="requests from other sites are not taken\n")
         if not await self._may_change(request):
-            raise web.HTTPUnauthorized(
-                text="a token is needed: Authorization: Bearer ...\n", headers={"WWW-Authenticate": "Bearer"}
-            )
+            raise self._stranger()
+
+    def _stranger(self) -> web.HTTPUnauthorized:
+        """What a request that may not change anything is told; only where a token helps is one asked for by name."""
+        if self._token_file is None:
+            text = "only this daemon's own host may change anything: it has no http.token_file\n"
+            return web.HTTPUnauthorized(text=text, headers={"WWW-Authenticate": "Bearer"})
+        file = escape(self._token_file)
+        text = f"a token is needed: Authorization: Bearer ... with the text of {file} on the daemon's host\n"
+        return web.HTTPUnauthorized(text=text, headers={"WWW-Authenticate": 'Bearer realm="alogd"'})
 
     def _is_own_name(self, host: str) -> bool:
         name = host_name(host)  # without a header: this host's own
         return name in self._names or _is_address(name)
 
     async def _may_change(self, request: web.Request) -> bool:
-        """With the token; without one configured, whoever is on this host."""
+        """With the token; without one configured, whoever is on this host. Of signed links the handler decides."""
+        if request.path.startswith(SIGNED):
+            return True
         if self._token_file is None:
             return self._comes_from_here(request)
         return await self._has_token(self._token_file, request)
@@ -82,7 +99,7 @@ class Access:
 
 
 def middleware(access: Access) -> Middleware:
-    """Outermost: tells the guard, bounds the time, checks access, adds the headers every answer has."""
+    """Outermost: tells the guard, bounds the time, takes the body, checks access, adds what every answer has."""
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -90,8 +107,11 @@ def middleware(access: Access) -> Middleware:
         if isinstance(guard, Guard):
             guard.begin()
         try:
-            async with asyncio.timeout(None if request.path == EVENTS else HANDLER_SECONDS):
+            async with asyncio.timeout(HANDLER_SECONDS) as deadline:
+                await _take_body(request, guard)
                 await access.check(request)
+                if request.path == EVENTS:
+                    deadline.reschedule(None)
                 response: web.StreamResponse = await handler(request)
         except web.HTTPException as error:
             error.headers.update(HEADERS)
@@ -100,12 +120,25 @@ def middleware(access: Access) -> Middleware:
             response = web.Response(status=503, text="busy\n")
         finally:
             if isinstance(guard, Guard):
-                guard.end()
+                guard.end(last=not request.content.is_eof())
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
 
     return answer
+
+
+async def _take_body(request: web.Request, guard: object) -> None:
+    """Whatever becomes of the request: what is left of one is not taken for the next. Raises an HTTP error."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            await request.read()
+    except TimeoutError:
+        if isinstance(guard, Guard):
+            guard.count("slow_body")
+        raise web.HTTPRequestTimeout(text="the body did not come in time\n") from None
+    except (web.RequestPayloadError, ValueError):
+        raise web.HTTPBadRequest(text="the body does not come as its head says\n") from None
 
 
 def host_name(host: str) -> str:

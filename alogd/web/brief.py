@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from alogd.alert_json import spelt_out
+from alogd.alerts.as_json import shown_ack, spelt_out
 from alogd.event import Alert
+from alogd.feedback.acks import Ack
 
 FIELDS = (
     "id",
@@ -22,9 +23,11 @@ FIELDS = (
     "resolved_ns",
     "windows",
     "lines_seen",
+    "cause",
 )
 
 
-def brief(alert: Alert) -> dict[str, Any]:
+def brief(alert: Alert, ack: Ack | None) -> dict[str, Any]:
     """Plain values, a few hundred bytes."""
-    return {name: spelt_out(getattr(alert, name)) for name in FIELDS}
+    also = [spelt_out(one.stream) for one in alert.also]
+    return {name: spelt_out(getattr(alert, name)) for name in FIELDS} | {"also_in": also, "ack": shown_ack(ack)}

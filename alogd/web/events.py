@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import time
 from collections import Counter
 from typing import Any
 
@@ -16,10 +17,12 @@ import msgspec
 from aiohttp import web
 
 from alogd.escape import json_safe
+from alogd.feedback.mute import active
 from alogd.web.access import EVENTS, HEADERS
 from alogd.web.brief import brief
 from alogd.web.guard import Guard
 from alogd.web.overview import overview
+from alogd.web.query import query_of
 from alogd.web.source import Source
 
 MAX_LISTENERS = 16
@@ -42,20 +45,18 @@ class Events:
         self._task: asyncio.Task[None] | None = None
         self._told = 0  # changes of alerts that were told
         self._last = b""  # overview
-        self._firing: tuple[int, dict[str, int]] | None = None
+        self._firing: tuple[int, dict[str, int], int, int] | None = None  # changes then, by level, taken on, told of
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get(EVENTS, self.listen), web.get("/api/v1/overview", self.now)]
 
     async def now(self, request: web.Request) -> web.Response:
         """The same, asked for once."""
-        if request.query:
-            raise web.HTTPBadRequest(text="unknown parameter; there are none\n")
+        query_of(request)
         return web.Response(body=await self._overview(), content_type="application/json", charset="utf-8")
 
     async def listen(self, request: web.Request) -> web.StreamResponse:
-        if request.query:
-            raise web.HTTPBadRequest(text="unknown parameter; there are none\n")
+        query_of(request)
         if len(self._listeners) >= MAX_LISTENERS:
             self._refused["too_many_listeners"] += 1
             raise web.HTTPServiceUnavailable(text="too many listen already\n", headers={"Retry-After": "30"})
@@ -131,13 +132,19 @@ class Events:
         if changed is None or len(changed) > MAX_ALERTS:
             return [self._event("reload", b"{}")]
         found = [await self._source.store.alert(alert_id) for alert_id in changed]
-        return [self._event("alert", _json(brief(alert))) for alert in found if alert is not None]
+        return [
+            self._event("alert", _json(brief(alert, self._source.store.acks.of(alert))))
+            for alert in found
+            if alert is not None
+        ]
 
     async def _overview(self) -> bytes:
         changes = self._source.store.changes
         if self._firing is None or self._firing[0] != changes:
-            self._firing = (changes, await self._source.store.firing())
-        return _json(overview(await self._source.view(), self._firing[1]))
+            store = self._source.store
+            self._firing = (changes, await store.firing(), await store.acked(), await store.below())
+        muted = len(active(self._source.store.mutes.all, time.time()))
+        return _json(overview(await self._source.view(), *self._firing[1:], muted=muted))
 
     def _event(self, name: str, data: bytes) -> bytes:
         """One event; JSON has no line breaks, so it is one line of data."""

@@ -1,7 +1,8 @@
 """Stands between each connection and aiohttp: what aiohttp would wait for forever, this ends.
 
-Invariant: a connection has `HEADER_SECONDS` from its first byte (or from connecting) until a whole request is
-there, holds a bounded number of bytes meanwhile, and there are never more connections than allowed.
+Invariant: a connection has `HEADER_SECONDS` from its first byte (or from connecting) until the head of a request is
+there, holds a bounded number of bytes before and after it, and there are never more connections than allowed. What
+is more than a request may have is thrown away, so that the answer which says so arrives instead of a reset.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ HEADER_SECONDS = 5.0  # for the head of a request
 IDLE_SECONDS = 60.0  # between two requests on one connection
 LAST_SECONDS = 0.1  # ... when the client said that nothing more comes: for what it sent at once before
 LINGER_SECONDS = 5.0  # for a reply to be read after we let go
-MAX_HELD = 16 * 1024  # bytes received before a request is whole
-MAX_REQUEST = 96 * 1024  # bytes received while a request is answered
+MAX_HELD = 16 * 1024  # bytes of a head
+MAX_REQUEST = 96 * 1024  # bytes of head and body, and of what comes while it is answered
 
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
+_HEAD_ENDS = b"\r\n\r\n"
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -46,6 +48,9 @@ class Guard(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._held = 0
+        self._tail = b""  # of what is held: where a head may be about to end
+        self._has_head = False
+        self._sated = False
         self._answering = False
         self._between = False
         self._ended = False
@@ -61,16 +66,30 @@ class Guard(asyncio.Protocol):
         self._arm(HEADER_SECONDS)
 
     def data_received(self, data: bytes) -> None:
-        if self._inner is None:
-            return
-        self._held += len(data)
-        if self._held > (MAX_REQUEST if self._answering else MAX_HELD):
-            self._refuse("too_large", b"" if self._answering else _TOO_LARGE)
+        if self._inner is None or self._sated:
             return
         if self._between:
             self._between = False
             self._arm(HEADER_SECONDS)
+        if self._head_bytes(data) > MAX_HELD:
+            self._refuse("too_large", _TOO_LARGE)
+            return
+        self._held += len(data)
+        if self._held > MAX_REQUEST:
+            self.count("too_large")
+            self._sated = True
+            data = data[: MAX_REQUEST - self._held]
         self._inner.data_received(data)
+
+    def _head_bytes(self, data: bytes) -> int:
+        """How long the head is, with what came now; 0 once it has ended and a body may follow."""
+        if self._answering or self._has_head:
+            return 0
+        known = self._tail + data
+        ends = known.find(_HEAD_ENDS)
+        self._tail = known[-len(_HEAD_ENDS) + 1 :]
+        self._has_head = ends >= 0
+        return self._held + len(data) - (len(known) - ends - len(_HEAD_ENDS) if ends >= 0 else 0)
 
     def eof_received(self) -> bool | None:
         """Whether the other direction stays open: what was asked is still answered, and the timer runs on."""
@@ -98,17 +117,24 @@ class Guard(asyncio.Protocol):
         self._answering = True
         self._disarm()
 
-    def end(self) -> None:
-        """Its answer is made; another request may follow."""
+    def end(self, *, last: bool = False) -> None:
+        """Its answer is made; another request may follow, unless this was the last: then nothing is listened to."""
         self._answering = False
         self._between = True
         self._held = 0
-        self._arm(LAST_SECONDS if self._ended else IDLE_SECONDS)
+        self._tail = b""
+        self._has_head = False
+        self._sated |= last
+        self._arm(LAST_SECONDS if self._ended else LINGER_SECONDS if self._sated else IDLE_SECONDS)
 
     @property
     def has_ended(self) -> bool:
         """Whether the client said that nothing more comes from it."""
         return self._ended
+
+    def count(self, reason: str) -> None:
+        """Something of this connection was refused."""
+        self._gate.refused[reason] += 1
 
     def abort(self) -> None:
         self._disarm()
@@ -126,11 +152,11 @@ class Guard(asyncio.Protocol):
 
     def _expired(self) -> None:
         if not self._between:
-            self._gate.refused["slow_header"] += 1
+            self.count("slow_header")
         self._let_go()
 
     def _refuse(self, reason: str, reply: bytes) -> None:
-        self._gate.refused[reason] += 1
+        self.count(reason)
         if self._transport is not None and reply:
             self._transport.write(reply)
         self._let_go()

@@ -5,26 +5,33 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from alogd.escape import json_safe
-from alogd.mute import Matchers, Mute, Mutes, Text, describe, matchers_of
-from alogd.sinks.routes import Day, Hours
+from alogd.config.tree import Day, Hours
+from alogd.event import Alert
+from alogd.feedback.mute import Matchers, Mute, Mutes, Text, describe, matchers_of, silencers_of
+from alogd.feedback.protected import Pattern, pattern_of
+from alogd.web.requests import alert_of, body_of, json_answer
 from alogd.web.source import Source
 
-T = TypeVar("T")
-WEEK = 7 * 86400.0
+AlertId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+DAY = 86400.0
+LASTS = {"expected": 7 * DAY, "real": 365 * DAY}  # where nothing else is said
+JUDGED = tuple(LASTS)
+SILENCES = ("silence", "maintenance")
 
 
 class Wish(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The body of a POST of a silence."""
 
-    matchers: Matchers
+    matchers: Matchers | None = None
+    alert: AlertId | None = None  # or of this alert
+    scope: Literal["stream", "pattern"] = "pattern"  # ... its whole stream, or its templates there
     begins: float | None = None  # seconds since 1970; now
     ends: float
     days: Annotated[tuple[Day, ...], Meta(max_length=7)] = ()
@@ -37,10 +44,10 @@ class Wish(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class Verdict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The body of a POST of feedback."""
 
-    alert: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    verdict: Literal["expected"]
-    scope: Literal["here", "key", "template"] = "here"
-    ends: float | None = None  # a week from now
+    alert: AlertId
+    verdict: Literal["expected", "real"]
+    scope: Literal["here", "key", "host", "template"] = "here"
+    ends: float | None = None  # a week from now; of what is real, a year
     by: Text = ""
     why: Text = ""
 
@@ -62,53 +69,77 @@ class MutesApi:
         ]
 
     async def silences(self, _request: web.Request) -> web.Response:
-        return self._list("silences", "silence")
+        return self._list("silences", SILENCES)
 
     async def feedback(self, _request: web.Request) -> web.Response:
-        return self._list("feedback", "expected")
+        return self._list("feedback", JUDGED)
 
     async def silence(self, request: web.Request) -> web.Response:
-        wish, now = await _body(request, Wish), time.time()
-        given = msgspec.structs.asdict(wish) | {"begins": now if wish.begins is None else wish.begins}
-        return await self._add(Mute(id=secrets.token_hex(8), created=now, **given), now)
+        return json_answer(await self.take_silence(await body_of(request, Wish)), 201)
 
     async def judge(self, request: web.Request) -> web.Response:
-        verdict, now = await _body(request, Verdict), time.time()
-        alert = await self._source.store.alert(verdict.alert)
-        if alert is None:
-            raise web.HTTPNotFound(text="no such alert; it may have left the history\n")
+        return json_answer(await self.take_verdict(await body_of(request, Verdict)), 201)
+
+    async def take_silence(self, wish: Wish) -> dict[str, Any]:
+        """The silence that was made of it. Raises HTTP errors."""
+        now = time.time()
+        given = msgspec.structs.asdict(wish) | {"begins": now if wish.begins is None else wish.begins}
+        given |= await self._about(wish)
+        del given["scope"]
+        return await self._add(Mute(id=secrets.token_hex(8), created=now, **given), now)
+
+    async def take_verdict(self, verdict: Verdict) -> dict[str, Any]:
+        """What was made of it. Raises HTTP errors."""
+        now = time.time()
+        alert = await alert_of(self._source, verdict.alert)
         try:
-            matchers = matchers_of(alert, verdict.scope)
+            matchers, pattern = matchers_of(alert, verdict.scope), None
+            if verdict.verdict == "real":
+                matchers, pattern = _real(alert, verdict.scope)
         except ValueError as error:
             raise web.HTTPBadRequest(text=f"{error}\n") from None
-        ends = now + WEEK if verdict.ends is None else verdict.ends
+        ends = now + LASTS[verdict.verdict] if verdict.ends is None else verdict.ends
         mute = Mute(
-            id=secrets.token_hex(8), kind="expected", matchers=matchers, begins=now, ends=ends, by=verdict.by,
-            why=verdict.why, created=now, alert=alert.id,
+            id=secrets.token_hex(8), kind=verdict.verdict, matchers=matchers, begins=now, ends=ends, by=verdict.by,
+            why=verdict.why, created=now, alert=alert.id, pattern=pattern, title=alert.title[:500],
+            is_normal=alert.is_lasting and verdict.verdict == "expected",
         )  # fmt: skip
         return await self._add(mute, now)
 
     async def end(self, request: web.Request) -> web.Response:
         now, mute_id = time.time(), request.match_info["id"]
-        kind = "silence" if "/silences/" in request.path else "expected"
+        kinds = SILENCES if "/silences/" in request.path else JUDGED
         by = request.query.get("by", "")[:500]
-        if not any(one.id == mute_id and one.kind == kind for one in self._source.store.mutes.mutes):
+        mutes = self._source.store.mutes
+        if any(one.id == mute_id for one in mutes.planned):
+            raise web.HTTPConflict(
+                text="it stands in the configuration, below maintenance: change it there and reload\n"
+            )
+        if not any(one.id == mute_id and one.kind in kinds for one in mutes.mutes):
             raise web.HTTPNotFound(text="there is none of this id\n")
         if not await self._set(lambda mutes: mutes.with_ended(mute_id, by, now)):
             raise web.HTTPNotFound(text="it is over already\n")
-        return _json({"id": mute_id, "state": "undone"})
+        return json_answer({"id": mute_id, "state": "undone"})
 
-    def _list(self, name: str, kind: str) -> web.Response:
+    async def _about(self, wish: Wish) -> dict[str, Any]:
+        if (wish.matchers is None) == (wish.alert is None):
+            raise web.HTTPBadRequest(text="give either matchers or an alert\n")
+        if wish.alert is None:
+            return {"alert": ""}
+        alert = await alert_of(self._source, wish.alert)
+        return {"matchers": silencers_of(alert, wish.scope), "title": alert.title[:500]}
+
+    def _list(self, name: str, kinds: Sequence[str]) -> web.Response:
         now, mutes = time.time(), self._source.store.mutes
         held: dict[str, list[str]] = {}
         for alert_id, one in list(mutes.held.items()):
             held.setdefault(one.by, []).append(alert_id)
-        found = [{**describe(one, now), "held": held.get(one.id, [])} for one in mutes.mutes if one.kind == kind]
-        return _json({name: found})
+        found = [{**describe(one, now), "held": held.get(one.id, [])} for one in mutes.all if one.kind in kinds]
+        return json_answer({name: found})
 
-    async def _add(self, mute: Mute, now: float) -> web.Response:
+    async def _add(self, mute: Mute, now: float) -> dict[str, Any]:
         await self._set(lambda mutes: mutes.with_added(mute, now))
-        return _json(describe(mute, now), 201)
+        return describe(mute, now)
 
     async def _set(self, change: Callable[[Mutes], tuple[Mute, ...] | None]) -> bool:
         try:
@@ -119,15 +150,10 @@ class MutesApi:
             raise web.HTTPServiceUnavailable(text=f"it could not be written: {error}\n") from None
 
 
-async def _body(request: web.Request, kind: type[T]) -> T:
-    if request.content_type != "application/json":  # which no form of another site's page can send
-        raise web.HTTPUnsupportedMediaType(text="Content-Type: application/json\n")
-    try:
-        return msgspec.json.decode(await request.read(), type=kind)
-    except ValueError as error:
-        raise web.HTTPBadRequest(text=f"{error}\n") from None
-
-
-def _json(value: object, status: int = 200) -> web.Response:
-    body = json_safe(msgspec.json.encode(value))
-    return web.Response(body=body, status=status, content_type="application/json", charset="utf-8")
+def _real(alert: Alert, scope: str) -> tuple[Matchers, Pattern]:
+    """What is protected, in words and as the streams take it. Raises ValueError."""
+    if scope in ("key", "host"):
+        raise ValueError(f"what is real is so here or for its templates; there is no scope {scope}")
+    pattern = pattern_of(alert, alert.stream if scope == "here" else "")
+    where = [f"stream={pattern.stream}"] if pattern.stream else []
+    return (*where, f"template=~{'|'.join(one.fingerprint for one in pattern.parts)}"), pattern

@@ -1,14 +1,15 @@
 """Everything at a glance: one sentence, and the few numbers of each stream and sink; what the page shows and is sent.
 
-A pure function of a view and of how many alerts are firing.
+A pure function of a view, and of how many alerts are firing, acknowledged or told of by another, and mutes in force.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from alogd.view import SinkView, StreamView, View
+from alogd.daemon.view import SinkView, StreamView, View
+from alogd.sinks.routes import LEVELS
+from alogd.web.shapes import Overview, SinkBrief, State, StreamBrief
 
 LEARNED = 1.0  # warm-up at which a stream alerts on anything odd
 FEW_NAMES = 3  # named in the sentence
@@ -16,15 +17,18 @@ MAX_REASONS = 20
 BAD = frozenset({"error", "missing", "lost"})
 
 
-def overview(view: View, firing: Mapping[str, int]) -> dict[str, Any]:
-    """Plain values; `state` is bad, alert, amiss, learning or ok, the first that holds."""
-    state, sentence, more = _standing(view, firing)
+def overview(view: View, firing: Mapping[str, int], acked: int = 0, below: int = 0, *, muted: int = 0) -> Overview:
+    """Plain values; `state` is bad, alert, amiss, learning or ok, the first that holds; `level` is the worst firing."""
+    state, sentence, more = _standing(view, firing, acked, below)
     return {
         "state": state,
         "sentence": sentence,
         "more": more,
+        "level": worst(firing),
         "reasons": list(view.reasons[:MAX_REASONS]),
         "firing": dict(firing),
+        "acked": acked,
+        "muted": muted,
         "version": view.version,
         "started": view.started,
         "ready": view.ready,
@@ -40,14 +44,19 @@ def overview(view: View, firing: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _standing(view: View, firing: Mapping[str, int]) -> tuple[str, str, str]:
+def worst(firing: Mapping[str, int]) -> str | None:
+    """The worst level at which something fires."""
+    return next((level for level in reversed(LEVELS) if firing.get(level)), None)
+
+
+def _standing(view: View, firing: Mapping[str, int], acked: int, below: int) -> tuple[State, str, str]:
     if not view.ready:
         return "bad", "Nothing is being followed", _first(view.reasons, "alogd is starting, or cannot read")
     count = sum(firing.values())
     if count:
-        worst = next(level for level in ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO") if firing.get(level))
         noun = "alert is" if count == 1 else "alerts are"
-        return "alert", f"{count} {noun} firing", f"the worst is {worst}"
+        more = f"the worst is {worst(firing)}{_causes(count, below)}{_taken(acked, count)}"
+        return "alert", f"{count} {noun} firing", more
     if view.reasons:
         return "amiss", "Logs look normal, but something of alogd is amiss", _first(view.reasons, "")
     young = [stream.name for stream in view.streams if stream.warmup < LEARNED]
@@ -56,6 +65,18 @@ def _standing(view: View, firing: Mapping[str, int]) -> tuple[str, str, str]:
     sources = sum(stream.source_count for stream in view.streams)
     noun = "source is" if sources == 1 else "sources are"
     return "ok", "Everything looks normal", f"{sources} {noun} being followed"
+
+
+def _causes(count: int, below: int) -> str:
+    """... where several of them began together."""
+    causes = max(1, count - below)
+    return f"; {causes} cause{'s' * (causes > 1)} in all" if below else ""
+
+
+def _taken(acked: int, count: int) -> str:
+    if not acked:
+        return ""
+    return "; acknowledged" if acked == count == 1 else f"; {'all' if acked == count else acked} acknowledged"
 
 
 def _first(reasons: Sequence[str], otherwise: str) -> str:
@@ -68,7 +89,7 @@ def _names(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - FEW_NAMES} more" if names[FEW_NAMES:] else shown
 
 
-def _stream(stream: StreamView) -> dict[str, Any]:
+def _stream(stream: StreamView) -> StreamBrief:
     core = stream.core
     return {
         "name": stream.name,
@@ -94,5 +115,5 @@ def _stream(stream: StreamView) -> dict[str, Any]:
     }
 
 
-def _sink(sink: SinkView) -> dict[str, Any]:
+def _sink(sink: SinkView) -> SinkBrief:
     return {"name": sink.name, "waiting": sink.waiting, "outcomes": dict(sink.outcomes), "problem": sink.problem}

@@ -9,13 +9,16 @@ from typing import Protocol
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from alogd.config import Http
-from alogd.view import View
+from alogd.config.tree import Http
+from alogd.daemon.view import View
 from alogd.web.access import Access, middleware
+from alogd.web.acks import AcksApi
+from alogd.web.act import Act
 from alogd.web.api import Api
 from alogd.web.events import Events
 from alogd.web.guard import HEADER_SECONDS, Gate, Guard
 from alogd.web.mutes import MutesApi
+from alogd.web.openapi import OpenApi
 from alogd.web.page import Page
 from alogd.web.source import Source
 
@@ -45,11 +48,14 @@ class Server:
         """Listen; the address as a URL. Raises OSError when the port cannot be had."""
         host, port = split(self._options.listen)
         app = web.Application(
-            middlewares=[middleware(Access(host, self._options.token_file))], client_max_size=MAX_BODY
+            middlewares=[middleware(Access(host, self._options.token_file, self._options.external_url))],
+            client_max_size=MAX_BODY,
         )
         app.add_routes(self._routes())
         self._events = Events(self._daemon, self.gate.refused)
-        for part in (Api(self._daemon), MutesApi(self._daemon), self._events, Page()):
+        act = Act(self._daemon, self._options, self.gate.refused)
+        parts = (Api(self._daemon), AcksApi(self._daemon), MutesApi(self._daemon), self._events, act, OpenApi(), Page())
+        for part in parts:
             app.add_routes(part.routes())
         self._runner = web.AppRunner(
             app,
@@ -95,7 +101,7 @@ class Server:
         ]
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        from alogd import metrics  # only now: who is never scraped does without the client library
+        from alogd.web import metrics  # only now: who is never scraped does without the client library
 
         body = metrics.render(await self._daemon.view(), process=True)
         return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from alogd.alert_filter import AlertFilter
+from alogd.alerts.filter import AlertFilter
+from alogd.daemon.view import View
 from alogd.event import Alert, Template
-from alogd.mute import Mute, Mutes
-from alogd.scores import Point
-from alogd.view import View
+from alogd.feedback.acks import Acks
+from alogd.feedback.mute import Mute, Mutes
+from alogd.judging.scores import Point
 
 
 class History(Protocol):
@@ -24,6 +25,13 @@ class History(Protocol):
         """What people asked not to be told of."""
 
     async def set_mutes(self, change: Callable[[Mutes], tuple[Mute, ...] | None]) -> bool: ...
+    @property
+    def acks(self) -> Acks:
+        """Which incidents somebody has taken on."""
+
+    async def set_acks(self, alert_id: str, change: Callable[[Acks], Acks | None]) -> bool: ...
+    async def acked(self) -> int: ...
+    async def below(self) -> int: ...
     async def alerts(self, wanted: AlertFilter) -> list[Alert]: ...
     async def alert(self, alert_id: str) -> Alert | None: ...
     async def firing(self) -> dict[str, int]: ...

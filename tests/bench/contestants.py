@@ -15,8 +15,8 @@ from drain3.masking import MaskingInstruction
 from drain3.template_miner_config import TemplateMinerConfig
 
 from alogd.cli import inputs
-from alogd.config import Alerts, Risk, StreamOptions
-from alogd.engine import Engine, EngineConfig
+from alogd.config.tree import Alerts, Risk, StreamOptions
+from alogd.engine.native import Engine, EngineConfig
 from alogd.stream import Stream
 from tests.bench.corpus import KEPT, ROOT, Corpus
 from tests.bench.drain3_masks import MASKS

@@ -17,7 +17,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from alogd.engine import Engine
+from alogd.engine.native import Engine
 
 ROOT = Path(__file__).parent.parent.parent
 KEPT = ROOT / "build" / "bench"

@@ -23,11 +23,11 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
-from alogd.config import Alerts, DetectorOptions, EngineOptions, StreamOptions, UserMask, WindowOptions
+from alogd.config.tree import Alerts, DetectorOptions, EngineOptions, StreamOptions, UserMask, WindowOptions
 from alogd.detectors.deeplog import UNSEEN
 from alogd.detectors.ewma import Ewma, EwmaOptions
 from alogd.detectors.loganomaly import LogAnomaly, LogAnomalyOptions
-from alogd.engine import Engine
+from alogd.engine.native import Engine
 from alogd.event import F64, IDLE, Bool, WindowBatch
 from alogd.offline.models.kinds import TRAINERS
 from alogd.offline.models.thresholds import threshold

@@ -15,12 +15,12 @@ import numpy as np
 
 from alogd.detectors._in_service import of_kind
 from alogd.event import F64
+from alogd.models.vocabulary import UNK, Vocabulary
 from alogd.offline.models import int8
 from alogd.offline.models.kinds import HELD_BACK, trainer
 from alogd.offline.models.quality import scorer
 from alogd.offline.models.series import Counts
 from alogd.offline.models.sessions import Sessions
-from alogd.vocabulary import UNK, Vocabulary
 
 Lists = list[list[int]]  # template slots of each session
 

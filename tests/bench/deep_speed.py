@@ -21,7 +21,7 @@ import msgspec
 import torch
 
 from alogd.cli.inputs import open_all
-from alogd.config import Alerts, DetectorOptions, EngineOptions, Risk, StreamOptions, UserMask, WindowOptions
+from alogd.config.tree import Alerts, DetectorOptions, EngineOptions, Risk, StreamOptions, UserMask, WindowOptions
 from alogd.offline.models.kinds import TRAINERS, trainer
 from alogd.offline.models.retrain import Tell, retrain
 from alogd.stream import Stream

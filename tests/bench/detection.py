@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
 
-from alogd.config import Alerts, EngineOptions, Risk, StreamOptions, UserMask, WindowOptions
+from alogd.config.tree import Alerts, EngineOptions, Risk, StreamOptions, UserMask, WindowOptions
 from alogd.event import Alert, Bool
+from alogd.judging.verdict import Verdict
 from alogd.stream import Stream
-from alogd.verdict import Verdict
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 BUDGET = 5.0  # alerts a day, the default

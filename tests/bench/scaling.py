@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
-from alogd.engine import Engine, EngineConfig
+from alogd.engine.native import Engine, EngineConfig
 from tests.bench import hostile
 from tests.bench.contestants import BLOCK, stream
 from tests.bench.corpus import Corpus

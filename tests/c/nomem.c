@@ -1,6 +1,10 @@
-/* nomem.c: lets the n-th allocation fail, for every n, and looks at what the engine does then (FAULTS E8).
+/* nomem.c: lets the n-th allocation fail, for every n, alone and with all that follow it, and looks at what the engine
+ * and its windows do then (FAULTS E8).
  *
- * Linked with --wrap for malloc, calloc, realloc and free. Prints how many runs there were; fails by abort. */
+ * Linked with --wrap for malloc, calloc, realloc and free. Argument: a file with the compiled table of a pattern, which
+ * serves as a mask and for severities. Prints how many runs there were; fails by abort. */
+#include "nomem.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +20,19 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *ptr, size_t size);
 void __wrap_free(void *ptr);
 
+enum { TRIES = 3, MOST_TABLE = 1 << 16 };
+
 static unsigned long calls, fail_at;
+static int for_long; /* what comes after fail_at fails too ... */
+static int tries;    /* ... until so much was tried again */
 static long alive;
 
-static int fails(void) { return ++calls == fail_at; }
+static int fails(void) {
+    calls++;
+    return calls == fail_at || (for_long && fail_at && calls > fail_at && tries < TRIES);
+}
+
+int once_more(void) { return tries++ < TRIES; }
 
 void *__wrap_malloc(size_t size) {
     void *ptr = fails() ? NULL : __real_malloc(size);
@@ -56,10 +69,16 @@ static const char *const lines[] = {
     "no end",
 };
 
-static void check(int ok, const char *what) {
+void check(int ok, const char *what) {
     if (ok) return;
-    fprintf(stderr, "allocation %lu: %s\n", fail_at, what);
+    fprintf(stderr, "allocation %lu%s: %s\n", fail_at, for_long ? " and all after it" : "", what);
     abort();
+}
+
+static uint64_t bytes_read(const alog_engine *engine) {
+    alog_engine_counters counters;
+    alog_engine_count(engine, &counters);
+    return counters.lines.bytes;
 }
 
 static void use(alog_engine *engine, alog_batch *batch) {
@@ -68,9 +87,18 @@ static void use(alog_engine *engine, alog_batch *batch) {
         uint8_t block[128];
         const size_t len = (size_t)snprintf((char *)block, sizeof block, "w%zu%s", i * i % 97, line);
         batch->n = 0;
+        const uint64_t before = bytes_read(engine), consumed = alog_engine_consumed(engine, (uint32_t)(i / 100));
         const alog_status status = alog_engine_feed(engine, (uint32_t)(i / 100), block, len, batch);
         check(status == ALOG_OK || status == ALOG_NOMEM, "feed");
+        if (status == ALOG_OK) continue;
+        check(bytes_read(engine) == before && batch->n == 0, "part of a block was taken");
+        check(alog_engine_consumed(engine, (uint32_t)(i / 100)) == consumed, "its place moved");
+        tries++;
     }
+    tries = TRIES; /* there is memory again: the engine is as good as before */
+    batch->n = 0;
+    static const uint8_t good[] = "w1Jun  3 10:00:00 web p[1]: open file x\nw2 y\n";
+    check(alog_engine_feed(engine, 0, good, sizeof good - 1, batch) == ALOG_OK && batch->n > 0, "fed again");
     batch->n = 0;
     check(alog_engine_flush(engine, 0, batch) == ALOG_OK, "flush");
 }
@@ -86,7 +114,20 @@ static void save_and_load(const alog_engine *engine, const alog_engine_config *c
     free(saved);
 }
 
+static uint8_t table[MOST_TABLE];
+static alog_span pattern = {table, 0};
+
+static void read_table(const char *name) {
+    FILE *file = fopen(name, "rb");
+    check(file != NULL, name);
+    pattern.len = fread(table, 1, sizeof table, file);
+    check(pattern.len > 0 && pattern.len < sizeof table, name);
+    fclose(file);
+}
+
 static void run(void) {
+    static const alog_span name = {(const uint8_t *)"WHO", 3};
+    static const uint8_t severities[] = {80};
     static uint64_t words[3][256];
     static uint32_t halves[3][256];
     static uint8_t bytes[2][256];
@@ -100,7 +141,11 @@ static void run(void) {
                   .numeric = 1,
                   .max_tokens = 16,
                   .max_memory = 1 << 20},
-        .mask = {.builtin = ALOG_MASK_ALL},
+        .mask = {.builtin = ALOG_MASK_ALL, .user_tables = &pattern, .user_names = &name, .user_count = 1},
+        .key = ALOG_KEY_MASK,
+        .severity_table = pattern,
+        .severities = severities,
+        .severity_count = 1,
         .multiline = 1,
         .multiline_max_lines = 10,
         .multiline_max_bytes = 1000,
@@ -117,14 +162,27 @@ static void run(void) {
     alog_engine_free(engine);
 }
 
-int main(void) {
-    run();
+static unsigned long every(void (*part)(void)) {
+    calls = fail_at = 0;
+    part();
     const unsigned long most = calls;
-    for (fail_at = 1; fail_at <= most; fail_at++) {
-        calls = 0;
-        run();
-        check(alive == 0, "memory is left");
+    for (for_long = 0; for_long < 2; for_long++) {
+        for (fail_at = 1; fail_at <= most; fail_at++) {
+            calls = 0;
+            tries = 0;
+            const long before = alive;
+            part();
+            check(alive == before, "memory is left");
+        }
     }
-    printf("%lu\n", most);
+    for_long = 0;
+    return 2 * most;
+}
+
+int main(int argc, char **argv) {
+    check(argc == 2, "usage: nomem TABLE");
+    read_table(argv[1]);
+    const unsigned long engines = every(run), windows = every(run_windows);
+    printf("%lu %lu\n", engines, windows);
     return 0;
 }

@@ -1,24 +1,18 @@
-"""K1-K7: the `kafka` collector against a broker in a process of its own, which hangs, dies and comes back."""
+"""The `kafka` collector and a broker in a process of its own; what may go wrong: tests/faults/test_kafka_reading.py."""
 
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.record.util import calc_crc32c
 
 from alogd.collectors.base import Idle
 from alogd.collectors.partition import Partition, Saved, rendered
-from tests.collectors.rig import Rig
+from tests.collectors.kafka_rig import entered, messages, produce, reading
 from tests.kafka_broker import Broker
 from tests.log_writer import line
-
-CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
 
 @pytest.fixture
@@ -26,24 +20,6 @@ def broker() -> Iterator[Broker]:
     one = Broker()
     yield one
     one.close()
-
-
-def reading(address: str, positions: object = (), **options: object) -> Rig:
-    return Rig("kafka", {"brokers": [address], "topics": ["logs"], "settle": 0.05, **options}, positions)  # type: ignore[arg-type]
-
-
-async def produce(broker: Broker, *values: bytes | None, partition: int = 0, topic: str = "logs") -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=broker.address)
-    await producer.start()
-    try:
-        for value in values:
-            await producer.send_and_wait(topic, value, key=b"k", partition=partition)
-    finally:
-        await producer.stop()
-
-
-def messages(first: int, end: int) -> list[bytes]:
-    return [line(number) for number in range(first, end)]
 
 
 async def test_partitions_are_sources_and_messages_are_lines(broker: Broker):
@@ -92,52 +68,6 @@ async def test_a_place_within_a_message_of_several_lines(broker: Broker):
         assert rig.numbers() == [4, 5]
 
 
-async def test_k5_what_is_no_text_is_passed_over_and_counted(broker: Broker):
-    await produce(broker, line(0), b"\0\1\2", None, b"", line(1), b"no end of line", b"\n")
-    async with entered(reading(broker.address)) as rig:
-        await rig.when(lambda: b"no end" in rig.text.get("logs/0", b""))
-        assert rig.text["logs/0"] == line(0) + line(1) + b"no end of line\n"
-        (note,) = rig.notes("malformed")
-        assert note.count == 1
-        assert "logs/0" in note.text
-
-
-async def produce_damaged(broker: Broker, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One batch into partition 1: with a wrong checksum, or with junk that claims to be packed by a codec."""
-    build = BatchBuilder._build
-
-    def damaged(builder: BatchBuilder) -> bytearray:
-        whole = bytearray(build(builder))
-        if how == "checksum":
-            whole[17] ^= 0xFF
-        else:
-            whole[22] = (whole[22] & 0xF8) | CODECS[how]
-            whole[17:21] = struct.pack(">I", calc_crc32c(bytes(whole[21:])))
-        builder._buffer = whole
-        return whole
-
-    with monkeypatch.context() as patch:
-        patch.setattr(BatchBuilder, "_build", damaged)
-        await produce(broker, b"never seen", partition=1)
-
-
-@pytest.mark.parametrize("how", ["checksum", "gzip", "snappy", "lz4", "zstd"])
-async def test_k5_a_damaged_batch_is_passed_over_and_nothing_beside_it(
-    broker: Broker, how: str, monkeypatch: pytest.MonkeyPatch
-):
-    for partition in range(4):
-        await produce(broker, *messages(10 * partition, 10 * partition + 5), partition=partition)
-    await produce_damaged(broker, how, monkeypatch)
-    for partition in range(4):
-        await produce(broker, *messages(10 * partition + 5, 10 * partition + 10), partition=partition)
-    async with entered(reading(broker.address)) as rig:
-        await rig.when(lambda: len(rig.numbers()) == 40)
-        assert sorted(rig.numbers()) == list(range(40))
-        (note,) = rig.notes("malformed")
-        assert (note.source, note.count) == ("logs/1", 1)
-        assert rig.collector.status().up
-
-
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
 async def test_packed_messages_are_read(broker: Broker, codec: str):
     producer = AIOKafkaProducer(bootstrap_servers=broker.address, compression_type=codec, linger_ms=20)
@@ -157,45 +87,6 @@ async def test_what_is_there_is_left_and_what_comes_is_read_from_the_end(broker:
         await produce(broker, *messages(5, 8))
         await rig.when(lambda: len(rig.numbers()) == 3)
         assert rig.numbers() == [5, 6, 7]
-
-
-async def test_k1_no_broker_is_said_once_and_tried_again(tmp_path: Path):
-    async with entered(reading("127.0.0.1:9")) as rig:
-        await rig.when(lambda: bool(rig.notes("unavailable")))
-        assert not rig.collector.status().up
-        for _ in range(3):
-            await rig.settle()
-            rig.clock.now += 120
-            rig.waker.changed()
-        assert "127.0.0.1:9" in rig.collector.status().reason
-        assert len(rig.notes("unavailable")) == 1
-
-
-async def test_k2_a_broker_that_hangs_is_left_and_found_again(broker: Broker):
-    await produce(broker, *messages(0, 10))
-    async with entered(reading(broker.address)) as rig:
-        await rig.when(lambda: len(rig.numbers()) == 10)
-        broker.hang()
-        rig.clock.now += 60
-        await rig.when(lambda: not rig.collector.status().up)
-        broker.go_on()
-        await produce(broker, *messages(10, 20))
-        while len(rig.numbers()) < 20:
-            rig.clock.now += 60
-            rig.waker.changed()
-            await asyncio.sleep(0.05)
-        assert rig.numbers() == list(range(20))
-        await rig.when(lambda: bool(rig.notes("recovered")))
-        assert rig.collector.status().up
-
-
-async def test_k7_what_is_gone_is_counted(broker: Broker):
-    await produce(broker, *messages(0, 3))
-    far = {"source": "logs/0", "offset": 1000, "skip": 0, "handed": 5}
-    async with entered(reading(broker.address, [far])) as rig:
-        await rig.when(lambda: len(rig.numbers()) == 3)
-        assert rig.notes("lost")
-        assert rig.begins["logs/0"] == 5
 
 
 def test_places_are_kept_to_the_byte():
@@ -220,17 +111,3 @@ def test_places_are_kept_to_the_byte():
 )
 def test_a_message_is_whole_lines(value: bytes | None, text: bytes | None):
     assert rendered(value) == text
-
-
-class entered:
-    """A rig whose collector waits for the network, not for the rig's clock."""
-
-    def __init__(self, rig: Rig) -> None:
-        self._rig = rig
-
-    async def __aenter__(self) -> Rig:
-        self._rig._task = asyncio.create_task(self._rig._pump())
-        return self._rig
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._rig.__aexit__(*error)

@@ -64,6 +64,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.write_line(line)
 
 
+def file_system(place: Path) -> str:
+    """The kind of file system a place lies on; rows that speak of inodes mean ext4."""
+    mounts = [one.split()[1:3] for one in Path("/proc/self/mounts").read_text().splitlines()]
+    around = [(path, kind) for path, kind in mounts if place.is_relative_to(path)]
+    return max(around, key=lambda one: len(one[0]), default=("", "?"))[1]
+
+
 def table(stats: dict[str, list[pytest.TestReport]]) -> Iterator[str]:
     """The matrix: for each row the tests that ran, how they ended, rounds and lines."""
     outcomes: dict[str, Counter[str]] = defaultdict(Counter)
@@ -76,6 +83,7 @@ def table(stats: dict[str, list[pytest.TestReport]]) -> Iterator[str]:
         if getattr(report, "when", "") == "teardown":
             row = row_of(report.nodeid.rsplit("::", 1)[-1])
             sums[row].update({name: value for name, value in report.user_properties if isinstance(value, int)})
+    yield f"files on {file_system(ROOT)}"
     yield f"{'id':<4} {'outcome':<18} {'rounds':>8} {'lines':>12}  what"
     for row, what in ROWS.items():
         told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes[row].items()) or "NO TEST RAN"

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from alogd.alert_filter import AlertFilter
-from alogd.state import Reader, StateUnusable
+from alogd.alerts.filter import AlertFilter
+from alogd.state.database import Reader, StateUnusable
 from tests.daemon_process import DaemonProcess
 
 SEED = "1234"  # of hashes: learned state is then alike to the byte
@@ -26,6 +26,7 @@ def patient(directory: Path, collector: dict[str, object] | None = None, **secti
     files = {"kind": "file", "include": [f"{directory}/logs/*.log"], "settle": "1h", **(collector or {})}
     daemon = DaemonProcess(directory, **{"streams": [{"name": "host", "collect": [files]}], **sections})
     daemon.environment["ALOGD_HASH_SEED"] = SEED
+    daemon.environment["ALOGD_READING_ORDER"] = str(directory / "order")
     return daemon
 
 
@@ -34,6 +35,12 @@ def begin(directory: Path) -> Path:
     shutil.rmtree(directory, ignore_errors=True)
     (directory / "logs").mkdir(parents=True)
     return directory / "logs" / "a.log"
+
+
+def spoken_on(lines: Sequence[bytes]) -> list[bytes]:
+    """Some records go on in lines at the margin: only the header before tells that these begin none."""
+    more = b"order queue drained\ncheckpoint kept\n"
+    return [line + more * (number % 20 // 15) for number, line in enumerate(lines)]
 
 
 def outcome(directory: Path) -> dict[str, Any]:

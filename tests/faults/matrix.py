@@ -52,10 +52,12 @@ ROWS = {
     # Kafka
     "K1": "no broker at the start",
     "K2": "a broker hangs or dies, and returns",
+    "K3": "other readers join and leave",
     "K4": "stopped while messages are in work",
     "K5": "a message that is no text",
     "K6": "kill -9",
     "K7": "an offset that is gone",
+    "K8": "a pipeline that is slower than a group allows",
     # journald
     "J1": "a cursor that no longer exists",
     "J2": "journalctl dies; entries that are none",
@@ -71,6 +73,10 @@ ROWS = {
     "E8": "every allocation may fail",
     "E9": "two threads in one engine",
     "E10": "the C engine against its Python reference",
+    # models
+    "M1": "a model's file is cut or has another bit",
+    "M3": "a pickle in place of weights",
+    "M4": "a graph that takes data from elsewhere",
     # webhook
     "N1": "the receiver fails, throttles, hangs, resets, is unknown",
     "N2": "the reply trickles, or never ends",

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SECTOR = 512
+FRAME_HEADER = 24  # bytes before each page in SQLite's log of writes
 CALLS = "openat,write,pwrite64,fsync,fdatasync,ftruncate,rename,unlink,lseek"
 TRACER = ("strace", "-f", "-y", "-xx", "-s", "1000000000", "-qq", "--seccomp-bpf", "-e", f"trace={CALLS}")
 
@@ -153,6 +154,25 @@ class Disk:
                 file.entered = True
         self._gone = {name: file for name, file in self._gone.items() if str(Path(name).parent) != path}
 
+    def safe(self) -> dict[str, bytes]:
+        """The least it may hold: what was synced."""
+        return {path: bytes(file.safe) for path, file in self.files.items() if file.entered}
+
+    def whole(self) -> dict[str, bytes]:
+        """The most it may hold: all that was written."""
+        left = {}
+        for path, file in self.files.items():
+            content = bytearray(file.safe)
+            for call in file.pending:
+                _apply(content, call)
+            left[path] = bytes(content)
+        return left
+
+    def unsynced_commits(self, path: Path) -> int:
+        """Transactions in one of SQLite's logs of writes that are not on the disk for sure."""
+        file = self.files.get(str(path), OnDisk())
+        return sum(ends_commit(call) for call in file.pending)
+
     def cut(self, chance: random.Random) -> dict[str, bytes]:
         """What a disk may hold: contents by path."""
         left = {}
@@ -166,6 +186,11 @@ class Disk:
                 _apply_partly(content, call, chance)
             left[path] = bytes(content)
         return left
+
+
+def ends_commit(call: Call) -> bool:
+    """Whether a call on one of SQLite's logs writes a transaction's last page: its header tells the file's size."""
+    return len(call.data) == FRAME_HEADER and call.data[4:8] != bytes(4)
 
 
 def _apply(content: bytearray, call: Call) -> None:
@@ -197,8 +222,10 @@ def lay_out(image: dict[str, bytes], places: Sequence[Path]) -> None:
         Path(name).write_bytes(content)
 
 
-def moments(calls: Sequence[Call], chance: random.Random, most: int) -> list[int]:
-    """Numbers of calls after which to cut: around every sync, and at random."""
+def moments(calls: Sequence[Call], chance: random.Random, most: int | None) -> list[int]:
+    """Numbers of calls after which to cut: some of those around every sync, or (None) each of them."""
+    if most is None:
+        return [*range(len(calls))]
     syncs = [number for number, call in enumerate(calls) if call.name == "fsync"]
     around = sorted({near for number in syncs for near in (number - 1, number, number + 1) if 0 <= near < len(calls)})
     return sorted(chance.sample(around, min(most, len(around))))

@@ -37,9 +37,22 @@ class Blocking:
     def lag(self): return {}
     def status(self): return Status(self.opened, "" if self.opened else "has nothing to read yet", ())
     async def close(self): pass
+
+class Counting(Blocking):
+    "A collector that tells how many tasks there are."
+    name = "counting"
+    async def events(self):
+        yield Opened("it", "it", 0, None, None, False)
+        self.opened = True
+        while True:
+            await asyncio.sleep(0.02)
+            with open(os.environ["TASKS"] + ".new", "w") as file:
+                file.write(str(len(asyncio.all_tasks())))
+            os.replace(os.environ["TASKS"] + ".new", os.environ["TASKS"])
 """
 POINTS = """
 [alogd.collectors]
+counting = stalling_plugins:Counting
 blocking = stalling_plugins:Blocking
 [alogd.detectors]
 holding = stalling_plugins:Holding
@@ -59,5 +72,6 @@ def install(daemon: DaemonProcess) -> tuple[Path, Path]:
         "PYTHONPATH": f"{ROOT}:{site}",
         "OPEN_WHEN": str(open_when),
         "BLOCK_WHEN": str(block_when),
+        "TASKS": str(open_when.with_name("tasks")),
     }
     return open_when, block_when

@@ -9,11 +9,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from alogd.config_load import ConfigError, load_config
+from alogd.config.load import ConfigError, load_config
 from tests.daemon_process import ROOT, DaemonProcess, log_lines, wait_until
 from tests.faults.conftest import Tally
 
@@ -136,6 +136,14 @@ SCHEMA = json.loads((ROOT / "configs" / "alogd.schema.json").read_text())
 Place = tuple[str | int, ...]
 
 
+class Number(NamedTuple):
+    """A key whose value is a number."""
+
+    place: Place
+    bounds: dict[str, Any]
+    config: dict[str, Any]  # the least in which it may stand
+
+
 def numbers(schema: dict[str, Any], place: Place = ()) -> Iterator[tuple[Place, dict[str, Any]]]:
     """Every key whose value is a number, with its bounds; keys of plugins apart."""
     schema = SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
@@ -150,17 +158,54 @@ def numbers(schema: dict[str, Any], place: Place = ()) -> Iterator[tuple[Place, 
         yield from numbers(schema["items"], (*place, 0))
 
 
-NUMBERS = dict(numbers(SCHEMA))
 LEAST: dict[str, Any] = {"streams": [{"name": "a", "collect": [{"kind": "stdin"}]}]}
+NEEDED: dict[str, Any] = {
+    "url": "https://example.org/",
+    "urls": ["https://example.org/"],
+    "path": "/x",
+    "brokers": ["a:1"],
+    "topic": "t",
+    "topics": ["t"],
+    "routing_key_file": "/x",
+    "include": ["/x"],
+    "models": "/x",
+}
 
 
-def with_value(place: Place, value: str) -> str:
+def of_plugins() -> Iterator[Number]:
+    """Those of every collector, detector and sink that is shipped."""
+    stream = SCHEMA["properties"]["streams"]["items"]["$ref"].rpartition("/")[2]
+    within = SCHEMA["$defs"][stream]["properties"]
+    for key, schema in (("sinks", SCHEMA["properties"]["sinks"]), *((k, within[k]) for k in ("collect", "detectors"))):
+        items = schema["items"]
+        for form in (SCHEMA["$defs"][items["$ref"].rpartition("/")[2]] if "$ref" in items else items)["anyOf"]:
+            if "properties" not in form:
+                continue
+            asked = form["properties"].get("options", form)
+            name = next(value["const"] for value in form["properties"].values() if "const" in value)
+            given = {k: NEEDED[k] for k in asked.get("required", ()) if k in NEEDED}
+            given |= {"url": NEEDED["url"]} if name in ("slack", "webhook") else {}
+            plugin = {"name": name, "options": given} if key == "detectors" else {"kind": name, **given}
+            config = (
+                {**LEAST, "sinks": [plugin]}
+                if key == "sinks"
+                else {"streams": [{**LEAST["streams"][0], key: [plugin]}]}
+            )
+            front: Place = (key, 0) if key == "sinks" else ("streams", 0, key, 0)
+            for place, bounds in numbers(form):
+                yield Number((*front, *place), bounds, config)
+
+
+NUMBERS = [*(Number(place, bounds, LEAST) for place, bounds in numbers(SCHEMA)), *of_plugins()]
+
+
+def with_value(number: Number, value: str) -> str:
     """The least configuration with one value more, as YAML in flow style."""
-    config: Any = json.loads(json.dumps(LEAST))
+    config: Any = json.loads(json.dumps(number.config))
     here = config
-    for step in place[:-1]:
+    for step in number.place[:-1]:
         here = here[step] if isinstance(step, int) else here.setdefault(step, {})
-    here[place[-1]] = "VALUE"
+    here[number.place[-1]] = "VALUE"
     return json.dumps(config).replace('"VALUE"', value) + "\n"
 
 
@@ -168,26 +213,41 @@ def told(place: Place) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
 
 
-@pytest.mark.parametrize("place", NUMBERS, ids=told)
-def test_l5_no_number_is_taken_out_of_its_range(place: Place, tally: Tally) -> None:
+def called(number: Number) -> str:
+    """Its place; of a plugin also which one."""
+    at: Any = number.config
+    for step in number.place[:-1]:
+        at = at.get(step, {}) if isinstance(at, dict) else at[step]
+        if isinstance(at, dict) and len(number.place) > 2 and {"kind", "options"} & at.keys():
+            return f"{at.get('kind', at.get('name'))} {number.place[-1]}"
+    return told(number.place)
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=called)
+def test_l5_no_number_is_taken_out_of_its_range(number: Number, tally: Tally) -> None:
     """Every number there is: far too large, far too small, endless, no number, and of another type."""
+    place = number.place
     for value in (str(10**18), str(-(10**18)), ".inf", "-.inf", ".nan", "1e999", "[4]", "{a: 1}", "maybe", "true"):
         with pytest.raises(ConfigError) as caught:
-            load_config(with_value(place, value), environment={})
+            load_config(with_value(number, value), environment={})
         assert f"{told(place)}: " in str(caught.value), value
         tally.add()
     for value in ("0", "-1"):
-        if NUMBERS[place].get("minimum", NUMBERS[place].get("exclusiveMinimum", 0)) >= float(value) + 0.001:
+        if number.bounds.get("minimum", number.bounds.get("exclusiveMinimum", 0)) >= float(value) + 0.001:
             with pytest.raises(ConfigError, match="out of range") as caught:
-                load_config(with_value(place, value), environment={})
+                load_config(with_value(number, value), environment={})
             assert f"{told(place)}: {value} is out of range" in str(caught.value)
             tally.add()
 
 
 def test_l5_the_table_of_numbers_is_not_empty() -> None:
-    assert len(NUMBERS) > 25
-    assert ("streams", 0, "engine", "depth") in NUMBERS
-    assert ("state", "checkpoint_interval") in NUMBERS
+    places = [number.place for number in NUMBERS]
+    assert len(places) > 60
+    assert ("streams", 0, "engine", "depth") in places
+    assert ("state", "checkpoint_interval") in places
+    assert ("sinks", 0, "timeout") in places
+    assert ("streams", 0, "collect", 0, "max_open_files") in places
+    assert ("streams", 0, "detectors", 0, "options", "alpha") in places
 
 
 WRONG = {

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from alogd.config_load import load_config
-from alogd.crashpoint import POINTS
-from alogd.engine import Engine
+from alogd.config.load import load_config
+from alogd.engine.native import Engine
+from alogd.sinks.delivery import BATCH
+from alogd.state.crashpoint import POINTS
 from alogd.stream import engine_config
-from tests.daemon_process import log_lines
+from tests.daemon_process import DaemonProcess, log_lines
 from tests.faults.conftest import Tally
-from tests.faults.crash_runs import KILLED, begin, check, live_killed, outcome, patient, uninterrupted
+from tests.faults.crash_runs import KILLED, SEED, begin, check, live_killed, outcome, patient, spoken_on, uninterrupted
+from tests.faults.reading_order import check_order, steps_of
 
 LINES = 12_000
 KILLED_LINES = 60_000
@@ -21,43 +25,51 @@ GRACE = ("50ms", "5s")  # with the one rotated files are closed before the kill,
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The place (an alert's id is made of the path too) and the outcome of a run that nobody disturbs."""
     place = tmp_path_factory.mktemp("crash") / "host"
-    found = uninterrupted(place, log_lines(LINES))
+    found = uninterrupted(place, spoken_on(log_lines(LINES)))
     assert len(found["alerts"]) >= 3
     return place, found
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("point", POINTS)
-def test_c1_killed_at_every_crash_point(
-    expected: tuple[Path, dict[str, object]], point: str, times: int, tally: Tally
+def test_c1_killed_at_every_crash_point(expected: tuple[Path, dict[str, Any]], point: str, tally: Tally) -> None:
+    nth = random.Random(POINTS.index(point)).choice((1, 1, 2)) if point != "loaded" else 1
+    killed_at(expected, (f"{point}:{nth}",), tally)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS)
+def test_c1_killed_three_times_in_a_row_at_the_same_point(
+    expected: tuple[Path, dict[str, Any]], point: str, tally: Tally
 ) -> None:
+    """Each life comes as far as the one before, if it got anywhere at all, and no further."""
+    killed_at(expected, (f"{point}:1",) * 3, tally)
+
+
+def killed_at(expected: tuple[Path, dict[str, Any]], kills: tuple[str, ...], tally: Tally) -> None:
+    """A whole log, read in lives that are killed each, and a last one. What a sink is given twice is one batch a life
+    at most, and the same alert to the byte."""
     place, undisturbed = expected
-    chance = random.Random(POINTS.index(point))
-    lines = log_lines(LINES)
-    log = begin(place)
-    log.write_bytes(b"")
-    for part in range(times):
-        with log.open("ab") as file:
-            file.write(b"".join(lines[part * LINES // times : (part + 1) * LINES // times]))
+    begin(place).write_bytes(b"".join(spoken_on(log_lines(LINES))))
+    for where in kills:
         daemon = patient(place)
-        daemon.environment["ALOGD_CRASH"] = f"{point}:{chance.choice((1, 1, 2)) if point != 'loaded' else 1}"
-        ended = daemon.finish()
-        assert ended == KILLED or (part > 0 and ended == 0), daemon.said()
+        daemon.environment["ALOGD_CRASH"] = where
+        assert daemon.finish() == KILLED, daemon.said()
         tally.add()
     assert patient(place).finish() == 0
     check(outcome(place), undisturbed)
+    given = [json.dumps(one, sort_keys=True) for one in DaemonProcess(place).delivered()]
+    assert len(given) - len(undisturbed["delivered"]) <= BATCH * len(kills)
+    assert len({*given}) == len(undisturbed["delivered"]), "a repeat differs from what it repeats"
     tally.add(rounds=0, lines=LINES)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_c2_killed_at_random_under_live_writing(
-    expected: tuple[Path, dict[str, object]], seed: int, tally: Tally
-) -> None:
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_c2_killed_at_random_under_live_writing(expected: tuple[Path, dict[str, Any]], seed: int, tally: Tally) -> None:
     place, undisturbed = expected
-    kills = live_killed(place, log_lines(LINES), seed)
+    kills = live_killed(place, spoken_on(log_lines(LINES)), seed)
     assert kills >= 3
     check(outcome(place), undisturbed)
     tally.add(rounds=kills, lines=LINES)
@@ -66,7 +78,7 @@ def test_c2_killed_at_random_under_live_writing(
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_c2_fifty_kills_under_live_writing(tmp_path: Path, seed: int, tally: Tally) -> None:
-    place, lines = tmp_path / "host", log_lines(KILLED_LINES, seed)
+    place, lines = tmp_path / "host", spoken_on(log_lines(KILLED_LINES, seed))
     undisturbed = uninterrupted(place, lines)
     kills = live_killed(place, lines, seed, longest=12, least=50)
     assert kills >= 50
@@ -96,11 +108,17 @@ def test_c2_fifty_kills_under_live_writing_and_rotation(tmp_path: Path, seed: in
 def killed_and_rotated(
     place: Path, lines: list[bytes], seed: int, longest: int = 40, least: int = 1
 ) -> tuple[int, int]:
-    """How often the daemon was killed and the log rotated, after every line was found to count once."""
+    """How often the daemon was killed and the log rotated, after every line was found to count once.
+
+    All it learned is what one run learns that is never interrupted and reads the same files in the same order.
+    """
     uninterrupted(place, lines)
     expected = counts(place)
     kills = live_killed(place, lines, seed, rotate=shift, longest=longest, least=least, rotate_grace=GRACE[seed % 2])
     assert counts(place) == expected
+    with pytest.MonkeyPatch.context() as here:
+        here.setenv("ALOGD_HASH_SEED", SEED)
+        check_order(place, steps_of(place / "order"))
     return kills, len(list((place / "logs").iterdir())) - 1
 
 

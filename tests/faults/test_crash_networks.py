@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from alogd.state import Reader, StateUnusable
+import pytest
+
+from alogd.state.database import Reader, StateUnusable
 from tests.daemon_process import ROOT, DaemonProcess, log_lines, wait_until
 from tests.faults.conftest import Tally
 from tests.faults.crash_runs import KILLED, SEED, begin, check, outcome
@@ -72,6 +74,7 @@ def test_c2_killed_while_windows_wait_for_a_network(tmp_path: Path, tally: Tally
     tally.add(rounds=kills, lines=LINES)
 
 
+@pytest.mark.slow
 def test_c1_killed_at_commits_while_windows_wait_for_a_network(tmp_path: Path, tally: Tally) -> None:
     place, lines = tmp_path / "host", log_lines(LINES, seed=2)
     begin(place).write_bytes(b"".join(lines))

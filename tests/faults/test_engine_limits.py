@@ -1,23 +1,28 @@
-"""E2-E5: logs made to exhaust the template miner. Every cap holds, what is lost is counted, nothing aborts."""
+"""E2-E6: logs made to exhaust the template miner. Every cap holds, what is lost is counted, nothing aborts."""
 
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
 
-from alogd.config import EngineOptions
-from alogd.engine import Engine
-from alogd.engine_config import EngineConfig
+from alogd.config.tree import EngineOptions
+from alogd.engine.native import Engine
+from alogd.engine.settings import EngineConfig
+from alogd.state.own import digest
 from tests.bench import hostile
-from tests.daemon_process import DaemonProcess, wait_until
+from tests.daemon_process import DaemonProcess, log_lines, wait_until
 from tests.faults.conftest import Tally
-from tests.test_engine_state import random_words
+from tests.test_engine_state import random_words, small
 from tests.test_stream import finish, stream
 
+SLOWEST = "rising token counts"
+CASES = [pytest.param(name, marks=[pytest.mark.slow] * (name == SLOWEST)) for name in hostile.CASES]
 
-@pytest.mark.parametrize("name", hostile.CASES)
+
+@pytest.mark.parametrize("name", CASES)
 def test_e2_caps_hold_whatever_the_log(name: str, tally: Tally) -> None:
     """Few templates and little memory; how fast it stays is what `make bench` measures."""
     options = EngineConfig(header=None, masks=(), multiline=False, max_clusters=500, max_memory=4 << 20, seed=1)
@@ -117,7 +122,8 @@ def test_e5_evictions_are_counted_and_windows_stay_well_formed(tally: Tally) -> 
 
     The matrix asks that old rare templates be pinned by their counts. Drain3 evicts what was least recently used and
     nothing else, and the engine is to make exactly what Drain3 makes: pinning would differ. What holds instead: each
-    eviction is counted and is a metric, and windows and incidents built on slots that change owners stay whole.
+    eviction is counted and is a metric, with a rule for Prometheus that speaks up (AlogdForgetting), and windows and
+    incidents built on slots that change owners stay whole.
     """
     data = b"".join(noisy(20_000))
     core = stream(data, engine=EngineOptions(max_clusters=200))
@@ -150,5 +156,28 @@ def test_e5_evictions_are_a_metric(daemon: DaemonProcess, tally: Tally) -> None:
     assert created is not None
     assert evicted == created - 200
     assert daemon.metric('alogd_templates{stream="host"}') == 200
+    assert daemon.metric('alogd_template_overflow_total{stream="host"}') == 0, "there was always one to give way"
     assert daemon.stop() == 0
     tally.add(lines=5_000)
+
+
+@pytest.mark.parametrize("forged", ["a flipped bit", "a payload of another engine"])
+def test_e6_the_daemon_begins_anew_with_what_is_left(daemon: DaemonProcess, forged: str, tally: Tally) -> None:
+    """The state file is whole and its part is not: that stream learns anew, from its logs' beginning, and says so."""
+    daemon.write(log_lines(500))
+    assert daemon.finish() == 0
+    with sqlite3.connect(daemon.state / "state.db") as state:
+        (data,) = state.execute("SELECT data FROM part WHERE stream = 'host' AND name = 'engine'").fetchone()
+        damaged = bytearray(data)
+        damaged[len(data) // 2] ^= 1
+        wrong = bytes(damaged) if forged == "a flipped bit" else small().save()
+        row = (digest(wrong), wrong)
+        state.execute("UPDATE part SET digest = ?, data = ? WHERE stream = 'host' AND name = 'engine'", row)
+    state.close()
+    daemon.start().wait_ready()
+    wait_until(lambda: daemon.lines() == 500, "all lines again")
+    assert not daemon.stream()["resumed"]
+    assert daemon.metric('alogd_state_recovered_total{reason="unusable"}') == 1
+    assert "stream host begins anew" in daemon.said()
+    assert daemon.stop() == 0
+    tally.add(lines=500)

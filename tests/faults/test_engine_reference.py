@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from alogd.engine import Engine
-from alogd.engine_config import EngineConfig
+from alogd.engine.native import Engine
+from alogd.engine.settings import EngineConfig
 from alogd.reference.engine import Drain3Engine
 from tests.engine_logs import cuts, log
 from tests.faults.conftest import Tally

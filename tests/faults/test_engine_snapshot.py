@@ -8,8 +8,8 @@ import struct
 import pytest
 
 from alogd import _engine
-from alogd.engine import Engine
-from alogd.engine_config import EngineConfig
+from alogd.engine.native import Engine
+from alogd.engine.settings import EngineConfig
 from tests.engine_logs import log
 from tests.faults.conftest import Tally
 from tests.test_engine_state import SMALL, small, use

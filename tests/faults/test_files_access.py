@@ -11,6 +11,7 @@ import stat
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,35 @@ async def test_f12_swapped_between_finding_and_opening(
     async with follow(disk / "logs") as rig:
         check(tally, rig.numbers(), [])
         assert "outside the allowed roots" in rig.notes("outside")[0].text
+
+
+@pytest.mark.parametrize("leads", ["good", "../secret", "a.log"])
+async def test_f12_without_links_none_is_opened(
+    disk: Path, tally: Tally, monkeypatch: pytest.MonkeyPatch, leads: str
+) -> None:
+    """`follow_symlinks: false`, and the name becomes a link right before it is opened: within the roots, out of them,
+    or to itself. The system refuses to open it (O_NOFOLLOW), so nothing depends on where it leads."""
+    (disk / "logs").mkdir()
+    (disk / "secret").write_bytes(line(666))
+    (disk / "logs" / "good").write_bytes(line(667))
+    path = disk / "logs" / "a.log"
+    LogWriter(path).write()
+    real, opened = os.open, []
+
+    def swap(name: Any, flags: int, *arguments: Any, **more: Any) -> int:
+        if name == str(path):
+            path.unlink()
+            path.symlink_to(leads)
+            with contextlib.suppress(OSError):
+                opened.append(real(name, flags, *arguments, **more))
+                return opened[-1]
+        return real(name, flags, *arguments, **more)
+
+    monkeypatch.setattr("alogd.collectors.followed.os.open", swap)
+    async with follow(disk / "logs", follow_symlinks=False, roots=[str(disk)]) as rig:
+        check(tally, rig.numbers(), [])
+        assert opened == []
+        assert "is a symbolic link" in rig.notes("refused")[0].text
 
 
 async def test_f13_two_names_of_one_file(disk: Path, tally: Tally) -> None:
@@ -106,15 +136,25 @@ async def test_f23_refused(disk: Path, tally: Tally) -> None:
     listener.close()
 
 
-async def test_f25_denied_then_granted(disk: Path, tally: Tally) -> None:
+async def test_f25_denied_then_granted(disk: Path, tally: Tally, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried, real = [], os.open
+
+    def counted(path: Any, *arguments: Any, **more: Any) -> int:
+        if path == str(disk / "a.log"):
+            tried.append(rig.clock.now)
+        return real(path, *arguments, **more)
+
     LogWriter(disk / "a.log").write(3)
     os.chmod(disk, 0o755)
     os.chmod(disk / "a.log", 0)
     with unprivileged():
         if not os.access(disk, os.R_OK, effective_ids=True):
             pytest.skip("the checkout lies in a directory that other users may not enter")
-        rig = await follow(disk).__aenter__()
-        await rig.advance(100)
+        rig = follow(disk)
+        monkeypatch.setattr("alogd.collectors.followed.os.open", counted)
+        await rig.__aenter__()
+        await rig.advance(200)
+        assert [round(later - one) for one, later in pairwise(tried)] == [1, 2, 4, 8, 16, 32, 60, 60]
         assert len(rig.notes("permission_denied")) == 1
         assert [source.state for source in rig.collector.status().sources] == ["denied"]
         assert not rig.collector.status().up
@@ -131,16 +171,23 @@ async def test_f26_back_off_and_recover(disk: Path, tally: Tally, monkeypatch: p
     writer = LogWriter(disk / "a.log")
     writer.write(2)
     async with follow(disk) as rig:
-        for number in (5, 116):  # EIO, ESTALE
-            real = os.preadv
+        for number in (errno.EIO, errno.ESTALE):
+            real, tried, before, inode = os.preadv, [], rig.positions(), held(disk)
 
-            def fail(*_: Any, number: int = number) -> int:
+            def fail(fd: int, *_: Any, number: int = number, tried: list[float] = tried) -> int:
+                tried.append(rig.clock.now)
                 raise OSError(number, os.strerror(number))
 
             monkeypatch.setattr("alogd.collectors.followed.os.preadv", fail)
             writer.write(2)
             await rig.advance(40)
             assert [source.state for source in rig.collector.status().sources] == ["failing"]
+            pauses = [round(later - one) for one, later in pairwise(tried)]
+            assert pauses == [1, 2, 4, 8, 16], "it backs off"
+            assert [one["offset"] for one in rig.positions()] == [one["offset"] for one in before]
+            writer.close()
+            assert held(disk) == ([] if number == errno.ESTALE else inode[1:]), "after ESTALE it is opened anew"
+            writer.reopen()
             monkeypatch.setattr("alogd.collectors.followed.os.preadv", real)
             await rig.advance(70)
         check(tally, rig.numbers(), list(range(6)))

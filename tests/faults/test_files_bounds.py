@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,12 @@ async def test_f27_few_descriptors(disk: Path, tally: Tally) -> None:
                 writer.close()
             await rig.advance(12)
             assert len(held(disk)) <= 8
+        for writer in (last := writers[50:58]):  # one after the other
+            writer.reopen()
+            expected += writer.write(1)
+            writer.close()
+            await rig.advance(12)
+        assert held(disk) == [str(writer.path) for writer in last], "the least recently read were closed"
         check(tally, sorted(rig.numbers()), sorted(expected))
 
 
@@ -80,6 +87,7 @@ def test_f17_a_line_of_100_mb(disk: Path, tally: Tally) -> None:
         assert daemon.process is not None
         wait_until(lambda: daemon.lines() == 60_002, "what follows it", 120)
         assert daemon.stream()["core"]["engine"]["too_long"] == 1
+        assert daemon.metric('alogd_lines_cut_total{reason="too_long",stream="host"}') == 1
         assert peak(daemon.process) - before < GROWTH
         assert daemon.stop() == 0
         daemon.start().wait_ready()
@@ -161,20 +169,22 @@ def test_f28_more_notices_than_the_kernel_holds(disk: Path, tally: Tally) -> Non
     daemon = quick(disk, idle_poll="1h", poll="1h")
     held_back = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     try:
-        daemon.signal(signal.SIGSTOP)
-        for number in range(held_back // 2 + 1000):  # created and deleted: two notices each, and no two the same
-            (disk / "logs" / f"{number}.tmp").touch()
-            (disk / "logs" / f"{number}.tmp").unlink()
-        with (disk / "logs" / "quiet.log").open("ab") as log:
-            log.write(b"".join(log_lines(100)))
-        (disk / "logs" / "late.log").write_bytes(b"".join(log_lines(100)))
-        daemon.signal(signal.SIGCONT)
-        wait_until(lambda: daemon.lines() == 60_200, "what was written meanwhile")
+        for turn in (1, 2):
+            daemon.signal(signal.SIGSTOP)
+            for number in range(held_back // 2 + 1000):  # created and deleted: two notices each, and no two the same
+                (disk / "logs" / f"{number}.tmp").touch()
+                (disk / "logs" / f"{number}.tmp").unlink()
+            with (disk / "logs" / "quiet.log").open("ab") as log:
+                log.write(b"".join(log_lines(100)))
+            (disk / "logs" / f"late{turn}.log").write_bytes(b"".join(log_lines(100)))
+            daemon.signal(signal.SIGCONT)
+            wait_until(lambda turn=turn: daemon.lines() == 60_000 + 200 * turn, "what was written meanwhile")
         assert daemon.stream()["notes"]["polling"] == 1
+        assert daemon.said().count("files are looked at every") == 1, "said once, whatever comes"
         assert daemon.stop() == 0
     finally:
         daemon.kill()
-    tally.add(lines=60_200)
+    tally.add(rounds=2, lines=60_400)
 
 
 @pytest.mark.parametrize("files", [1000, pytest.param(10_000, marks=pytest.mark.slow)])
@@ -226,3 +236,31 @@ def test_f27_one_inotify_instance(disk: Path, tally: Tally) -> None:
     finally:
         daemon.kill()
     tally.add(lines=80)
+
+
+@pytest.mark.slow
+def test_f27_ten_thousand_idle_files_cost_no_processor(disk: Path, tally: Tally) -> None:
+    """Less than a twentieth of a core: processor time of the process, which a busy machine does not change."""
+    (disk / "logs").mkdir()
+    for number in range(10_000):
+        (disk / "logs" / f"{number:05}.log").write_bytes(line(number))
+    daemon = DaemonProcess(disk, state={"directory": str(disk / "state")}).start().wait_ready()
+    try:
+        wait_until(lambda: "caught up" in daemon.said(), "every line", 120)  # asking for all of them costs time
+        assert daemon.lines() == 10_000
+        assert daemon.process is not None
+        before, begun = spent(daemon.process), time.monotonic()
+        time.sleep(31)  # three looks at all directories
+        share = (spent(daemon.process) - before) / (time.monotonic() - begun)
+        assert share < 0.05
+        assert len(held(disk / "logs", str(daemon.process.pid))) <= 256
+        assert daemon.stop() == 0
+    finally:
+        daemon.kill()
+    tally.add(lines=10_000)
+
+
+def spent(process: subprocess.Popen[bytes]) -> float:
+    """Processor time, in seconds."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

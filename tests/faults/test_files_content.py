@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from alogd.collectors.base import Data, Opened
-from alogd.engine import Engine
+from alogd.collectors import copies
+from alogd.collectors.base import Data, Idle, Opened
+from alogd.engine.native import Engine
 from tests.collectors.following import check, follow
 from tests.daemon_process import DaemonProcess, wait_until
 from tests.faults.conftest import Tally
@@ -18,12 +19,14 @@ from tests.log_writer import LogWriter, line, numbers
 
 
 async def test_f14_handed_out_once(disk: Path, tally: Tally) -> None:
+    """However late: there is no time after which a fragment is taken for a line, so none is ever torn."""
     writer = LogWriter(disk / "a.log")
     writer.partial()
     async with follow(disk) as rig:
-        await rig.advance(3)
+        await rig.advance(3600, step=60)
+        assert rig.positions()[0]["offset"] == 0
         writer.finish()
-        await rig.advance(1)
+        await rig.advance(20)
         check(tally, rig.numbers(), [0])
 
 
@@ -66,6 +69,7 @@ async def test_f14_the_engine_stays_before_the_fragment(disk: Path, tally: Tally
             await rig.advance(3)
             engine.feed(rig.text[source][fed:])
             fed = len(rig.text[source])
+            assert isinstance(rig.events[-1], Idle), "quiet for so long that a record is taken as whole"
             engine.settle()
             assert engine.consumed() == 16 * whole
             assert rig.collector.position(source, engine.consumed())["offset"] == 16 * whole
@@ -212,10 +216,60 @@ async def test_f21_empty_lines_are_counted_and_skipped(disk: Path, tally: Tally)
 
 @pytest.mark.parametrize("name", ["a.log", "a.log.1.gz", "a.log.gz"])
 async def test_f24_packed_files_are_skipped_by_their_first_bytes(disk: Path, tally: Tally, name: str) -> None:
-    """Whatever they are called. The collector unpacks nothing, so a bomb is a file of one megabyte to it."""
+    """Whatever they are called. None of them is read unpacked, so a bomb is a file of one megabyte to it."""
     (disk / name).write_bytes(gzip.compress(b"msgnum:00000666\n" * 1000))
     LogWriter(disk / "b.log").write(3)
     async with follow(disk, include=[str(disk / "*")], rotated=True) as rig:
         await rig.advance(30)
         check(tally, rig.numbers(), [0, 1, 2])
         assert ["gzip" in note.text for note in rig.notes("refused")] == [True]
+
+
+BOMBS = {"times": (1 << 10, 1 << 30), "bytes": (1 << 30, 8 << 20)}  # SMALL_UNPACKED, LARGEST_UNPACKED
+
+
+@pytest.mark.parametrize("cap", BOMBS)
+async def test_f24_a_bomb_in_the_place_of_a_packed_copy(
+    disk: Path, tally: Tally, monkeypatch: pytest.MonkeyPatch, cap: str
+) -> None:
+    """The one gzip file that is unpacked is what copytruncate left of a log: up to 64 times its size, and to a bound.
+    What it might have held counts as lost, and the log is read on."""
+    small, largest = BOMBS[cap]
+    monkeypatch.setattr("alogd.collectors.copies.SMALL_UNPACKED", small)
+    monkeypatch.setattr("alogd.collectors.copies.LARGEST_UNPACKED", largest)
+    room = monitor(monkeypatch)
+    writer = LogWriter(disk / "a.log")
+    writer.write(100)
+    async with follow(disk) as rig:
+        bomb = gzip.compress(bytes(1 << 20)) * 80
+        (disk / "a.log.1.gz").write_bytes(bomb)
+        writer.truncate()
+        writer.write(10)
+        await rig.advance(20)
+        check(tally, rig.numbers(), list(range(110)))
+        assert len(rig.notes("truncated")) == 1
+    assert 0 < max(room) <= min(largest, max(small, 64 * len(bomb)))
+
+
+def monitor(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How far what is unpacked grew, in bytes."""
+    grown: list[int] = []
+    real = copies._nameless
+
+    class Room:
+        def __enter__(self) -> Room:
+            self.file = real()
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            grown.append(self.file.tell())
+            self.file.close()
+
+        def write(self, data: bytes) -> int:
+            return self.file.write(data)
+
+        def fileno(self) -> int:
+            return self.file.fileno()
+
+    monkeypatch.setattr("alogd.collectors.copies._nameless", Room)
+    return grown

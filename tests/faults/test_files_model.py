@@ -14,8 +14,9 @@ from tests.faults.conftest import Tally
 from tests.faults.file_model import History
 
 PARTS = 4
-HISTORIES = 300  # by `make test`
+HISTORIES = 160  # by `make test`
 MANY = 2_000  # by CI
+MOST = 5_000  # by `make soak`
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -27,6 +28,12 @@ async def test_f30_every_line_is_read_once(disk: Path, tally: Tally, part: int) 
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_f30_every_line_is_read_once_again_and_again(disk: Path, tally: Tally, part: int) -> None:
     await live_through(disk, tally, range(HISTORIES + part, MANY, PARTS))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(PARTS))
+async def test_f30_every_line_is_read_once_in_thousands_of_histories(disk: Path, tally: Tally, part: int) -> None:
+    await live_through(disk, tally, range(MANY + part, MOST, PARTS))
 
 
 async def live_through(disk: Path, tally: Tally, seeds: range) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alogd.collectors.base import Closed, Data, Opened
-from tests.collectors.following import check, closed, follow
+from tests.collectors.following import check, closed, follow, held
 from tests.faults.conftest import Tally
 from tests.log_writer import LogWriter
 
@@ -40,13 +40,20 @@ async def test_f2_the_old_file_is_kept_until_a_new_one_appears(disk: Path, tally
         writer.rename()
         await rig.advance(100)
         assert [source.state for source in rig.collector.status().sources] == ["waiting"]
+        writer.close()
+        assert held(disk) == [str(disk / "a.log.1")], "its descriptor is kept"
+        writer = LogWriter(disk / "a.log.1", first=1)
         writer.write()
         await rig.advance(1)
         check(tally, rig.numbers(), [0, 1])
-        LogWriter(disk / "a.log", first=2).write()
+        writer.close()
+        fresh = LogWriter(disk / "a.log", first=2)
+        fresh.write()
+        fresh.close()
         await rig.advance(20)
         check(tally, rig.numbers(), [0, 1, 2])
         assert closed(rig) == ["rotated"]
+        assert held(disk) == [str(disk / "a.log")]
 
 
 async def test_f2_closed_in_the_end_without_successor(disk: Path, tally: Tally) -> None:
@@ -54,8 +61,12 @@ async def test_f2_closed_in_the_end_without_successor(disk: Path, tally: Tally) 
     writer.write()
     async with follow(disk, close_after=60.0) as rig:
         writer.rename()
-        await rig.advance(70)
+        writer.close()
+        await rig.advance(55)
+        assert closed(rig) == []
+        await rig.advance(15)
         assert closed(rig) == ["rotated"]
+        assert held(disk) == []
         assert rig.collector.status().sources == []
 
 
@@ -175,20 +186,31 @@ async def test_f10_followed_by_identity(disk: Path, tally: Tally) -> None:
             writer.rotate()
             writer.write(10)
             await rig.advance(1)
+            names = {source.name for source in rig.collector.status().sources}
+            assert names == {str(disk / name) for name in os.listdir(disk)}, "each is known by the name it has now"
         await rig.advance(30)
-        check(tally, sorted(rig.numbers()), list(range(120)))
+        check(tally, rig.numbers(), list(range(120)))
+        assert [event.offset for event in rig.of(Opened)] == [0] * 5, "none was opened anew under its new name"
         assert closed(rig) == ["rotated"] * 4
 
 
 async def test_f11_the_old_file_is_drained_the_new_one_read(disk: Path, tally: Tally) -> None:
-    LogWriter(disk / "one").write(3)
-    LogWriter(disk / "two", first=3).write(3)
+    old = LogWriter(disk / "one")
+    old.write(3)
+    LogWriter(disk / "two", first=100).write(3)
     os.symlink("one", disk / "a.log")
     async with follow(disk) as rig:
         os.symlink("two", disk / "new")
         os.rename(disk / "new", disk / "a.log")
+        old.write(3)  # nobody has looked since the last read
+        await rig.advance(2)
+        old.write(3)  # the service has not noticed yet
         await rig.advance(20)
-        check(tally, rig.numbers(), list(range(6)))
+        check(tally, rig.numbers(), [*range(9), 100, 101, 102])
+        first, second = rig.of(Opened)
+        assert first.source.rsplit("-", 1)[0] != second.source.rsplit("-", 1)[0]
+        assert (second.offset, second.resumed) == (0, False)
+        assert rig.open == [second.source]
 
 
 async def test_f16_comes_before_closed(disk: Path, tally: Tally) -> None:

@@ -35,10 +35,14 @@ async def test_f4_grown_past_the_offset(disk: Path, tally: Tally, extra: int) ->
     writer = LogWriter(disk / "a.log")
     writer.write(100)
     async with follow(disk) as rig:
+        offset = rig.positions()[0]["offset"]
         writer.truncate()
         writer.write(100 + extra)
+        assert os.stat(disk / "a.log").st_size >= offset, "its size alone would tell nothing"
         await rig.advance(1)
         check(tally, rig.numbers(), list(range(200 + extra)))
+        assert closed(rig) == ["truncated"], "it was the mark that told"
+        assert [event.offset for event in rig.of(Opened)] == [0, 0], "never resumed amid the file"
 
 
 async def test_f6_truncated_again_and_again(disk: Path, tally: Tally) -> None:
@@ -48,9 +52,13 @@ async def test_f6_truncated_again_and_again(disk: Path, tally: Tally) -> None:
         for _ in range(50):
             writer.write(3)
             await rig.advance(1)
-            writer.truncate()
+            (disk / "a.log").open("wb").close()  # as `> a.log` does
         await rig.advance(1)
+        await rig.advance(60)
         check(tally, rig.numbers(), list(range(150)))
+        assert closed(rig) == ["truncated"] * 50
+        assert len(rig.notes("truncated")) == 50
+        assert len(rig.of(Opened)) == 51, "begun anew once for each"
         assert len(os.listdir("/proc/self/fd")) <= before
         assert len(rig.open) == 1
 
@@ -333,6 +341,39 @@ async def test_f3_a_copy_that_ends_before_what_was_read(disk: Path, tally: Tally
             (disk / f"a.log.{turn + 1}").write_bytes(copy)
         await rig.advance(25)
         check(tally, rig.numbers(), range(writer.next))
+
+
+@pytest.mark.parametrize("begun_again", [False, True])
+@pytest.mark.parametrize("lives", [1, 2, 3])
+async def test_f3_killed_between_a_copy_and_the_truncation(
+    disk: Path, tally: Tally, begun_again: bool, lives: int
+) -> None:
+    """The copy ends before what was read, and only an earlier life knows how what it is a copy of began."""
+    writer = LogWriter(disk / "a.log")
+    writer.write(1000)
+    async with follow(disk) as rig:
+        (disk / "a.log.1").write_bytes((disk / "a.log").read_bytes())
+        writer.write(7)
+        await rig.advance(1)
+        positions, read = rig.positions(), rig.numbers()
+    if begun_again:
+        async with follow(disk, positions) as rig:
+            await rig.advance(25)
+            writer.truncate()
+            await rig.advance(25)
+            positions = [*rig.ends(), *rig.positions()]
+            read += rig.numbers()
+    else:
+        writer.truncate()
+    ended = [one for one in positions if one.get("ended")]
+    for _ in range(lives):
+        writer.write(500)
+        async with follow(disk, positions) as rig:
+            await rig.advance(25)
+            ended += rig.ends()
+            positions = [*ended, *rig.positions()]
+            read += rig.numbers()
+    check(tally, read, range(writer.next))
 
 
 async def test_f3_written_to_while_its_first_data_is_looked_for(

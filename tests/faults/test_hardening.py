@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from alogd import registry
-from alogd.config import UserMask
+from alogd.config.tree import UserMask
 from alogd.offline.models.kinds import TRAINERS
 from tests import every_kind
 from tests.daemon_process import ROOT, DaemonProcess, log_lines

@@ -38,6 +38,7 @@ def real_journal(tmp_path: Path) -> Iterator[RealJournal]:
 
 
 async def test_j1_said_and_nothing_else_is_lost(journal: FakeJournal, tally: Tally) -> None:
+    """One gap, counted once: how many entries it had nobody can tell, for cursors have no numbers."""
     journal.write(5)
     async with Rig("journald", {}) as rig:
         await read(rig, *range(5))
@@ -81,7 +82,28 @@ async def test_j2_journalctl_that_dies_is_started_again(journal: FakeJournal, ta
     tally.add(lines=8)
 
 
+async def test_j2_pauses_grow_are_jittered_and_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tally: Tally
+) -> None:
+    """Where there is no journalctl at all: tried again ever more seldom, at most a minute apart, and said once."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    pauses = []
+    async with Rig("journald", {}) as rig:
+        for _ in range(12):
+            await rig.settle()
+            pauses.append(rig.waker.deadline - rig.clock.now)
+            await rig.advance(60, step=60)
+        assert len(rig.notes("unavailable")) == 1
+        assert not rig.collector.status().up
+    for turn, pause in enumerate(pauses):
+        longest = min(60.0, 0.5 * 2**turn)
+        assert longest / 2 <= pause <= longest, pauses
+    assert len(set(pauses)) == len(pauses)
+    tally.add(rounds=len(pauses))
+
+
 async def test_j2_bad_entries_are_passed_over_and_counted(journal: FakeJournal, tally: Tally) -> None:
+    """They are not set aside: the journal keeps them, and what cannot be read there could not be here."""
     journal.write()
     for bad in ("{", "null", '{"__CURSOR": 3}', '{"__CURSOR": "c", "__REALTIME_TIMESTAMP": "x"}', "x" * 5_000_000):
         journal.raw(bad)

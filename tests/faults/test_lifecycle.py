@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,16 +15,18 @@ from pathlib import Path
 
 import pytest
 
-from alogd.state import Reader
+from alogd.state.database import Reader
 from tests.daemon_process import ROOT, DaemonProcess, log_lines, wait_until
+from tests.faults import stalls
 from tests.faults.conftest import Tally
 from tests.faults.log_storm import line
 
-STOP_TIMEOUT = 45.0  # seconds; TimeoutStopSec of the unit
+UNIT = (ROOT / "systemd" / "alogd.service").read_text()
+STOP_TIMEOUT = float(re.search(r"^TimeoutStopSec=(\d+)s$", UNIT, re.MULTILINE)[1])  # type: ignore[index]
 STORM = [sys.executable, str(ROOT / "tests" / "faults" / "log_storm.py")]
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_l1_stopped_under_full_load(daemon: DaemonProcess, rounds: int, tally: Tally) -> None:
     """A writer faster than anybody reads; each run is stopped in the midst of it and the next one goes on."""
     log = daemon.directory / "logs" / "a.log"
@@ -43,7 +46,7 @@ def test_l1_stopped_under_full_load(daemon: DaemonProcess, rounds: int, tally: T
         storm.wait()
     total = log.read_bytes().count(b"\n")
     daemon.start().wait_ready()
-    wait_until(lambda: daemon.lines() >= total, "every line", 120)
+    daemon.wait_lines(total)
     assert daemon.lines() == total
     assert daemon.stop() == 0
     tally.add(rounds=0, lines=total)
@@ -130,6 +133,28 @@ def test_l4_hangups_at_once_are_coalesced(daemon: DaemonProcess) -> None:
         daemon.signal(signal.SIGHUP)
     assert daemon.post("/-/reload")[0] == 200
     assert daemon.said().count("was read again") < 50
+    assert daemon.stop() == 0
+
+
+def test_l4_nothing_grows_with_reloads(daemon: DaemonProcess, tally: Tally) -> None:
+    """Tasks of the event loop, told by one of its own, threads, descriptors: after the second hundred as after one."""
+    counted = stalls.install(daemon)[0].with_name("tasks")
+    files = {"kind": "file", "include": [f"{daemon.directory}/logs/*.log"]}
+    daemon.configure(streams=[{"name": "host", "collect": [files]}, {"name": "own", "collect": [{"kind": "counting"}]}])
+    daemon.write(log_lines(100))
+    daemon.start().wait_ready()
+    seen = []
+    for _ in range(2):
+        for _ in range(100):
+            daemon.signal(signal.SIGHUP)
+        for _ in range(10):
+            assert daemon.post("/-/reload")[0] == 200
+        counted.unlink(missing_ok=True)
+        wait_until(lambda: counted.exists() and counted.read_text(), "tasks to be counted")
+        seen.append((int(counted.read_text()), *threads_and_files(daemon)))
+        tally.add(rounds=110)
+    assert seen[0][0] > 5
+    assert all(after <= before + 2 for before, after in zip(*seen, strict=True)), seen  # of 10 and 110 reloads
     assert daemon.stop() == 0
 
 

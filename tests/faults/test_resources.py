@@ -14,6 +14,7 @@ import pytest
 
 from tests.daemon_process import ROOT, DaemonProcess, log_lines, wait_until
 from tests.faults.conftest import Tally
+from tests.faults.test_service_manager import NotifySocket
 from tests.log_writer import LogWriter
 
 MEGABYTE = 1 << 20
@@ -39,26 +40,45 @@ def hostile_lines(count: int, seed: int) -> Iterator[bytes]:
 
 
 def test_r1_little_memory_under_mixed_load(daemon: DaemonProcess, tally: Tally) -> None:
-    """A line of 50 MB, an explosion of templates and of session keys, in 700 MB of address space."""
+    """A line of 50 MB, an explosion of templates, session keys, programs and files, in 700 MB of address space.
+
+    It is scraped all the while, and killed amid it, as the service manager would at its limit: every line counts once.
+    """
     logs = daemon.directory / "logs"
     (logs / "long.log").write_bytes(b"x" * (50 * MEGABYTE) + b"\nafter the long line\n")
     (logs / "words.log").write_bytes(b"".join(hostile_lines(60_000, 1)))
     (logs / "quiet.log").write_bytes(b"".join(log_lines(2_000)))
+    for number in range(100):
+        some = (f"Oct 16 09:00:00 evil{number} evil{number}x{n}[1]: word{n} of {number}\n" for n in range(50))
+        (logs / f"labels{number}.log").write_text("".join(some))
     files = {"kind": "file", "include": [f"{logs}/*.log"]}
     mask = {"name": "ID", "pattern": "[0-9a-f]{9,10}"}
     windows = {"kind": "session", "key": {"mask": "ID"}}
     daemon.configure(
         streams=[{"name": "host", "collect": [files], "engine": {"user_masks": [mask]}, "windows": windows}]
     )
-    daemon.start(prefix=("prlimit", "--as=700000000"))
-    total = 60_000 + 2_000 + 2
-    wait_until(lambda: daemon.lines() == total, "all lines", 120)
+    limited = ("prlimit", "--as=700000000")
+    total = 60_000 + 2_000 + 2 + 100 * 50
+    daemon.start(prefix=limited)
+    wait_until(lambda: total // 10 < daemon.lines(), "a part of the lines", 120)
+    daemon.kill()
+    daemon.start(prefix=limited)
+    wait_until(lambda: scraped(daemon) and daemon.lines() >= total, "all lines", 120)
+    assert daemon.lines() == total
     assert resident(daemon) < 150 * MEGABYTE
+    assert b"evil" not in daemon.get("/metrics")[1]
     engine = daemon.stream()["core"]["engine"]
     assert engine["too_long"] == 1
     assert engine["memory"] <= 256 * MEGABYTE
     assert daemon.stop() == 0
     tally.add(lines=total)
+
+
+def scraped(daemon: DaemonProcess) -> bool:
+    """Whether the metrics were given; they are small whatever the logs hold."""
+    status, body = daemon.get("/metrics")
+    assert len(body) < MEGABYTE
+    return status == 200
 
 
 def test_r2_few_descriptors(daemon: DaemonProcess, tally: Tally) -> None:
@@ -121,6 +141,7 @@ def test_r3_a_day_s_soak(daemon: DaemonProcess, tally: Tally) -> None:
         wait_until(lambda number=number: daemon.lines() >= (number + 1) * hour, f"hour {number}", 120)
         memory.append(resident(daemon))
         fds.append(descriptors(daemon))
+        wait_until(lambda: daemon.stream()["backlog_bytes"] == 0, "no lag at the end of an hour")
         for old in range(min(number, 3), 0, -1):
             path.with_name(f"a.log.{old}").rename(path.with_name(f"a.log.{old + 1}"))
         path.rename(path.with_name("a.log.1"))
@@ -137,6 +158,23 @@ BARE = {
     "no HOME, no PATH": ("env", "-i"),
     "no /proc": ("unshare", "-rm", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"),
 }
+
+
+@pytest.mark.parametrize("what", BARE)
+def test_r7_the_daemon_itself_starts_there(daemon: DaemonProcess, what: str, tally: Tally) -> None:
+    """With its socket for metrics, its state and its signals, not only to read once."""
+    manager = NotifySocket(daemon.directory)
+    prefix = (*BARE[what], f"NOTIFY_SOCKET={manager.path}") if BARE[what][0] == "env" else BARE[what]
+    if prefix[0] == "unshare" and subprocess.run([*prefix[:2], "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no user namespaces here")
+    daemon.environment["NOTIFY_SOCKET"] = manager.path
+    daemon.write(log_lines(500))
+    daemon.start(prefix=prefix)
+    manager.wait_for("READY=1")
+    assert daemon.stop() == 0
+    manager.wait_for("STOPPING=1")
+    manager.socket.close()
+    tally.add(lines=500)
 
 
 @pytest.mark.parametrize("what", BARE)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from alogd.state import Snapshot, State, StateUnusable
+from alogd.state.database import Snapshot, State, StateUnusable
 from tests.alerts import alert
 from tests.daemon_process import ROOT, DaemonProcess, log_lines, wait_until
 from tests.faults.conftest import Tally
@@ -105,6 +105,8 @@ def test_c4_a_flipped_bit_never_stops_a_start_nor_gives_wrong_state(
 
 @pytest.mark.parametrize("step", [37, pytest.param(1, marks=pytest.mark.slow, id="every byte")])
 def test_c4_a_file_cut_anywhere_is_set_aside(memory: Path, step: int, tally: Tally) -> None:
+    """But for an empty one: so a state begins that is made, and a power loss in that moment leaves no more. Nothing is
+    in it to be kept aside or counted; alogd begins anew."""
     good = small(memory)
     whole = 0
     for end in range(0, len(good), step):
@@ -262,7 +264,7 @@ def test_c6_leftovers_change_nothing_and_go(tmp_path: Path, what: str, tally: Ta
 
 KILLED = """
 import os, signal, sys
-from alogd.state import State
+from alogd.state.database import State
 from tests.test_state import SNAPSHOT, everywhere
 State(sys.argv[1]).commit([SNAPSHOT], everywhere)
 os.kill(os.getpid(), signal.SIGKILL)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from alogd.state import Reader, State, StateUnusable
+from alogd.state.database import Reader, State, StateUnusable
 from tests.daemon_process import DEADLINE, DaemonProcess, log_lines, wait_until
 from tests.faults.conftest import Tally
 from tests.test_state import SNAPSHOT, committed, everywhere

@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 
 from alogd.sinks.base import NotConnected, build
-from alogd.state import Snapshot
+from alogd.state.database import Snapshot
 from tests.alerts import SECOND, alert
 from tests.bad_server import BadServer
 from tests.daemon_process import free_port, wait_until
@@ -85,7 +85,7 @@ async def test_it_fires_stays_rises_and_resolves(manager, tmp_path):
     assert told["annotations"]["risk"] == "85.0"
     assert told["annotations"]["description"] == "a template never seen before"
     assert "lines" not in told["annotations"]
-    assert told["generatorURL"] == f"https://alogd.example/api/v1/alerts/{low.id}"
+    assert told["generatorURL"] == f"https://alogd.example/#/alerts/{low.id}"
 
 
 async def test_after_a_restart_it_goes_on(manager, tmp_path):

@@ -28,6 +28,9 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     directory = tmp_path_factory.mktemp("deb")
     subprocess.run(["sh", "debian/build.sh", sys.executable, directory / "dist"], cwd=ROOT, check=True)
     (package,) = (directory / "dist").glob("*.deb")
+    if shutil.which("apt-get"):  # whether Debian has what it depends on; the box has no index to ask
+        asked = subprocess.run(["apt-get", "-s", "install", package], capture_output=True, text=True, check=False)
+        assert "Conf alogd" in asked.stdout, asked.stdout + asked.stderr
     shutil.move(package, directory / "dist" / "alogd.deb")
     box = Box(directory / "root")
     subprocess.run(["cp", "-a", "--reflink=auto", CACHE, box.root], check=True)

@@ -1,14 +1,17 @@
 """The page in a real headless Chromium, over the real daemon; text of logs stays text, and nobody else is asked."""
 
 import asyncio
+import dataclasses
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
 
+from alogd.alerts.links import signed
 from alogd.event import EvidenceLine, Template, TemplateEvidence
-from alogd.state import Snapshot
+from alogd.state.database import Snapshot
 from tests.alerts import alert
 from tests.browser import browsing, program
 from tests.daemon_process import DaemonProcess, log_lines, wait_until
@@ -20,6 +23,11 @@ pytestmark = [
 ]
 MARKUP = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>{{7*7}}${window.hurt=1}'
 FRAMES = 120
+SET_MOMENT = """(() => {
+  const input = document.querySelector('.silence [name=until]');
+  input.value = '2031-02-03T04:05';
+  input.dispatchEvent(new Event('input', { bubbles: true }));
+})()"""
 WRITE_MARKUP = """(() => {
   try { document.body.innerHTML = '<img src=x onerror=window.hurt=1>'; } catch { return 'refused'; }
 })()"""
@@ -55,7 +63,12 @@ async def test_it_opens_and_asks_nobody_else(host):
         await page.until("document.querySelectorAll('.stream svg.chart path').length")
         await page.until("document.querySelectorAll('.newest .alert-row').length")
         assert "host" in await page.run("document.querySelector('.stream h3').innerText")
-        for view, sign in (("alerts", ".alert-row"), ("templates", ".template-row"), ("health", ".cell")):
+        for view, sign in (
+            ("alerts", ".alert-row"),
+            ("silences", "h2"),
+            ("templates", ".template-row"),
+            ("health", ".cell"),
+        ):
             await page.run(f"location.hash = '#/{view}'")
             await page.until(f"document.querySelectorAll('.view.{view} {sign}').length")
             assert await page.run("document.querySelector('nav [aria-current]').getAttribute('href')") == f"#/{view}"
@@ -113,20 +126,124 @@ async def test_an_alert_opens_and_closes_by_keyboard(host):
         assert await page.run("document.querySelectorAll('.detail .lines .odd').length") > 0
         await page.key("Escape")
         await page.until("location.hash === '#/alerts'")
-        assert await page.run("document.activeElement.getAttribute('href')") == second
+        await page.until(f"document.activeElement.getAttribute('href') === '{second}'")  # once the page has heard of it
 
 
 async def test_an_alert_is_judged_and_the_judgement_undone(host):
-    found = host.json("/api/v1/alerts")["alerts"][0]["id"]
+    found = next(one["id"] for one in host.json("/api/v1/alerts")["alerts"] if "never seen" in one["title"])
     async with browsing() as page:
         await page.open(f"{host.url}#/alerts/{found}")
-        await page.until(f"document.getElementById('expected-{found}')")
-        await page.run(f"document.getElementById('expected-{found}').click()")
-        await page.until("document.querySelector('[id^=undo-]')")
+        await page.until("document.querySelector('[data-do=expected]')")
+        await page.run("document.querySelector('[data-do=expected]').click()")
+        await page.until("document.querySelector('[data-do=undo]')")
         assert [one["state"] for one in host.json("/api/v1/feedback")["feedback"]] == ["active"]
-        await page.run("document.querySelector('[id^=undo-]').click()")
-        await page.until(f"document.getElementById('expected-{found}')")
+        await page.run("document.querySelector('[data-do=undo]').click()")
+        await page.until("document.querySelector('[data-do=expected]')")
         assert [one["state"] for one in host.json("/api/v1/feedback")["feedback"]] == ["undone"]
+        await page.run("document.querySelector('[data-do=real]').click()")
+        await page.until("document.querySelector('[data-do=undo]')")
+        assert [one["kind"] for one in host.json("/api/v1/feedback")["feedback"]] == ["expected", "real"]
+        assert "Judged to be real" in await page.run("document.querySelector('.detail').innerText")
+        await page.run("document.querySelector('[data-do=undo]').click()")
+        await page.until("document.querySelector('[data-do=real]')")
+
+
+async def test_a_pattern_is_silenced_for_a_while_listed_and_undone(host):
+    found = host.json("/api/v1/alerts?contains=onerror")["alerts"][0]
+    async with browsing() as page:
+        await page.open(f"{host.url}#/alerts/{found['id']}")
+        await page.until("document.querySelector('[data-do=silence]')")
+        await page.run("document.querySelector('[data-do=silence]').focus()")
+        await page.key("Enter")
+        await page.until("document.activeElement.name === 'scope'")
+        await page.run("document.querySelector('.silence [name=span][value=\"28800\"]').click()")
+        await page.run("document.querySelector('.silence [name=why]').focus()")
+        await page.type("somebody writes a page")
+        await page.key("Enter")
+        await page.until("document.querySelector('.said')?.innerText.startsWith('Silenced')")
+        (made,) = [one for one in host.json("/api/v1/silences")["silences"] if one["state"] == "active"]
+        assert made["matchers"][0] == "stream=host"
+        assert made["matchers"][1].startswith("template=~")
+        assert (made["alert"], made["by"], made["why"]) == (found["id"], "page", "somebody writes a page")
+        assert made["ends"] - made["begins"] == pytest.approx(8 * 3600, abs=60)
+        await page.until("document.getElementById('muted').innerText === '1'")
+        await page.run("location.hash = '#/silences'")
+        await page.until(f"document.querySelector('#mute-{made['id']}[data-mute=active]')")
+        assert "somebody writes a page" in await page.run("document.querySelector('.mutes').innerText")
+        await page.run(f"document.querySelector('#mute-{made['id']} button').click()")
+        await page.until(f"document.querySelector('#mute-{made['id']}[data-mute=undone]')")
+        assert {one["state"] for one in host.json("/api/v1/silences")["silences"]} == {"undone"}
+        assert page.complaints == []
+
+
+async def test_a_stream_is_silenced_until_a_moment(host):
+    found = host.json("/api/v1/alerts?contains=onerror")["alerts"][0]["id"]
+    async with browsing() as page:
+        await page.open(f"{host.url}#/alerts/{found}")
+        await page.until("document.querySelector('[data-do=silence]')")
+        await page.run("document.querySelector('[data-do=silence]').click()")
+        await page.run("document.querySelector('.silence [name=scope][value=stream]').click()")
+        await page.run(SET_MOMENT)
+        assert await page.run("document.querySelector('.silence [name=span]:checked').value") == "until"
+        await page.run("document.querySelector('.silence .go').click()")
+        await page.until("document.querySelector('[data-do=undo]')")
+        (made,) = [one for one in host.json("/api/v1/silences")["silences"] if one["state"] == "active"]
+        assert made["matchers"] == ["stream=host"]
+        assert made["ends"] == await page.run("new Date('2031-02-03T04:05').getTime() / 1000")
+        await page.run("document.querySelector('[data-do=undo]').click()")
+        await page.until("!document.querySelector('.said')")
+
+
+async def test_an_alert_is_acknowledged_and_that_taken_back(tmp_path):
+    async with serving(tmp_path) as (daemon, _, port), browsing() as page:
+        await page.open(f"http://127.0.0.1:{port}#/alerts/{alert(3).id}")
+        await page.until("document.querySelector('[data-do=ack]')")
+        await page.run("document.querySelector('[data-do=ack]').click()")
+        await page.until("document.querySelector('.said')?.innerText.startsWith('Acknowledged')")
+        await page.until("document.querySelector('[aria-current][data-acked=true]')")
+        assert [one.by for one in daemon.store.acks.entries] == ["page"]
+        await page.run("document.querySelector('[data-do=unack]').click()")
+        await page.until("document.querySelector('[aria-current][data-acked=false]')")
+        assert [one.undone_by for one in daemon.store.acks.entries] == ["page"]
+        assert page.complaints == []
+
+
+async def test_what_is_being_typed_stays_when_the_alert_grows(tmp_path):
+    async with serving(tmp_path) as (daemon, _, port), browsing() as page:
+        await page.open(f"http://127.0.0.1:{port}#/alerts/{alert(3).id}")
+        await page.until("document.querySelector('[data-do=silence]')")
+        await page.run("document.querySelector('[data-do=silence]').click()")
+        await page.run("document.querySelector('.silence [name=why]').focus()")
+        await page.type("half a sen")
+        await daemon.store.commit([Snapshot("sshd", 1, alerts=[alert(3, at=50, windows=1234)])])
+        await page.until("document.querySelector('.detail').innerText.includes('1,234 odd windows')")
+        await page.type("tence")
+        assert await page.run("document.activeElement.value") == "half a sentence"
+
+
+async def test_a_signed_link_asks_first(tmp_path):
+    """A browser sends the form of this page as ours, although it tells other pages nothing of where it comes from."""
+    secret = tmp_path / "secret"
+    secret.write_text("correct horse battery staple")
+    options = {"external_url": "https://logs.example", "link_secret_file": str(secret)}
+    async with serving(tmp_path, **options) as (daemon, _, port), browsing() as page:
+        for action, said in (("ack", "Acknowledged"), ("silence", "Silenced"), ("expected", "Taken for expected")):
+            url = signed(f"http://127.0.0.1:{port}", secret.read_text(), alert(3).id, action, time.time())
+            await page.open(url)
+            await page.until("document.querySelector('.act form button')")
+            assert await page.run("document.querySelectorAll('main img:not(.brand img), script').length") == 0
+            assert await page.run(CONTRAST) == []
+            before = len(daemon.store.acks.entries) + len(daemon.store.mutes.mutes)
+            await page.run("document.querySelector('[name=by]').focus()")
+            await page.type("ann")
+            await page.key("Enter")
+            await page.until(f"document.querySelector('h1')?.innerText === '{said}'")
+            assert len(daemon.store.acks.entries) + len(daemon.store.mutes.mutes) == before + 1
+        by = [daemon.store.acks.entries[0].by, *(one.by for one in daemon.store.mutes.mutes)]
+        assert by == ["ann (by link)"] * 3
+        await page.run("document.querySelector('.more a').click()")
+        await page.until("document.querySelectorAll('.said').length === 3")
+        assert page.complaints == []
 
 
 async def test_filters_and_search_ask_the_daemon(host):
@@ -170,7 +287,7 @@ async def test_nothing_is_wider_than_the_screen(host, width, height):
     async with browsing() as page:
         await page.size(width, height)
         found = host.json("/api/v1/alerts?contains=onerror")["alerts"][0]["id"]
-        for place in ("", "alerts", f"alerts/{found}", "templates", "health"):
+        for place in ("", "alerts", f"alerts/{found}", "silences", "templates", "health"):
             await page.open(f"{host.url}/#/{place}")
             await asyncio.sleep(0.7)
             assert await page.run("document.documentElement.scrollWidth <= innerWidth"), place
@@ -202,7 +319,7 @@ CONTRAST = """(() => {
 })()"""
 UNNAMED = """[...document.querySelectorAll('a, button, input, select, svg[role=img], [role=img], [role=table]')]
   .filter((node) => node.checkVisibility() && !node.closest('dd'))
-  .filter((node) => !(node.getAttribute('aria-label') || node.innerText?.trim()))
+  .filter((node) => !(node.getAttribute('aria-label') || (node.labels?.[0] ?? node).innerText?.trim()))
   .map((node) => node.outerHTML.slice(0, 200))"""
 
 
@@ -214,7 +331,7 @@ async def test_it_can_be_read_and_is_named(host, scheme):
         await page.size(1440, 900)
         found = host.json("/api/v1/alerts?contains=onerror")["alerts"][0]["id"]
         backs = set()
-        for place in ("", "alerts", f"alerts/{found}", "templates", "health"):
+        for place in ("", "alerts", f"alerts/{found}", "silences", "templates", "health"):
             await page.open(f"{host.url}/#/{place}")
             await asyncio.sleep(1.0)
             assert await page.run(CONTRAST) == [], place
@@ -261,6 +378,19 @@ async def test_long_lists_hold_few_rows(tmp_path, view, sign, most, capsys):
         assert page.complaints == []
 
 
+async def test_many_alerts_at_once_are_asked_for_together(tmp_path):
+    async with serving(tmp_path) as (daemon, _, port), browsing() as page:
+        await page.open(f"http://127.0.0.1:{port}/")
+        await page.until("document.getElementById('live').dataset.state === 'live'")
+        await page.until("document.querySelectorAll('.newest .alert-row').length")
+        await asyncio.sleep(0.5)
+        before = len([url for url in page.requests if "/alerts?" in url])
+        await daemon.store.commit([Snapshot("sshd", 1, alerts=[alert(n, at=90, title="flood") for n in range(40, 80)])])
+        await page.until("document.querySelector('.newest .title').innerText === 'flood'")
+        await asyncio.sleep(0.5)
+        assert len([url for url in page.requests if "/alerts?" in url]) - before <= 2
+
+
 def _long(number):
     line = EvidenceLine("/var/log/auth.log", number, "x" * 300, True)
     template = TemplateEvidence(f"template {number} <*>", f"{number:016x}", True, 3, 0, 1)
@@ -271,6 +401,25 @@ async def _many(stream):
     return [
         Template(n, f"template <NUM> number {n} of many <*>", f"{n:016x}", n, 10**18, 2 * 10**18) for n in range(10_000)
     ]
+
+
+async def test_the_lamp_has_the_colour_of_the_worst_level(tmp_path):
+    """... of what still fires: the same colour as the level's name in the list beside it."""
+    lamp = "getComputedStyle(document.querySelector('.standing .lamp')).backgroundColor"
+    badge = "getComputedStyle(document.getElementById('firing')).backgroundColor"
+    async with serving(tmp_path) as (daemon, _, port), browsing() as page:
+        await page.open(f"http://127.0.0.1:{port}/")
+        await page.until("document.querySelector('.standing')")
+        known = [alert(n) for n in range(1, 6)]
+        for number, level in enumerate(("CRITICAL", "HIGH", "MEDIUM", "LOW")):
+            over = [dataclasses.replace(one, status="resolved", updated_ns=one.updated_ns + 1) for one in known]
+            known = [alert(10 + number, level=level, at=100 * (number + 1))]
+            await daemon.store.commit([Snapshot("sshd", 1, alerts=[*over, *known])])
+            await page.until(f"document.querySelector('.standing').dataset.level === '{level}'")
+            await page.until(f"document.querySelector('.newest [data-status=firing] .level.{level.lower()}')")
+            name = f"getComputedStyle(document.querySelector('.newest .level.{level.lower()}')).color"
+            for shown in (lamp, badge):
+                assert await page.run(shown) == await page.run(name), level
 
 
 async def test_a_daemon_that_went_away_is_said(tmp_path):

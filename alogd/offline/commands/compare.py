@@ -28,8 +28,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """As they were judged, or on a log."""
-    from alogd import bundle
     from alogd.cli import models
+    from alogd.models import bundle
     from alogd.offline.rows.logs import open_logs
     from alogd.offline.verdicts.inference import place_of
 

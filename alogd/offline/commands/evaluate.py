@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from alogd.cli.failures import OK, BadData, Usage
 
 if TYPE_CHECKING:
-    from alogd.bundle import Bundle
+    from alogd.models.bundle import Bundle
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +66,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _bundle(path: Path) -> Bundle:
-    from alogd import bundle
+    from alogd.models import bundle
 
     if not path.exists():
         raise BadData(f"{path}: no such checkpoint; alogd retrain --out MODELS makes one")

@@ -23,9 +23,9 @@ from alogd.offline.rows.logs import add_mining, mining_config
 from alogd.offline.windows.window_flags import hand_on_vocabulary, vocabulary_beside
 
 if TYPE_CHECKING:
-    from alogd.bundle import Bundle
-    from alogd.engine_config import EngineConfig
-    from alogd.vocabulary import Vocabulary
+    from alogd.engine.settings import EngineConfig
+    from alogd.models.bundle import Bundle
+    from alogd.models.vocabulary import Vocabulary
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Parse, cut, judge."""
-    from alogd import bundle
+    from alogd.models import bundle
     from alogd.offline import tables
     from alogd.offline.verdicts import inference
 

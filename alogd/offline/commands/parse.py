@@ -27,7 +27,7 @@ from alogd.cli.output import count, size
 from alogd.offline.rows.logs import add_mining, mining_config, open_logs
 
 if TYPE_CHECKING:
-    from alogd.engine_config import EngineConfig
+    from alogd.engine.settings import EngineConfig
     from alogd.offline.meter import Meter
     from alogd.offline.rows.parsing import Parsed
 

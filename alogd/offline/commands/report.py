@@ -43,7 +43,7 @@ def main(args: argparse.Namespace) -> int:
 
 def budget(text: str) -> float:
     """Alerts a day."""
-    from alogd.config import budget_per_day
+    from alogd.config.tree import budget_per_day
 
     try:
         return budget_per_day(text)

@@ -23,8 +23,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Read all, run all, tell the quality."""
-    from alogd import bundle
     from alogd.detectors._in_service import kinds, load, of_kind
+    from alogd.models import bundle
     from alogd.offline.verdicts.inference import place_of
 
     read = bundle.read(place_of(args.models))

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from alogd import __version__
-from alogd.bundle import (
+from alogd.models.bundle import (
     IN_SERVICE,
     KIND,
     MANIFEST,
@@ -28,10 +28,10 @@ from alogd.bundle import (
     in_service,
     read_manifest,
 )
-from alogd.crashpoint import crashpoint
-from alogd.durable import sync_directory
+from alogd.models.vocabulary import Vocabulary
 from alogd.offline.models import history
-from alogd.vocabulary import Vocabulary
+from alogd.state.crashpoint import crashpoint
+from alogd.state.durable import sync_directory
 
 
 def write(

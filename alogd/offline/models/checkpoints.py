@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from alogd.crashpoint import crashpoint
+from alogd.state.crashpoint import crashpoint
 
 State = dict[str, Any]
 

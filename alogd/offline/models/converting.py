@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from alogd.bundle import MANIFEST
 from alogd.cli.failures import BadData
+from alogd.models.bundle import MANIFEST
+from alogd.models.vocabulary import DIST
 from alogd.offline import atomic
 from alogd.offline.models import model_files
 from alogd.offline.models.export import export
@@ -21,7 +22,6 @@ from alogd.offline.models.model_files import GRAPH, WEIGHTS, Weights
 from alogd.offline.models.nets.deeplog import DeepLogNet
 from alogd.offline.models.nets.logbert import LogBertNet
 from alogd.offline.models.nets.mscred import MscredNet
-from alogd.vocabulary import DIST
 
 PROVED_ON = 16  # made-up inputs on which ONNX and PyTorch are compared
 

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alogd.bundle import Bundle
 from alogd.cli.inputs import Input, batches
-from alogd.config import Alerts, StreamOptions
+from alogd.config.tree import Alerts, StreamOptions
 from alogd.detectors._sequences import I32
-from alogd.engine_config import EngineConfig, available_engine
+from alogd.engine.of_stream import engine_config
+from alogd.engine.settings import EngineConfig, available_engine
+from alogd.engine.template_name import fingerprint
 from alogd.event import NO_TIME
+from alogd.models.bundle import Bundle
+from alogd.models.vocabulary import UNK, Vocabulary, mining
 from alogd.offline.models.series import Counts, CountSample
 from alogd.offline.models.sessions import EvenSample, Sessions, series_of
-from alogd.stream_engine import engine_config
-from alogd.template_name import fingerprint
-from alogd.vocabulary import UNK, Vocabulary, mining
-from alogd.windows import Windows
+from alogd.windows.gather import Windows
 
 if TYPE_CHECKING:
-    from alogd.engine import Engine
+    from alogd.engine.native import Engine
 
 LONGEST_QUIET_NS = 30 * 86_400 * 10**9  # log time after the last line at which every window has closed
 STATE = "engine.alog"

@@ -15,8 +15,8 @@ from typing import Literal
 
 import msgspec
 
-from alogd.config import Strict
-from alogd.durable import sync_directory
+from alogd.config.tree import Strict
+from alogd.state.durable import sync_directory
 
 FILE = "history.jsonl"
 MOST = 1000  # entries kept, the newest

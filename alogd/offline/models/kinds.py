@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from alogd.models.vocabulary import Vocabulary
 from alogd.offline.models.checkpoints import Keep
 from alogd.offline.models.sessions import Sessions
-from alogd.vocabulary import Vocabulary
 
 HELD_BACK = 10  # every tenth session judges how well it learned
 

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from alogd.bundle import VOCABULARY
 from alogd.cli.failures import BadData, Failed
 from alogd.detectors._in_service import Model, of_kind
 from alogd.detectors._network import Network
 from alogd.detectors._sequences import I32
+from alogd.models.bundle import VOCABULARY
+from alogd.models.vocabulary import SPECIAL, Vocabulary
 from alogd.offline import atomic
-from alogd.vocabulary import SPECIAL, Vocabulary
 
 try:
     import onnx
@@ -124,7 +124,7 @@ def read(path: Path, kind: str) -> Single:
 
 def _manifest_threshold(graph: Path, kind: str) -> float:
     """Of a model in a bundle, whose manifest has it. Raises BadData."""
-    from alogd.bundle import BadBundle, read_manifest
+    from alogd.models.bundle import BadBundle, read_manifest
 
     try:
         return float(read_manifest(graph.parent).thresholds[kind])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from alogd.cli.inputs import Input
-from alogd.config import Strict
+from alogd.config.tree import Strict
 
 
 class Origin(Strict, frozen=True, kw_only=True):

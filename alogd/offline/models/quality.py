@@ -8,16 +8,16 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
-from alogd.bundle import BadBundle, Bundle, Quality
 from alogd.detectors._in_service import Model, kinds, load, of_kind
 from alogd.detectors._sequences import I32
 from alogd.detectors.deeplog import UNSEEN
 from alogd.detectors.mscred import Signatures
 from alogd.event import F64
+from alogd.models.bundle import BadBundle, Bundle, Quality
+from alogd.models.vocabulary import SPECIAL, UNK, Vocabulary
 from alogd.offline.models import quality_counts
 from alogd.offline.models.sessions import Sessions, series_of
 from alogd.offline.models.thresholds import threshold
-from alogd.vocabulary import SPECIAL, UNK, Vocabulary
 
 MOST_SESSIONS = 2000  # of each kind
 RECENT = 10  # the last so many-th part of the time counts as recent

@@ -12,8 +12,8 @@ from alogd.detectors._sequences import I32
 from alogd.detectors._series import Histories
 from alogd.detectors.mscred import Signatures
 from alogd.event import F64
+from alogd.models.vocabulary import SPECIAL, UNK
 from alogd.offline.models.series import Counts, held_back, rows, spread_over
-from alogd.vocabulary import SPECIAL, UNK
 
 MOST_MEASURED = 2000  # windows that the threshold is taken from
 MOST_WINDOWS = 300  # of each kind of anomaly

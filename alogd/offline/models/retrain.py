@@ -13,20 +13,21 @@ from typing import Any
 import msgspec
 import torch
 
-from alogd import __version__, bundle
+from alogd import __version__
 from alogd.amounts import size
-from alogd.bundle import Bundle, Quality, TrainedOn
 from alogd.cli.inputs import Input
-from alogd.config import Alerts, StreamOptions
-from alogd.crashpoint import crashpoint
+from alogd.config.tree import Alerts, StreamOptions
 from alogd.detectors._in_service import kinds, of_kind
 from alogd.detectors._network import Network
+from alogd.models import bundle
+from alogd.models.bundle import Bundle, Quality, TrainedOn
 from alogd.offline.models import bundle as bundles
 from alogd.offline.models import corpus, int8, quality, work
 from alogd.offline.models import origin as from_where
 from alogd.offline.models.epochs import enough
 from alogd.offline.models.kinds import HELD_BACK, Start, Trained, trainer
 from alogd.offline.models.sessions import Sessions
+from alogd.state.crashpoint import crashpoint
 
 WORSE = 1.0  # points of quality a new model may lose and still be promoted: chance, not decline
 

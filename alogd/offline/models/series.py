@@ -13,7 +13,7 @@ import numpy as np
 from alogd.detectors._matrices import Plan, place_of
 from alogd.detectors._sequences import I32
 from alogd.event import I64, U64, Bool, WindowBatch
-from alogd.vocabulary import SPECIAL
+from alogd.models.vocabulary import SPECIAL
 
 STRETCH = 128  # windows
 HELD_BACK = 10  # every tenth stretch of windows judges how well a model learned

@@ -17,10 +17,10 @@ DOUBT = 0.05  # on either side: a tail that says what a sample like this shows m
 def threshold(scores: F64, most: float = math.inf) -> float:
     """The score that one in 500 of what is like these exceeds.
 
-    Told by a generalised Pareto tail through the 50 largest (as in SPOT: Siffer et al., KDD 2017; alogd/calibration.py
-    has the same): of a few thousand the five oddest alone would set it, and they differ widely. Where scores come in
-    lumps no such tail fits them: it is believed only as far as the order of the scores bears it out. How many of n
-    exceed the true value is binomial whatever their distribution, so it lies between two of the largest.
+    Told by a generalised Pareto tail through the 50 largest (as in SPOT: Siffer et al., KDD 2017; so does
+    alogd/judging/calibration.py): of a few thousand the five oddest alone would set it, and they differ widely. Where
+    scores come in lumps no such tail fits them: it is believed only as far as the order of the scores bears it out. How
+    many of n exceed the true value is binomial whatever their distribution, so it lies between two of the largest.
 
     scores: shape (n,). most: the score of what is odd however often it came, which is not asked; it bounds the answer.
     """

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from alogd.detectors.deeplog import NextTemplate
 from alogd.event import I64
+from alogd.models.vocabulary import Vocabulary
 from alogd.offline.models.checkpoints import Keep
 from alogd.offline.models.epochs import FORGET, Epochs, grow, one_cycle, parted, seeded, shares
 from alogd.offline.models.export import export
 from alogd.offline.models.kinds import Progress, Start, Trained
 from alogd.offline.models.nets.deeplog import DeepLogNet
 from alogd.offline.models.sessions import Examples, Sessions, examples
-from alogd.vocabulary import Vocabulary
 
 PROVED_ON = 256  # examples on which ONNX and PyTorch are compared
 FEWEST_DRAWS, MOST_DRAWS = 1000, 1_000_000  # of examples in an epoch, however many are distinct

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from alogd.detectors._sequences import I32, ended
 from alogd.detectors.logbert import MaskedTemplates, hidden_in, masked, pieces
 from alogd.event import F64, I64
+from alogd.models.vocabulary import PAD, Vocabulary
 from alogd.offline.models.checkpoints import Keep
 from alogd.offline.models.epochs import FORGET, Epochs, grow, one_cycle, parted, seeded, shares
 from alogd.offline.models.export import export
 from alogd.offline.models.kinds import Progress, Start, Trained
 from alogd.offline.models.nets.logbert import LogBertNet
 from alogd.offline.models.sessions import CHUNK, Sessions
-from alogd.vocabulary import PAD, Vocabulary
 
 PROVED_ON = 32  # sequences on which ONNX and PyTorch are compared
 FEWEST_DRAWS, MOST_DRAWS = 500, 4000  # of sequences in an epoch

@@ -18,6 +18,7 @@ from alogd.detectors._matrices import Plan, matrices, unknown
 from alogd.detectors._sequences import I32
 from alogd.detectors.mscred import Signatures
 from alogd.event import I64
+from alogd.models.vocabulary import Vocabulary
 from alogd.offline.models.checkpoints import Keep
 from alogd.offline.models.epochs import FORGET, Epochs, grow, one_cycle, seeded, shares
 from alogd.offline.models.export import export
@@ -25,7 +26,6 @@ from alogd.offline.models.kinds import Progress, Start, Trained
 from alogd.offline.models.nets.mscred import MscredNet
 from alogd.offline.models.series import HELD_BACK, Counts, Rows, choose, held_back, rows, spread_over
 from alogd.offline.models.sessions import Sessions, series_of
-from alogd.vocabulary import Vocabulary
 
 PROVED_ON = 16  # windows on which ONNX and PyTorch are compared
 MOST_HELD = 256  # distinct ones asked after an epoch

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from alogd.cli.failures import BadData, Failed
+from alogd.models.vocabulary import Vocabulary
 from alogd.offline import tables
 from alogd.offline.models import model_files
 from alogd.offline.models.sessions import Sessions
 from alogd.offline.verdicts.evaluation import read_sessions
 from alogd.offline.windows.counting import read_counts
-from alogd.vocabulary import Vocabulary
 
 try:
     import torch

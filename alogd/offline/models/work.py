@@ -19,9 +19,9 @@ from typing import Any
 
 import msgspec
 
-from alogd.bundle import IN_SERVICE
-from alogd.durable import sync_directory
+from alogd.models.bundle import IN_SERVICE
 from alogd.offline.models import history
+from alogd.state.durable import sync_directory
 
 FOLDER, LOCK = ".training", "lock"
 OLDEST = 7 * 86_400.0  # seconds after which what was begun is given up: the logs of then are not those of now

@@ -1,7 +1,8 @@
 """From verdicts to anomalies a person can look at: odd windows side by side are one, with why it is odd and how bad.
 
 Why is told by templates: which come more often in it, less often, or in another order than the rest of the log leads
-one to expect. How bad is alogd/risk.py's: anomaly from the detectors' rarities, fused as the daemon does, and severity.
+one to expect. How bad is alogd/judging/risk.py's: anomaly from the detectors' rarities, fused as the daemon does, and
+severity.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from math import log10
 
 import numpy as np
 
-from alogd.config import Risk
+from alogd.config.tree import Risk
 from alogd.event import F64, I64, Bool
+from alogd.judging.risk import anomaly, level, risk_of
 from alogd.offline import tables
 from alogd.offline.verdicts.processed import Judged, Processed, decades
-from alogd.risk import anomaly, level, risk_of
 
 DEFAULT_BUDGET = 5.0  # alerts a day
 REASONS = 5  # templates that are told of one anomaly
@@ -186,7 +187,7 @@ def _of_programs(logs: Processed, column: str, names: set[str]) -> Bool:
 
 
 def _bearable(logs: Processed, budget_per_day: float) -> float:
-    """Decades of rarity at which the alert budget begins, as in alogd/judge.py; one window a hundred without times."""
+    """Decades of rarity at which the alert budget begins, as the daemon has it; one window a hundred without times."""
     days = logs.days
     windows = max(len(one) for one in logs.detectors)
     return max(1.0, -log10(min(1.0, budget_per_day * days / windows))) if days else 2.0

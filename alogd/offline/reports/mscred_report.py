@@ -12,11 +12,11 @@ from alogd.detectors._matrices import Plan
 from alogd.detectors._series import Histories
 from alogd.detectors.mscred import Signatures
 from alogd.event import I64
+from alogd.models.vocabulary import Vocabulary
 from alogd.offline import atomic, tables
 from alogd.offline.reports import pictures
 from alogd.offline.reports.markdown import code, table
 from alogd.offline.verdicts.inference import Asked, histories
-from alogd.vocabulary import Vocabulary
 
 FILE = "mscred_analysis.md"
 BLAMED = 5  # templates of a window

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable
 
 from alogd.amounts import count
 from alogd.event import NO_TIME
 from alogd.offline import atomic
+from alogd.offline.reports import spreadsheet
 from alogd.offline.reports.anomalies import Anomaly, anomalies
 from alogd.offline.reports.markdown import when
 from alogd.offline.reports.telling import number_of, title
@@ -19,7 +18,6 @@ LEVELS = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO")
 HEADS = ("risk", "level", "anomaly", "severity", "time", "first_line", "last_line", "session", "found_by", "why")
 ALL, SUMMARY = "anomalies_with_risk.csv", "risk_summary.txt"
 WORST = 10
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write(logs: Processed, budget_per_day: float) -> str:
@@ -34,21 +32,14 @@ def write(logs: Processed, budget_per_day: float) -> str:
 
 
 def _table(logs: Processed, found: Iterable[Anomaly]) -> str:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(HEADS)
-    for one in found:
-        time = "" if one.time_ns == NO_TIME else when(one.time_ns)
-        lines = int(logs.line_no[one.first]), int(logs.line_no[one.last])
-        numbers = f"{one.risk:.1f}", one.level, f"{one.anomaly:.1f}", one.severity
-        words = one.session, " ".join(one.found_by), title(logs, one)
-        rows.writerow((*numbers, time, *lines, *map(_plain, words)))
-    return text.getvalue()
+    return spreadsheet.table(HEADS, (_row(logs, one) for one in found))
 
 
-def _plain(word: str) -> str:
-    """What a spreadsheet would take for a formula becomes text: log lines are written by strangers."""
-    return f"'{word}" if word.startswith(_FORMULA) else word
+def _row(logs: Processed, one: Anomaly) -> tuple[object, ...]:
+    time = "" if one.time_ns == NO_TIME else when(one.time_ns)
+    lines = int(logs.line_no[one.first]), int(logs.line_no[one.last])
+    numbers = f"{one.risk:.1f}", one.level, f"{one.anomaly:.1f}", one.severity
+    return (*numbers, time, *lines, one.session, " ".join(one.found_by), title(logs, one))
 
 
 def _summary(logs: Processed, found: list[Anomaly], budget_per_day: float) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from alogd.bundle import VOCABULARY
 from alogd.cli.failures import BadData
-from alogd.engine import Engine
-from alogd.engine_config import EngineConfig
+from alogd.engine.native import Engine
+from alogd.engine.settings import EngineConfig
+from alogd.engine.template_name import fingerprint
+from alogd.models.bundle import VOCABULARY
+from alogd.models.vocabulary import MOST_TEMPLATES, Vocabulary, mining
 from alogd.offline import atomic
-from alogd.template_name import fingerprint
-from alogd.vocabulary import MOST_TEMPLATES, Vocabulary, mining
 
 STATE = "engine.alog"
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from alogd.cli.failures import BadData, Usage
 from alogd.cli.inputs import Input, open_all
-from alogd.engine_names import MASKS
+from alogd.engine.names import MASKS
 
 if TYPE_CHECKING:
-    from alogd.engine_config import EngineConfig
+    from alogd.engine.settings import EngineConfig
 
 # As their users know the flags; the names are the engine's but for these.
 _FLAGS = {"path": "paths", "ip": "ips"}
@@ -36,7 +36,7 @@ def mining_config(args: argparse.Namespace, paths: Sequence[str]) -> EngineConfi
     """As the daemon mines these files, without the masks that are switched off. No template is ever let go."""
     from alogd.cli.drive import choose
     from alogd.cli.settings import single_stream
-    from alogd.stream_engine import engine_config
+    from alogd.engine.of_stream import engine_config
 
     if args.stream and not args.config:
         raise Usage("--stream needs a configuration: --config FILE")

@@ -19,16 +19,16 @@ import pyarrow as pa
 from alogd.cli.failures import BadData
 from alogd.cli.inputs import Input
 from alogd.detectors._sequences import I32
-from alogd.engine import Engine
-from alogd.engine_config import EngineConfig
+from alogd.engine.native import Engine
+from alogd.engine.settings import EngineConfig
+from alogd.engine.template_name import fingerprint
 from alogd.event import Batch
+from alogd.models.vocabulary import MOST_TEMPLATES, SPECIAL, UNK, Vocabulary
 from alogd.offline import tables
 from alogd.offline.rows import drain_state
 from alogd.offline.rows.lines import Lines
 from alogd.offline.rows.preview import Preview
 from alogd.offline.rows.record_columns import Columns
-from alogd.template_name import fingerprint
-from alogd.vocabulary import MOST_TEMPLATES, SPECIAL, UNK, Vocabulary
 
 GROUP_ROWS = 131_072  # of a row group, or
 GROUP_BYTES = 48 << 20  # of raw text, whichever comes first

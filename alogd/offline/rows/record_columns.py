@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alogd.detectors._sequences import I32
-from alogd.engine_config import TextColumn, Texts
+from alogd.engine.settings import TextColumn, Texts
 from alogd.event import NO_TIME, Batch
 from alogd.offline import tables
 from alogd.offline.rows.lines import Read, strings

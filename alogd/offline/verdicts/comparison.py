@@ -8,8 +8,6 @@ pass, the share of false ones is held to `q` (Benjamini & Hochberg 1995).
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import erfc, log, sqrt
@@ -19,10 +17,11 @@ import numpy as np
 
 from alogd.amounts import count
 from alogd.cli.failures import BadData
-from alogd.engine import Engine
-from alogd.engine_config import EngineConfig
+from alogd.engine.native import Engine
+from alogd.engine.settings import EngineConfig
 from alogd.event import F64, I64
 from alogd.offline import atomic
+from alogd.offline.reports import spreadsheet
 from alogd.offline.reports.markdown import code, table
 
 REPORT, TABLE = "comparative_analysis.md", "comparative_analysis.csv"
@@ -232,10 +231,10 @@ def _times(one: Difference) -> str:
 
 
 def _csv(found: Sequence[Difference]) -> str:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("kind", "differs", "target", "baselines", "ratio", "p", "adjusted_p", "template"))
-    for one in found:
-        numbers = f"{one.ratio:.4g}", f"{one.p:.4g}", f"{one.adjusted:.4g}"
-        rows.writerow((one.kind, int(one.found), one.target, one.baseline, *numbers, one.template))
-    return text.getvalue()
+    heads = ("kind", "differs", "target", "baselines", "ratio", "p", "adjusted_p", "template")
+    return spreadsheet.table(heads, map(_row, found))
+
+
+def _row(one: Difference) -> tuple[object, ...]:
+    numbers = f"{one.ratio:.4g}", f"{one.p:.4g}", f"{one.adjusted:.4g}"
+    return (one.kind, int(one.found), one.target, one.baseline, *numbers, one.template)

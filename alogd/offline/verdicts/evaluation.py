@@ -12,17 +12,17 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from alogd.bundle import Bundle
 from alogd.cli.failures import BadData
 from alogd.detectors._in_service import kinds, load, of_kind
 from alogd.event import F64, Bool
+from alogd.models.bundle import Bundle
+from alogd.models.vocabulary import SPECIAL, Vocabulary
 from alogd.offline import atomic, tables
 from alogd.offline.models.quality import _foreign, _lost, _repeated, _swapped, _translated, scorer
 from alogd.offline.models.sessions import Sessions
 from alogd.offline.reports import pictures
 from alogd.offline.reports.markdown import code, table
 from alogd.offline.verdicts.measures import Confusion, auroc
-from alogd.vocabulary import SPECIAL, Vocabulary
 
 REPORT, RESULT = "evaluation.md", "evaluation.json"
 HEADS = ("checkpoint", "model", "threshold", "precision", "recall", "F1", "accuracy", "AUROC")

@@ -15,23 +15,23 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from alogd import bundle
-from alogd.bundle import BadBundle, Bundle
 from alogd.cli.failures import BadData
-from alogd.config import WindowOptions
+from alogd.config.tree import WindowOptions
 from alogd.detectors._in_service import kinds, load, of_kind
 from alogd.detectors._sequences import I32
 from alogd.detectors._series import Histories, Series
 from alogd.detectors.deeplog import UNSEEN, NextTemplate
 from alogd.detectors.mscred import Signatures
-from alogd.engine import Engine
-from alogd.engine_config import EngineConfig
+from alogd.engine.native import Engine
+from alogd.engine.settings import EngineConfig
 from alogd.event import F64, Bool
+from alogd.models import bundle
+from alogd.models.bundle import BadBundle, Bundle
+from alogd.models.vocabulary import SPECIAL, Vocabulary
 from alogd.offline import tables
 from alogd.offline.models.sessions import Sessions
 from alogd.offline.windows.counting import count_tables
 from alogd.offline.windows.windowing import Key
-from alogd.vocabulary import SPECIAL, Vocabulary
 
 COLUMNS = {"program": "app", "host": "host", "source": "file", "none": ""}  # of parsed.parquet, by window key
 

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from alogd.calibration import Calibrator
 from alogd.cli.failures import BadData
 from alogd.event import F64, I64, NO_TIME, U8, Bool
-from alogd.judge import _fused
+from alogd.judging.calibration import Calibrator
+from alogd.judging.judge import _fused
+from alogd.judging.risk import rarity
 from alogd.offline import tables
-from alogd.risk import rarity
 
 I32 = npt.NDArray[np.int32]
 

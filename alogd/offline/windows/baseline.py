@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from alogd import rows
-from alogd.config import WindowOptions
+from alogd.config.tree import WindowOptions
 from alogd.detectors.ewma import Ewma, EwmaOptions
 from alogd.event import F64, I64, WindowBatch
 from alogd.offline import tables
 from alogd.offline.windows.windowing import Key, Tell, closed, lines_of, nothing
+from alogd.windows import rows
 
 WARM_UP = 200  # windows, as alerts.warmup_windows; a fifth of a short log
 STEP = 32  # windows scored between two lessons; a daemon's blocks hold about as many

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from alogd.config import WindowOptions
+from alogd.config.tree import WindowOptions
 from alogd.event import I64, IDLE, WindowBatch
 from alogd.offline import tables
 from alogd.offline.windows.windowing import Key, Tell, check_numbers, closed, lines_of, nothing

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from alogd.cli.failures import BadData, Usage
-from alogd.config import WindowOptions
+from alogd.config.tree import WindowOptions
 
 if TYPE_CHECKING:
+    from alogd.models.vocabulary import Vocabulary
     from alogd.offline.windows.windowing import Key
-    from alogd.vocabulary import Vocabulary
 
 SESSION_IDLE = 86_400.0  # seconds of quiet that end a session found by --session-regex: at rest, there is time to wait
 MOST_SESSIONS = 1_000_000  # open at once
@@ -72,8 +72,8 @@ def key_of(args: argparse.Namespace) -> Key:
 
 def vocabulary_beside(parsed: Path) -> Vocabulary:
     """vocab.json where parsed.parquet is. Raises BadData."""
-    from alogd.bundle import VOCABULARY
-    from alogd.vocabulary import Vocabulary
+    from alogd.models.bundle import VOCABULARY
+    from alogd.models.vocabulary import Vocabulary
 
     place = (parsed if parsed.is_dir() else parsed.parent) / VOCABULARY
     try:
@@ -86,7 +86,7 @@ def vocabulary_beside(parsed: Path) -> Vocabulary:
 
 def hand_on_vocabulary(parsed: Path, out: Path) -> None:
     """What sequences and counts are numbered by goes with them into another directory."""
-    from alogd.bundle import VOCABULARY
+    from alogd.models.bundle import VOCABULARY
     from alogd.offline import atomic
     from alogd.offline.rows.drain_state import STATE
 

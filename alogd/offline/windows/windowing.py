@@ -1,4 +1,4 @@
-"""Rows of parsed.parquet in, the daemon's own windows out: alogd/windows.py decides what a window is here too.
+"""Rows of parsed.parquet in, the daemon's own windows out: alogd/windows/gather.py decides what a window is here too.
 
 What a window carries of a record is told in the table's words: its slot is the template's number in vocab.json, its
 offset the record's line_no and its length the lines it has. Memory holds the windows that are open.
@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alogd.cli.failures import BadData, Usage
-from alogd.config import WindowOptions
+from alogd.config.tree import WindowOptions
 from alogd.event import NO_TIME, U32, U64, Batch, WindowBatch
 from alogd.offline import tables
 from alogd.offline.models.corpus import LONGEST_QUIET_NS
-from alogd.windows import Windows
+from alogd.windows.gather import Windows
 
 MOST_NAMES = 2_000_000  # of keys: twice as many as sessions may be open
 ROWS = 4096  # pushed at once: a detector learns between two pushes, as the daemon's does between two blocks

@@ -1,18 +1,23 @@
 // One alert with its evidence.
 
+import { answers, answersTo } from "./answer.js";
 import { risk } from "./chart.js";
-import { change, get } from "./data.js";
+import { get } from "./data.js";
 import { fill, h } from "./dom.js";
 import { number } from "./format.js";
+import { together } from "./group.js";
 import { level, meter, template, when } from "./parts.js";
 
 const AROUND_NS = 20 * 60e9; // of the chart, before and after
 
 export function evidence(box) {
   let id = null;
+  let shown = null; // what the box was drawn of
+  const answer = answers(box, refresh, () => shown && draw(...shown));
 
   async function show(wanted) {
     id = wanted;
+    shown = null;
     if (id === null) {
       fill(box, h("p", { class: "empty" }, "Choose an alert to see its lines, and why they are unusual."));
       return;
@@ -26,43 +31,24 @@ export function evidence(box) {
     const mine = id;
     try {
       const alert = await get(`alerts/${encodeURIComponent(mine)}`);
-      const answers = await answersTo(mine);
-      if (mine === id) draw(alert, null, answers);
+      const said = { answers: await answersTo(mine), root: alert.cause ? await get(`alerts/${encodeURIComponent(alert.cause)}`).catch(() => null) : null };
+      if (mine === id) draw(alert, shown && shown[1], said);
       const begin = alert.opened_ns - AROUND_NS;
       const end = alert.updated_ns + AROUND_NS;
       const { points } = await get(`streams/${encodeURIComponent(alert.stream)}/scores`, { since: seconds(begin), until: seconds(end), points: 240 })
         .catch(() => ({ points: [] })); // the stream may be gone; the alert is not
-      if (mine === id) draw(alert, { points, begin, end }, answers);
+      if (mine === id) draw(alert, { points, begin, end }, said);
     } catch (error) {
       if (mine === id) fill(box, back(), h("p", { class: "empty" }, `This alert cannot be shown: ${error.message}`));
     }
   }
 
-  function draw(alert, chart, answers) {
-    fill(box, back(), heading(alert), answer(alert, answers), gauge(alert), around(alert, chart), why(alert), templates(alert), lines(alert));
-  }
-
-  function answer(alert, answers) {
-    const said = h("p", { class: "meta", role: "status" });
-    const button = (name, text, method, path, body) => {
-      const made = h("button", { type: "button", id: `${name}-${alert.id}` }, text);
-      made.addEventListener("click", () => change(method, path, body).then(refresh, (error) => { said.textContent = `Not done: ${error.message}`; }));
-      return made;
-    };
-    return h("section", { id: `answer-${alert.id}-${answers.map((one) => one.id).join("-")}` },
-      answers.map((one) => h("p", { class: "meta" }, one.kind === "expected" ? "Judged to be expected" : `Silenced by ${one.id}`, one.by && ` by ${one.by}`, " until ",
-        when(one.ends * 1e9), ". ", one.kind === "expected" && button(`undo-${one.id}`, "Undo", "DELETE", `feedback/${one.id}?by=page`))),
-      !answers.some((one) => one.kind === "expected") && button("expected", "This was expected", "POST", "feedback", { alert: alert.id, verdict: "expected", by: "page" }), said);
+  function draw(alert, chart, said) {
+    shown = [alert, chart, said];
+    fill(box, back(), heading(alert), answer.draw(alert, said.answers), together(alert, said.root), gauge(alert), around(alert, chart), why(alert), templates(alert), lines(alert));
   }
 
   return { show, refresh, close() { id = null; } };
-}
-
-/** What people said that holds this alert back, as long as it does. */
-async function answersTo(id) {
-  const { feedback } = await get("feedback");
-  const { silences } = await get("silences");
-  return [...feedback, ...silences].filter((one) => one.state === "active" && (one.alert === id || one.held.includes(id)));
 }
 
 const back = () => h("a", { class: "back", href: "#/alerts" }, "Back to the list");

@@ -3,6 +3,7 @@
 import { evidence } from "./alert.js";
 import { get } from "./data.js";
 import { fill, h } from "./dom.js";
+import { foldButton, groups, rows } from "./group.js";
 import { List } from "./list.js";
 import { LEVELS, alertRow } from "./parts.js";
 
@@ -25,12 +26,16 @@ export function alerts(box, model, rest) {
     h("form", { class: "filters", role: "search" }, search, levels, streams, status, summary),
     h("div", { class: "split" }, h("div", { class: "side" }, frame, none, older), detail));
 
+  const unfolded = new Set(); // ids of roots
   let items = [];
+  let found = []; // in groups
+  let shown = []; // row by row
   let next = null;
   let chosen = null;
   let asked = 0;
   let typing = null;
-  const list = new List(frame, { height: 68, row: (index) => alertRow(items[index], chosen) });
+  let due;
+  const list = new List(frame, { height: 68, row: (index) => [alertRow(shown[index].alert, chosen, shown[index]), foldButton(shown[index], unfolded)] });
 
   const filter = () => ({ contains: search.value.trim(), min_level: levels.value, stream: streams.value, status: status.value });
   const isFiltered = () => Object.values(filter()).some(Boolean);
@@ -40,8 +45,29 @@ export function alerts(box, model, rest) {
     frame.hidden = items.length === 0;
     none.textContent = isFiltered() ? "No alert fits these filters." : "No alerts so far. When something unusual is logged, it appears here.";
     older.hidden = next === null;
-    summary.textContent = `${items.length}${next === null ? "" : "+"} ${items.length === 1 ? "alert" : "alerts"}`;
-    list.update(items.length);
+    found = groups(items);
+    for (const id of unfolded) if (!found.some(({ root, others }) => root.id === id && others.length)) unfolded.delete(id);
+    const causes = found.length < items.length ? `, ${found.length} ${found.length === 1 ? "cause" : "causes"}` : "";
+    summary.textContent = `${items.length}${next === null ? "" : "+"} ${items.length === 1 ? "alert" : "alerts"}${causes}`;
+    draw();
+  }
+
+  function draw() {
+    shown = rows(found, unfolded);
+    list.update(shown.length);
+  }
+
+  /** Shows or hides what is folded below a root; to: focus this one then. */
+  function fold(id, open, to = id) {
+    if (open) unfolded.add(id);
+    else unfolded.delete(id);
+    draw();
+    focus(to);
+  }
+
+  function focus(id) {
+    const at = shown.findIndex((row) => row.alert.id === id);
+    if (at >= 0) list.focus(at);
   }
 
   async function load() {
@@ -83,7 +109,7 @@ export function alerts(box, model, rest) {
     items = items.filter((item) => item.id !== alert.id);
     const at = items.findIndex((item) => item.updated_ns <= alert.updated_ns);
     items.splice(at < 0 ? items.length : at, 0, alert);
-    show();
+    due ??= requestAnimationFrame(() => { due = undefined; show(); }); // many come together: one look for all of them
   }
 
   const view = evidence(detail);
@@ -92,13 +118,12 @@ export function alerts(box, model, rest) {
     const before = chosen;
     chosen = id || null;
     box.classList.toggle("opened", chosen !== null);
-    list.draw(true);
+    const above = items.find((item) => item.id === chosen)?.cause;
+    if (above) unfolded.add(above);
+    draw();
     view.show(chosen);
     if (chosen !== null && chosen !== before) detail.focus({ preventScroll: true });
-    if (chosen === null && before !== null) {
-      const at = items.findIndex((item) => item.id === before);
-      if (at >= 0) list.focus(at);
-    }
+    if (chosen === null && before !== null) focus(before);
   }
 
   function names(now) {
@@ -108,6 +133,15 @@ export function alerts(box, model, rest) {
     streams.value = kept;
   }
 
+  frame.addEventListener("click", (event) => {
+    const id = event.target.closest("[data-fold]")?.dataset.fold;
+    if (id) fold(id, !unfolded.has(id));
+  });
+  frame.addEventListener("keydown", (event) => {
+    const row = shown[event.target.closest?.(".slot")?.dataset.index];
+    if (event.key === "ArrowRight" && row?.others?.length) fold(row.alert.id, true);
+    if (event.key === "ArrowLeft" && row) fold(row.under ?? row.alert.id, false);
+  });
   const escape = (event) => { if (event.key === "Escape" && chosen !== null) location.hash = "#/alerts"; };
   box.addEventListener("keydown", escape);
   box.querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); load(); });
@@ -116,5 +150,5 @@ export function alerts(box, model, rest) {
   older.addEventListener("click", loadOlder);
   names(model.overview);
   load().then(() => go(rest));
-  return { go, overview: names, alert: told, reload: load, close() { list.close(); view.close(); clearTimeout(typing); } };
+  return { go, overview: names, alert: told, reload: load, close() { list.close(); view.close(); clearTimeout(typing); cancelAnimationFrame(due); } };
 }

@@ -5,9 +5,10 @@ import { get, live } from "./data.js";
 import { alerts } from "./alerts.js";
 import { health } from "./health.js";
 import { overview } from "./overview.js";
+import { silences } from "./silences.js";
 import { templates } from "./templates.js";
 
-const VIEWS = { "": [overview, "Overview"], alerts: [alerts, "Alerts"], templates: [templates, "Templates"], health: [health, "Health"] };
+const VIEWS = { "": [overview, "Overview"], alerts: [alerts, "Alerts"], silences: [silences, "Silences"], templates: [templates, "Templates"], health: [health, "Health"] };
 const STATES = { live: "live", polling: "every 5 s", away: "no answer" };
 
 const main = document.getElementById("main");
@@ -63,6 +64,7 @@ function measure(now) {
 }
 
 const count = document.getElementById("firing");
+const muted = document.getElementById("muted");
 const state = document.getElementById("live");
 
 live({
@@ -72,7 +74,11 @@ live({
     const firing = Object.values(now.firing).reduce((sum, more) => sum + more, 0);
     count.hidden = firing === 0;
     count.textContent = firing > 999 ? "999+" : firing;
+    count.dataset.level = now.level ?? "";
     count.setAttribute("aria-label", `${firing} firing`);
+    muted.hidden = now.muted === 0;
+    muted.textContent = now.muted;
+    muted.setAttribute("aria-label", `${now.muted} in force`);
     shown.view?.overview?.(now);
   },
   alert: (alert) => shown.view?.alert?.(alert),

@@ -1,5 +1,7 @@
 // What the daemon says: asked with get(), or told by live() through server-sent events, or polling where they fail.
 
+import { known, signIn } from "./session.js";
+
 const POLL_MS = 5000;
 const TIMEOUT_MS = 20000;
 
@@ -12,18 +14,23 @@ export async function get(path, parameters = {}) {
   return answer.json();
 }
 
-/** Asks the daemon to change something. Throws an Error with what it said. */
+/** Asks the daemon to change something; where it wants a token, a person is asked for it. Throws an Error with what it said. */
 export async function change(method, path, body) {
-  const sent = body && { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const answer = await fetch(`/api/v1/${path}`, { method, ...sent, signal: AbortSignal.timeout(TIMEOUT_MS) });
-  if (answer.status === 401) throw new Error("this daemon wants its token; use alogd feedback on its host");
-  if (!answer.ok) throw new Error((await answer.text()).trim() || `answered ${answer.status}`);
+  for (;;) {
+    const token = known();
+    const headers = { ...(body && { "Content-Type": "application/json" }), ...(token && { Authorization: `Bearer ${token}` }) };
+    const answer = await fetch(`/api/v1/${path}`, { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(TIMEOUT_MS) });
+    if (answer.ok) return;
+    const said = (await answer.text()).trim() || `answered ${answer.status}`;
+    const helps = answer.headers.get("WWW-Authenticate")?.includes("realm"); // elsewhere no token does
+    if (answer.status !== 401 || !helps) throw new Error(said);
+    await signIn(said, token);
+  }
 }
 
 /** Calls `on.overview(value)`, `on.alert(brief)`, `on.reload()` and `on.state("live" | "polling" | "away")`. */
 export function live(on) {
   let polling = null;
-  let seen = false;
   const poll = async () => {
     try {
       on.overview(await get("overview"));
@@ -38,8 +45,7 @@ export function live(on) {
     clearInterval(polling);
     polling = null;
     on.state("live");
-    if (seen) on.reload(); // what came while we were away
-    seen = true;
+    on.reload(); // what came before anybody told us
   });
   source.addEventListener("overview", (event) => on.overview(JSON.parse(event.data)));
   source.addEventListener("alert", (event) => on.alert(JSON.parse(event.data)));

@@ -1,6 +1,9 @@
 // Elements made of plain values. Text only ever becomes text nodes: nothing here, or anywhere else, parses markup.
 
 const SVG = "http://www.w3.org/2000/svg";
+// What would reorder its neighbours, or is not seen: a name must not be read as another one. As in alogd's own alogd/escape.py.
+const STEERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ufff9-\ufffb]/g;
+const spelt = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
 const DRAWN = new Set(["svg", "path", "line", "rect", "circle", "g"]);
 
 /** An element: attributes by name (false, null: left out), then children: nodes, texts, nested lists, null. */
@@ -13,7 +16,7 @@ export function h(tag, attributes, ...children) {
   }
   for (const child of children.flat(4)) {
     if (child === null || child === undefined || child === false) continue;
-    node.append(child instanceof Node ? child : String(child));
+    node.append(child instanceof Node ? child : String(child).replace(STEERS, spelt));
   }
   return node;
 }
@@ -23,7 +26,7 @@ export function fill(parent, ...wanted) {
   const news = wanted.flat(4).filter((node) => node !== null && node !== undefined && node !== false);
   const olds = [...parent.childNodes];
   news.forEach((item, at) => {
-    const node = item instanceof Node ? item : document.createTextNode(String(item));
+    const node = item instanceof Node ? item : document.createTextNode(String(item).replace(STEERS, spelt));
     if (at >= olds.length) parent.append(node);
     else merge(olds[at], node);
   });

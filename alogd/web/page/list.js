@@ -5,7 +5,7 @@ import { fill } from "./dom.js";
 const BEYOND = 8; // rows kept above and below
 
 export class List {
-  /** box: the element that scrolls; row(index): the element of a row, or null where its item is not known yet;
+  /** box: the element that scrolls; row(index): the element of a row, also with others beside it, or null where its item is not known yet;
    * need(first, last): asked when such rows come into sight. */
   constructor(box, { height, row, need }) {
     this.box = box;
@@ -74,17 +74,18 @@ export class List {
     }
     if (made) slot.dataset.known = "1";
     else delete slot.dataset.known;
-    made?.setAttribute("tabindex", index === this.current ? "0" : "-1");
-    fill(slot, made);
+    const parts = [made].flat().filter(Boolean);
+    reachable(parts, index === this.current);
+    fill(slot, parts);
     return made !== null;
   }
 
   focused(event) {
     const slot = event.target.closest?.(".slot");
     if (!slot) return;
-    this.rows.get(this.current)?.firstElementChild?.setAttribute("tabindex", "-1");
+    reachable(this.rows.get(this.current)?.children ?? [], false);
     this.current = Number(slot.dataset.index);
-    slot.firstElementChild.setAttribute("tabindex", "0");
+    reachable(slot.children, true);
   }
 
   key(event) {
@@ -108,4 +109,9 @@ export class List {
   close() {
     this.watch.disconnect();
   }
+}
+
+/** Whether Tab leads to the parts of a row. */
+function reachable(parts, whether) {
+  for (const part of parts) part.setAttribute("tabindex", whether ? "0" : "-1");
 }

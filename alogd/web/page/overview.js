@@ -4,11 +4,14 @@ import { risk } from "./chart.js";
 import { get } from "./data.js";
 import { fill, h } from "./dom.js";
 import { bytes, short, number, ago } from "./format.js";
+import { groups } from "./group.js";
 import { alertRow, meter } from "./parts.js";
 
-const NEWEST = 8;
+const NEWEST = 8; // rows
+const ASKED = 40; // alerts, of which several may have one row
 const MOST_CHARTS = 24; // streams whose charts are asked for
 const CHARTS_MS = 15000;
+const TOGETHER_MS = 200; // alerts that come within are asked for together
 
 export function overview(box, model) {
   const head = h("section", { class: "standing", "aria-live": "polite" });
@@ -18,6 +21,7 @@ export function overview(box, model) {
   const points = new Map();
   let alerts = null;
   let open = true;
+  let due;
 
   function draw() {
     const now = model.overview;
@@ -26,6 +30,7 @@ export function overview(box, model) {
       return;
     }
     head.dataset.state = now.state;
+    head.dataset.level = now.level ?? "";
     fill(head, h("i", { class: "lamp", "aria-hidden": "true" }),
       h("div", null, h("h1", null, now.sentence), h("p", null, now.more), reasons(now)));
     fill(streams, h("h2", null, "Streams"),
@@ -36,18 +41,20 @@ export function overview(box, model) {
   function drawAlerts() {
     fill(newest, h("h2", { id: "newest" }, "Newest alerts"),
       alerts === null ? h("p", { class: "empty" }, "...")
-        : alerts.length ? [alerts.map((alert) => alertRow(alert)), h("p", { class: "more" }, h("a", { href: "#/alerts" }, "All alerts"))]
+        : alerts.length ? [groups(alerts).slice(0, NEWEST).map(({ root, others }) => alertRow(root, null, { others })), h("p", { class: "more" }, h("a", { href: "#/alerts" }, "All alerts"))]
           : h("p", { class: "empty" }, "None so far. When something unusual is logged, it appears here."));
   }
 
   async function load() {
     try {
-      alerts = (await get("alerts", { limit: NEWEST, brief: true })).alerts;
+      alerts = (await get("alerts", { limit: ASKED, brief: true })).alerts;
     } catch {
       return; // the lamp in the header says that there is no answer
     }
     if (open) drawAlerts();
   }
+
+  const soon = () => { due ??= setTimeout(() => { due = undefined; load(); }, TOGETHER_MS); };
 
   async function charts() {
     for (const { name } of model.overview?.streams.slice(0, MOST_CHARTS) ?? []) {
@@ -71,9 +78,9 @@ export function overview(box, model) {
   begin();
   return {
     overview() { draw(); begin(); },
-    alert: load,
+    alert: soon,
     reload: load,
-    close() { open = false; clearInterval(timer); },
+    close() { open = false; clearInterval(timer); clearTimeout(due); },
   };
 }
 

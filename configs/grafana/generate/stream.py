@@ -40,7 +40,7 @@ def stream() -> Json:
         bars(
             "Incidents not raised",
             "sum by (reason) (increase(alogd_anomalies_suppressed_total{@}[#]))",
-            "budget: the day's alerts were used up. state_unwritable: too many waited for the disk.",
+            "budget: the day's alerts were used up. daily: they come every day. state_unwritable: the disk was full.",
             legend="{{reason}}",
         ),
         row("Reading"),

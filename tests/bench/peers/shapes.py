@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from alogd.engine import Engine, EngineConfig
+from alogd.engine.native import Engine, EngineConfig
 from tests.bench.corpus import Corpus
 from tests.bench.timing import Absent
 

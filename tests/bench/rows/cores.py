@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from alogd.engine import Engine, EngineConfig
+from alogd.engine.native import Engine, EngineConfig
 from tests.bench.contestants import BLOCK
 from tests.bench.corpus import ROOT, Corpus
 from tests.bench.table import Maker, Row

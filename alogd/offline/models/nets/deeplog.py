@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from alogd.vocabulary import PAD
+from alogd.models.vocabulary import PAD
 
 
 class DeepLogNet(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from alogd.vocabulary import PAD
+from alogd.models.vocabulary import PAD
 
 WIDER = 2  # the inner layer of a block against its outer ones
 

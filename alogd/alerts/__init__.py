@@ -1,0 +1,1 @@
+"""From odd windows to alerts: one incident per cause, with its evidence, less what must not be shown."""

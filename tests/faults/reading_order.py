@@ -1,0 +1,94 @@
+"""A run repeated in the order in which a daemon wrote down that it read, however often that was killed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from alogd.alerts.as_json import encode
+from alogd.config.load import load_config
+from alogd.config.tree import stream_budget
+from alogd.event import Alert
+from alogd.stream import Stream
+from tests.faults.crash_runs import outcome
+
+Step = dict[str, Any]
+
+
+def steps_of(path: Path) -> list[Step]:
+    """Of all lives, what became part of the state that the next one began from; of the last, all."""
+    kept: list[Step] = []
+    before: list[Step] = []
+    for line in path.read_bytes().splitlines():
+        step = json.loads(line)
+        if step["did"] == "made":
+            before, kept = kept, []
+        elif step["did"] == "loaded":
+            kept = before[: _saved(before, step["state"]) + 1]
+        else:
+            kept.append(step)
+    return kept
+
+
+def _saved(steps: list[Step], state: str) -> int:
+    return max(at for at, step in enumerate(steps) if step["did"] == "saved" and step["state"] == state)
+
+
+def check_order(place: Path, steps: list[Step]) -> tuple[dict[str, bytes], dict[str, Alert]]:
+    """What `repeated` says, after all that the daemon learned and told was found to be the same to the byte."""
+    found, (parts, alerts) = outcome(place), repeated(place, steps)
+    for part, value in parts.items():
+        assert found[part] == value, f"{part} differs"
+    assert {alert.id: encode(alert) for alert in found["alerts"]} == {key: encode(one) for key, one in alerts.items()}
+    return parts, alerts
+
+
+def repeated(place: Path, steps: list[Step]) -> tuple[dict[str, bytes], dict[str, Alert]]:
+    """What one core that is never interrupted learns in this order, and the last moment of each alert."""
+    config = load_config(place / "alogd.yaml")
+    names: dict[int, str] = {}
+    places: dict[int, Path] = {}  # rotated files are where they were rotated to
+    files = {path.stat().st_ino: path for path in (place / "logs").iterdir()}
+    stream = Stream(
+        config.streams[0],
+        alerts=config.alerts,
+        risk=config.risk,
+        budget_per_day=stream_budget(config),
+        text=lambda source, offset, length: _bytes(places[source], offset, offset + length),
+        names=names.__getitem__,
+    )
+    read: dict[int, int] = {}
+    alerts: dict[str, Alert] = {}
+    for step in steps:
+        if step["did"] == "open":
+            places[step["source"]] = files[int(step["identity"].split("-")[1], 16)]
+        for alert in _take(stream, step, names, places, read):
+            alerts[alert.id] = alert
+    return stream.save(), alerts
+
+
+def _take(
+    stream: Stream, step: Step, names: dict[int, str], places: dict[int, Path], read: dict[int, int]
+) -> list[Alert]:
+    """One step; what a later life read again, as it was no whole record, is there already."""
+    did, source = step["did"], step.get("source", 0)
+    if did == "feed":
+        begin, read[source] = read[source], max(read[source], step["end"])
+        return stream.feed(source, _bytes(places[source], begin, read[source]))
+    if did == "settle":
+        return stream.settle(source)
+    if did == "close":
+        return stream.close(source)
+    if did == "tick":
+        return stream.tick(step["log_time_ns"])
+    if did == "open" and step["offset"] >= read.get(source, 0) and not (step["resumed"] and source in read):
+        names[source], read[source] = step["name"], step["offset"]
+        stream.open(source, offset=step["offset"], year=step["year"], header=step["header"], resumed=step["resumed"])
+    return []
+
+
+def _bytes(path: Path, begin: int, end: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(begin)
+        return file.read(end - begin)
