@@ -178,8 +178,13 @@ class DaemonProcess:
 
     def metric(self, name: str) -> float | None:
         """The value of a sample (with its labels) in /metrics; None while there is none."""
-        samples = [line.rsplit(" ", 1) for line in self.get("/metrics")[1].decode().splitlines()]
-        return next((float(value) for key, value in samples if key == name), None)
+        return self.metrics().get(name)
+
+    def metrics(self) -> dict[str, float]:
+        """All samples of one exposition, by name with labels."""
+        lines = self.get("/metrics")[1].decode().splitlines()
+        samples = [line.rsplit(" ", 1) for line in lines if line and not line.startswith("#")]
+        return {key: float(value) for key, value in samples}
 
     def write(self, lines: Iterable[bytes], name: str = "a.log") -> None:
         """Append to one of its logs."""

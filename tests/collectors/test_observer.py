@@ -49,7 +49,7 @@ def test_many_listeners_take_no_more_threads_than_one(observer: SharedObserver, 
     threads = threading.active_count()
     for ear in ears[1:]:
         observer.listen(ear, place, identity)
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads  # a thread of an earlier test may have ended meanwhile
     (tmp_path / "new").touch()
     for ear in ears:
         ear.wait_for("new")

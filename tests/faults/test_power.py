@@ -58,7 +58,7 @@ def test_c3_the_power_goes(tmp_path: Path, cuts: int | None, tally: Tally) -> No
     chance = random.Random(cuts or 200)
     disk, taken, known = power.Disk(), 0, dict[bytes, int]()
     log = place / "state" / "state.db-wal"
-    assert sum(call.path == str(log) and power.ends_commit(call) for call in calls) > 10
+    assert sum(call.path == str(log) and power.ends_commit(call) for call in calls) >= 3  # each as fast as the disk
     for moment in power.moments(calls, chance, cuts):
         for call in calls[taken : moment + 1]:
             disk.take(call)

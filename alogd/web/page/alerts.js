@@ -32,6 +32,7 @@ export function alerts(box, model, rest) {
   let shown = []; // row by row
   let next = null;
   let chosen = null;
+  let sought = null; // the chosen one, until it was found in the list and its group unfolded
   let asked = 0;
   let typing = null;
   let due;
@@ -46,10 +47,19 @@ export function alerts(box, model, rest) {
     none.textContent = isFiltered() ? "No alert fits these filters." : "No alerts so far. When something unusual is logged, it appears here.";
     older.hidden = next === null;
     found = groups(items);
+    unfoldChosen();
     for (const id of unfolded) if (!found.some(({ root, others }) => root.id === id && others.length)) unfolded.delete(id);
     const causes = found.length < items.length ? `, ${found.length} ${found.length === 1 ? "cause" : "causes"}` : "";
     summary.textContent = `${items.length}${next === null ? "" : "+"} ${items.length === 1 ? "alert" : "alerts"}${causes}`;
     draw();
+  }
+
+  /** The group of the chosen alert is unfolded once: the list may come after the choice, and whoever folds it again means it. */
+  function unfoldChosen() {
+    const item = items.find(({ id }) => id === sought);
+    if (!item) return;
+    if (item.cause) unfolded.add(item.cause);
+    sought = null;
   }
 
   function draw() {
@@ -118,8 +128,8 @@ export function alerts(box, model, rest) {
     const before = chosen;
     chosen = id || null;
     box.classList.toggle("opened", chosen !== null);
-    const above = items.find((item) => item.id === chosen)?.cause;
-    if (above) unfolded.add(above);
+    sought = chosen;
+    unfoldChosen();
     draw();
     view.show(chosen);
     if (chosen !== null && chosen !== before) detail.focus({ preventScroll: true });
