@@ -75,6 +75,7 @@ class Template:
     count: int  # records matched
     first_ns: int | None = None  # log time of its first record; None where not known
     last_ns: int | None = None
+    trend: Sequence[int] = ()  # records in each of the stream's last 24 hours of log time, oldest first; none: ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -319,7 +319,7 @@ class Stream:
 
     def templates(self) -> list[Template]:
         """All templates mined so far, with when they were seen."""
-        return self.sightings.dated(self.engine.templates(), self.engine.slots())
+        return self.sightings.dated(self.engine.templates(), self.engine.slots(), self.silences.clock.sure)
 
     def status(self) -> dict[str, Any]:
         """Counters and gauges as plain numbers."""

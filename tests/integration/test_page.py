@@ -261,6 +261,10 @@ async def test_filters_and_search_ask_the_daemon(host):
         await page.type("PUBLICKEY")
         await page.until("/^1 template$/.test(document.querySelector('.summary').innerText)")
         assert re.search(r"\d\d:\d\d:\d\d", await page.run("document.querySelector('.template-row .seen').innerText"))
+        (template,) = host.json("/api/v1/templates?contains=PUBLICKEY")["templates"]
+        drawn = "[...document.querySelectorAll('.template-row .bars rect')].map((bar) => bar.className.baseVal)"
+        assert await page.run(drawn) == ["some" if lines else "no" for lines in template["trend"]]
+        assert f"{sum(template['trend']):,} lines" in await page.run("document.querySelector('.trend').title")
 
 
 async def test_a_new_alert_appears_by_itself(host):

@@ -25,6 +25,16 @@ export function risk(points, name, { begin, end, mark } = {}) {
     ]));
 }
 
+/** counts: one an hour, oldest first; as bars, the highest as high as there is room. Named for those who cannot see it. */
+export function bars(counts, name) {
+  const most = counts.reduce((one, other) => Math.max(one, other), 1);
+  return h("svg", { class: "bars", viewBox: `0 0 ${4 * counts.length} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": name },
+    counts.map((count, at) => {
+      const height = count ? Math.max(6, (HEIGHT * count) / most) : 2;
+      return h("rect", { class: count ? "some" : "no", x: 4 * at, y: (HEIGHT - height).toFixed(1), width: 3, height: height.toFixed(1) });
+    }));
+}
+
 const line = (run, x, y, step) =>
   run.map(([at, value]) => `L${x(at).toFixed(1)} ${y(value).toFixed(1)}`).join("") +
   (run.length === 1 ? `L${x(run[0][0] + step).toFixed(1)} ${y(run[0][1]).toFixed(1)}` : "");

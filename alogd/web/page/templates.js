@@ -1,5 +1,6 @@
 // What was learned: every template of every stream, searched and sorted by the daemon, loaded page by page as one scrolls.
 
+import { bars } from "./chart.js";
 import { get } from "./data.js";
 import { fill, h } from "./dom.js";
 import { List } from "./list.js";
@@ -20,7 +21,7 @@ export function templates(box, model) {
   const none = h("p", { class: "empty", hidden: true }, "No template fits.");
   box.append(h("h1", { class: "away" }, "Templates"),
     h("form", { class: "filters", role: "search" }, search, order, streams, summary),
-    h("div", { class: "heads", "aria-hidden": "true" }, ["lines", "template", "stream", "first seen", "last seen"].map((name) => h("span", null, name))),
+    h("div", { class: "heads", "aria-hidden": "true" }, ["lines", "template", "stream", "last 24 hours", "first seen", "last seen"].map((name) => h("span", null, name))),
     frame, none);
 
   const pages = new Map(); // number -> templates, or null while it is being asked for
@@ -36,8 +37,16 @@ export function templates(box, model) {
       h("span", { role: "cell", class: "n" }, number(one.count)),
       h("span", { role: "cell", class: "text", title: one.text }, template(one.text)),
       h("span", { role: "cell", class: "of" }, one.stream),
+      h("span", { role: "cell", class: "trend", title: trend(one.trend) }, one.trend.length ? bars(one.trend, trend(one.trend)) : null),
       h("span", { role: "cell", class: "seen" }, when(one.first_ns)),
       h("span", { role: "cell", class: "seen" }, when(one.last_ns)));
+  }
+
+  /** Lines by the hour, of the stream's last day of log time. */
+  function trend(counts) {
+    if (!counts.length) return "no line in the last 24 hours of the log";
+    const lines = counts.reduce((sum, count) => sum + count);
+    return `${number(lines)} ${lines === 1 ? "line" : "lines"} in 24 hours, ${number(Math.max(...counts))} in one at most, ${number(counts.at(-1))} in the last`;
   }
 
   function need(first, last) {
