@@ -8,6 +8,7 @@ import struct
 from dataclasses import dataclass
 
 GOOD = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+NO = "HTTP/1.1 {} No\r\n{}Content-Length: 0\r\n\r\n"  # to fill in: status, more header lines
 
 
 @dataclass

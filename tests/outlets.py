@@ -6,13 +6,17 @@ import dataclasses
 import random
 
 from alogd.clock import LoopWaker, SystemClock
+from alogd.registry import BUILT_IN, find
 from alogd.sinks.base import build
+from alogd.sinks.client import HttpOptions
 from alogd.sinks.delivery import Delivery
 from alogd.state.database import Snapshot
 from alogd.state.store import Store
 from tests.alerts import alert
 
 HOSTILE = '\x1b]52;c;ZXZpbA==\x07\u202e${jndi:ldap://x} %s%n {a.__init__} {{7*7}} $(id)\n{"level":"forged"}\x9b'
+CANARY = "canary-7f3a9"  # in place of a secret
+HTTP_KINDS = sorted(kind for kind in BUILT_IN["sinks"] if issubclass(find("sinks", kind).Options, HttpOptions))
 
 
 def hostile(number=1):
@@ -72,3 +76,11 @@ class Leap:
 
     def wake(self):
         pass
+
+
+def http_sink(kind, url, directory):
+    """Of each kind that speaks HTTP."""
+    (directory / "key").write_text(f"{CANARY}-key\n")
+    where = {"urls": [url]} if kind == "alertmanager" else {"url": url}
+    key = {"routing_key_file": str(directory / "key")} if kind == "pagerduty" else {}
+    return build({"kind": kind, "timeout": 1.0, **where, **key}).sink

@@ -1,4 +1,4 @@
-"""The HTTP face over real sockets: what it answers; those who misuse it are in tests/faults/test_http.py."""
+"""The HTTP face over real sockets: what it answers; those who misuse it are in tests/faults/test_http*.py."""
 
 import asyncio
 import json

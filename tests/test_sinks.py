@@ -1,4 +1,4 @@
-"""Sinks against real files and real HTTP servers; what servers do wrong is in tests/faults/test_webhook.py."""
+"""Sinks against real files and real HTTP servers; what servers do wrong is in tests/faults/test_webhook*.py."""
 
 import asyncio
 import hashlib

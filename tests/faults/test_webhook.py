@@ -1,67 +1,22 @@
-"""N1-N6: a receiver that fails, hangs, lies about where it is, or is away. Detection goes on, and nothing leaks."""
+"""N1, N2, N5, N6: a receiver that fails, hangs, cannot keep up or is away. Detection goes on, and no loss is unsaid."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import random
-import re
-import socket
 
 import aiohttp
 import pytest
-from aiohttp.resolver import ThreadedResolver
 
 from alogd.alerts.filter import AlertFilter
-from alogd.registry import BUILT_IN, find
-from alogd.sinks import client
-from alogd.sinks.address import AddressRefused, Rules, networks, socket_factory
-from alogd.sinks.base import NotConnected, Rejected, build
-from alogd.sinks.client import HttpOptions
+from alogd.sinks.base import NotConnected, Rejected
 from alogd.sinks.delivery import pause_seconds
 from alogd.state.database import Limits, Snapshot
 from tests.alerts import alert
-from tests.bad_server import GOOD, BadServer
-from tests.daemon_process import DaemonProcess, log_lines, wait_until
+from tests.bad_server import GOOD, NO, BadServer
+from tests.daemon_process import log_lines, wait_until
 from tests.outlets import Leap, delivery, hook
-
-KIND = ((socket.AF_INET, socket.SOCK_STREAM, 6, ""), (socket.AF_INET6, socket.SOCK_STREAM, 6, ""))
-NO = "HTTP/1.1 {} No\r\n{}Content-Length: 0\r\n\r\n"
-
-
-@pytest.fixture
-def daemon(tmp_path):
-    (tmp_path / "logs").mkdir()
-    running = DaemonProcess(tmp_path)
-    yield running
-    running.kill()
-
-
-def write(daemon, lines, name="a.log"):
-    with (daemon.directory / "logs" / name).open("ab") as file:
-        file.write(b"".join(lines))
-
-
-@pytest.fixture
-def resolver(monkeypatch):
-    """What names resolve to: a list of addresses that a test may change at any time."""
-    answers: list[str] = []
-    real = socket.getaddrinfo
-
-    def look_up(host, port, *rest, **more):
-        if host != "receiver.example":
-            return real(host, port, *rest, **more)
-        if not answers:
-            raise socket.gaierror(socket.EAI_NONAME, "unknown name")
-        return [(*KIND[":" in one], (one, port, 0, 0) if ":" in one else (one, port)) for one in answers]
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    return answers
-
-
-def port_of(server):
-    return int(re.search(r":(\d+)/", server.url)[1])
-
 
 # N1
 
@@ -91,16 +46,6 @@ async def test_n1_no_answer(behaviour):
     async with BadServer(behaviour=behaviour) as server, hook(server, timeout=0.2) as sink:
         with pytest.raises(NotConnected, match=r"did not answer within|cannot reach"):
             await sink.send([alert(1)])
-
-
-async def test_n1_no_such_name_and_nobody_there(resolver):
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
-    for target in ("https://receiver.example/", url):
-        sink = build({"kind": "webhook", "url": target}).sink
-        with pytest.raises(NotConnected, match="cannot reach"):
-            await sink.send([alert(1)])
-        await sink.close()
 
 
 async def test_n1_what_waits_is_sent_when_the_receiver_is_back(tmp_path, monkeypatch):
@@ -160,7 +105,7 @@ async def test_n1_detection_never_waits_for_it(daemon, tally, behaviour):
     async with BadServer(NO.format(500, ""), behaviour=behaviour) as server:
         jsonl = {"kind": "jsonl", "path": str(daemon.directory / "alerts.jsonl"), "fsync": False}
         daemon.configure(sinks=[{"kind": "webhook", "url": server.url, "timeout": "60s", "max_age": None}, jsonl])
-        write(daemon, log_lines(6000))
+        daemon.write(log_lines(6000))
         daemon.start()
         await server.wait_for(1)
         await asyncio.to_thread(wait_until, lambda: daemon.lines() == 6000, "every line though the receiver fails")
@@ -206,305 +151,6 @@ async def test_n2_an_endless_body_is_not_read(monkeypatch):
         assert server.sent < 32 << 20  # what the kernel's buffers took, not the 10 GB that were offered
 
 
-# N3. A receiver is the one host its url names; `networks` is the list of what may be allowed beyond that, by address
-# and not by name, since whoever answers for a name could make any address pass.
-
-INSIDE = [
-    "169.254.169.254",
-    "fe80::1",
-    "fe80::1%eth0",
-    "fd00:ec2::254",
-    "100.100.100.200",
-    "168.63.129.16",
-    "0.0.0.0",
-    "::",
-    "0.1.2.3",
-    "224.0.0.1",
-    "ff02::1",
-    "255.255.255.255",
-    "240.0.0.1",
-    "::ffff:169.254.169.254",
-    "64:ff9b::a9fe:a9fe",
-    "2002:a9fe:a9fe::1",
-    "127.0.0.1",
-    "127.8.9.10",
-    "::1",
-    "::ffff:127.0.0.1",
-]
-
-
-@pytest.mark.parametrize("address", INSIDE)
-def test_n3_addresses_that_are_refused(address):
-    with pytest.raises(AddressRefused, match=re.escape(address)):
-        Rules().check(address)
-    with pytest.raises(AddressRefused):
-        socket_factory(Rules())((socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)))
-
-
-@pytest.mark.parametrize("address", [one for one in INSIDE if "127" not in one and one != "::1"])
-def test_n3_some_are_refused_whatever_is_configured(address):
-    with pytest.raises(AddressRefused):
-        Rules(loopback=True, networks=networks(["0.0.0.0/0", "::/0"])).check(address)
-
-
-@pytest.mark.parametrize(
-    "address", ["93.184.215.14", "2606:2800:21f::1", "10.0.0.7", "192.168.1.9", "172.20.0.1", "fd12::7"]
-)
-def test_n3_receivers_may_be_anywhere_else(address):
-    Rules().check(address)
-    with pytest.raises(AddressRefused, match="plain http"):
-        Rules(loopback=True, only_loopback=True).check(address)
-    with pytest.raises(AddressRefused, match="not in networks"):
-        Rules(networks=networks(["192.0.2.0/24"])).check(address)
-
-
-def test_n3_loopback_where_it_was_asked_for():
-    Rules(loopback=True).check("127.0.0.1")
-    Rules(networks=networks(["127.0.0.0/8"])).check("127.0.0.1")
-    with pytest.raises(ValueError, match=r"networks: 10\.0\.0\.1/8 has host bits set"):
-        networks(["10.0.0.1/8"])
-
-
-async def test_n3_a_name_whose_meaning_changes_leads_nowhere(resolver, tally):
-    """DNS rebinding: the first answer is fine, later ones are not; aiohttp's own cache must not help either."""
-    async with BadServer() as server:
-        url = f"https://receiver.example:{port_of(server)}/"
-        sink = build({"kind": "webhook", "url": url, "timeout": 1.0}).sink
-        for answer in ("127.0.0.1", "::1", "169.254.169.254", "0.0.0.0"):
-            resolver[:] = [answer]
-            with pytest.raises(NotConnected, match=f"cannot reach receiver.example: {re.escape(answer)} is "):
-                await sink.send([alert(1)])
-            tally.add()
-        assert server.connections == 0
-        await sink.close()
-
-
-async def test_n3_a_name_that_was_good_and_is_not(resolver):
-    async with BadServer() as server:
-        url = f"http://receiver.example:{port_of(server)}/"
-        listed = {"networks": ["127.0.0.0/8"], "allow_insecure": True}
-        sink = build({"kind": "webhook", "url": url, "timeout": 1.0, **listed}).sink
-        resolver[:] = ["127.0.0.1", "169.254.169.254"]  # of two answers the bad one is left out
-        await sink.send([alert(1)])
-        await sink.close()
-        resolver[:] = ["169.254.169.254"]
-        with pytest.raises(NotConnected, match="link-local"):
-            await sink.send([alert(2)])
-        assert [request.json()["alerts"][0]["fingerprint"] for request in server.requests] == [alert(1).id]
-        await sink.close()
-
-
-async def test_n3_the_address_is_looked_at_again_when_it_is_connected_to(resolver, monkeypatch):
-    """Whatever came between: here the answers of the name server are not looked at at all."""
-    monkeypatch.setattr(client, "resolver", lambda _rules: ThreadedResolver())
-    async with BadServer() as server:
-        url = f"https://receiver.example:{port_of(server)}/"
-        sink = build({"kind": "webhook", "url": url, "timeout": 1.0}).sink
-        resolver[:] = ["127.0.0.1"]
-        with pytest.raises(NotConnected, match="this host, which the url does not name"):
-            await sink.send([alert(1)])
-        assert server.connections == 0
-        await sink.close()
-
-
-def http_sink(kind, url, directory):
-    """Of each kind that speaks HTTP."""
-    (directory / "key").write_text(f"{CANARY}-key\n")
-    where = {"urls": [url]} if kind == "alertmanager" else {"url": url}
-    key = {"routing_key_file": str(directory / "key")} if kind == "pagerduty" else {}
-    return build({"kind": kind, "timeout": 1.0, **where, **key}).sink
-
-
-HTTP_KINDS = sorted(kind for kind in BUILT_IN["sinks"] if issubclass(find("sinks", kind).Options, HttpOptions))
-
-
-@pytest.mark.parametrize("kind", HTTP_KINDS)
-async def test_n3_the_rules_are_those_of_every_sink_that_speaks_http(kind, tmp_path, resolver):
-    async with BadServer() as inside:
-        async with BadServer(NO.format(307, f"Location: {inside.url}\r\n")) as server:
-            sink = http_sink(kind, server.url, tmp_path)
-            with pytest.raises(Rejected, match="redirects are not followed"):
-                await sink.send([alert(1)])
-            await sink.close()
-        assert inside.connections == 0
-        sink = http_sink(kind, f"https://receiver.example:{port_of(inside)}/", tmp_path)
-        for answer in ("127.0.0.1", "169.254.169.254", "fd00:ec2::254"):
-            resolver[:] = [answer]
-            with pytest.raises(NotConnected, match=re.escape(answer)):
-                await sink.send([alert(1)])
-        await sink.close()
-        assert inside.connections == 0
-    for url in ("http://example.org/", "file:///etc/passwd", "https://169.254.169.254/"):
-        with pytest.raises(ValueError, match=r"receiver's url|plain http"):
-            http_sink(kind, url, tmp_path)
-
-
-async def test_n3_localhost_that_is_elsewhere(monkeypatch):
-    """Plain http is for loopback: a name server that says localhost is another host must not get it."""
-    elsewhere = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 9))]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: elsewhere)
-    sink = build({"kind": "webhook", "url": "http://localhost:9/", "timeout": 1.0}).sink
-    with pytest.raises(NotConnected, match="plain http goes nowhere else"):
-        await sink.send([alert(1)])
-    await sink.close()
-
-
-@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("where", ["http://169.254.169.254/latest", "file:///etc/passwd", "{inside}", "//[::1]/"])
-async def test_n3_redirects_are_not_followed(code, where):
-    async with BadServer() as inside:
-        target = where.format(inside=inside.url)
-        async with BadServer(NO.format(code, f"Location: {target}\r\n")) as server, hook(server) as sink:
-            with pytest.raises(Rejected, match="redirects are not followed"):
-                await sink.send([alert(1)])
-            assert len(server.requests) == 1
-        assert inside.connections == 0
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://example.org/",
-        "ftp://x/",
-        "file:///etc/passwd",
-        "x",
-        "http://127.0.0.1.evil.org/",
-        "http:///x",
-        "https://169.254.169.254/evil",
-        "https://[fe80::1]/evil",
-        "https://0.0.0.0/evil",
-        "https://[::ffff:169.254.169.254]/evil",
-    ],
-)
-def test_n3_urls_that_are_refused(url):
-    with pytest.raises(ValueError, match=r"receiver's url|plain http") as caught:
-        build({"kind": "webhook", "url": url})
-    assert "evil" not in str(caught.value)
-
-
-@pytest.mark.parametrize("host", ["2130706433", "127.1", "0x7f000001", "0177.0.0.1"])
-async def test_n3_other_ways_to_write_an_address(host):
-    async with BadServer() as server:
-        sink = build({"kind": "webhook", "url": f"https://{host}:{port_of(server)}/", "timeout": 1.0}).sink
-        with pytest.raises(NotConnected):
-            await sink.send([alert(1)])
-        assert server.connections == 0
-        await sink.close()
-
-
-# N4
-
-CANARY = "canary-7f3a9"
-
-
-async def test_n4_secrets_are_in_no_output(daemon, tally):
-    """Everything a daemon says while its receiver fails in several ways, and everything it can be asked."""
-    secrets = {}
-    for name in ("url_file", "secret_file", "bearer_token_file", "routing_key_file", "link_secret_file"):
-        secrets[name] = str(daemon.directory / name)
-    token = daemon.directory / "token"
-    token.write_text(f"{CANARY}-token\n")
-    (daemon.directory / "secret_file").write_text(f"{CANARY}-hmac\n")
-    (daemon.directory / "bearer_token_file").write_text(f"{CANARY}-bearer\n")
-    (daemon.directory / "routing_key_file").write_text(f"{CANARY}-key\n")
-    (daemon.directory / "link_secret_file").write_text(f"{CANARY}-of-links\n")
-    async with BadServer(NO.format(500, "")) as server:
-        (daemon.directory / "url_file").write_text(f"{server.url}/{CANARY}-path?key={CANARY}\n")
-        away = {"kind": "webhook", "name": "away", "max_age": None, "url": f"http://user:{CANARY}@127.0.0.1:9/{CANARY}"}
-        failing = {"kind": "webhook", "max_age": None, **{name: secrets[name] for name in list(secrets)[:3]}}
-        others = [
-            {"kind": "slack", "url_file": secrets["url_file"], "max_age": None},
-            {"kind": "pagerduty", "url": server.url, "routing_key_file": secrets["routing_key_file"], "max_age": None},
-            {
-                "kind": "alertmanager",
-                "urls": [f"{server.url}/{CANARY}-am"],
-                "bearer_token_file": secrets["bearer_token_file"],
-                "max_age": None,
-            },
-        ]
-        local = [{"kind": "log", "max_age": None}, {"kind": "jsonl", "path": str(daemon.directory / "alerts.jsonl")}]
-        daemon.configure(
-            sinks=[failing, away, *others, *local],
-            http={
-                "listen": f"127.0.0.1:{daemon.port}",
-                "token_file": str(token),
-                "external_url": "https://logs.example",
-                "link_secret_file": secrets["link_secret_file"],
-            },
-        )
-        write(daemon, log_lines(6000))
-        daemon.start()
-        await server.wait_for(8)  # each of the four, and again
-        server.reply = ""
-        await server.wait_for(12)
-        used = "".join(f"{request.line}{request.headers}{request.body!r}" for request in server.requests)
-        for name in ("bearer", "key", "path", "am"):
-            assert f"{CANARY}-{name}" in used  # it is in use
-        (daemon.directory / "bearer_token_file").write_text(f"{CANARY}\nsecond line\n")
-        (daemon.directory / "url_file").write_text(f"gopher://{CANARY}/\n")
-        asked = await asyncio.to_thread(everything, daemon)
-        assert await asyncio.to_thread(daemon.stop) == 0
-    said = daemon.said()
-    assert "answered 500" in said
-    kept = b"".join(path.read_bytes() for path in daemon.state.iterdir() if path.is_file())
-    for place, text in {
-        "log": said.encode(),
-        "state": kept,
-        "alerts": str(daemon.delivered()).encode(),
-        **asked,
-    }.items():
-        assert CANARY.encode() not in text, place
-        tally.add(lines=text.count(b"\n"))
-
-
-async def test_n4_nothing_that_could_be_printed_shows_one(tmp_path):
-    """What a sink holds is names of files; a url with a password in it is shown by nothing but the configuration."""
-    async with BadServer(NO.format(500, "")) as server:
-        for kind in HTTP_KINDS:
-            url = server.url.replace("http://", f"http://user:{CANARY}@")
-            sink = http_sink(kind, f"{url}/{CANARY}", tmp_path)
-            with pytest.raises(NotConnected) as caught:
-                await sink.send([alert(1)])
-            assert CANARY not in f"{sink!r} {sink} {caught.value!r} {caught.value.__context__!r}"
-            await sink.close()
-        assert all(CANARY in request.line for request in server.requests)
-        assert len(server.requests) == len(HTTP_KINDS)
-
-
-def everything(daemon):
-    paths = ["/", "/metrics", "/-/ready", "/-/healthy", "/api/v1/alerts", "/api/v1/status", "/api/v1/streams"]
-    asked = {path: daemon.get(path)[1] for path in [*paths, "/api/v1/templates?limit=1000", f"/{CANARY[:3]}"]}
-    asked["refused reload"] = daemon.post("/-/reload", Authorization="Bearer wrong")[1]
-    assert all(asked.values())
-    daemon.config.write_text(daemon.config.read_text().replace('"webhook"', '"webhok"'))
-    asked["bad reload"] = daemon.post("/-/reload", Authorization=f"Bearer {CANARY}-token")[1]
-    assert b"webhok" in asked["bad reload"]
-    return asked
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "empty or not text"),
-        ("a\nb\n", "more than one line"),
-        ("a\x00b", "more than one line"),
-        (None, "No such file"),
-    ],
-)
-async def test_n4_a_secret_that_is_being_written_anew_is_waited_for(tmp_path, content, message):
-    """Not given up after a few attempts, as what is wrong with the sink itself would be."""
-    path = tmp_path / "token"
-    if content is not None:
-        path.write_text(content)
-    async with BadServer() as server, hook(server, bearer_token_file=str(path)) as sink:
-        with pytest.raises(NotConnected, match=message) as caught:
-            await sink.send([alert(1)])
-        assert str(tmp_path) not in str(caught.value)
-        path.write_text("good\n")
-        await sink.send([alert(1)])
-        assert server.requests[0].headers["authorization"] == "Bearer good"
-
-
 # N5
 
 
@@ -548,7 +194,7 @@ async def test_n5_a_hundred_thousand_critical_lines(daemon, tally):
         hooked = {"kind": "webhook", "url": server.url, "max_age": None, "max_per_minute": 6}
         jsonl = {"kind": "jsonl", "path": str(daemon.directory / "alerts.jsonl"), "fsync": False}
         daemon.configure(sinks=[hooked, jsonl])
-        write(daemon, [*log_lines(6000), *storm])
+        daemon.write([*log_lines(6000), *storm])
         daemon.start()
         await asyncio.to_thread(wait_until, lambda: daemon.lines() == 106_000, "every line of the storm", 120)
         await server.wait_for(1)
