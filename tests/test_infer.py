@@ -15,6 +15,7 @@ from pathlib import Path
 import onnx
 import pytest
 
+from alogd.cli.manual_infer import help_text
 from alogd.config.tree import UserMask
 from tests import deep_models, engine_logs, infer_program
 from tests.daemon_process import wait_until
@@ -348,6 +349,7 @@ def test_what_is_missing_is_named(place, left_out):
 def test_help_teaches():
     done = subprocess.run([str(program()), "--help"], capture_output=True, text=True)
     assert done.returncode == 0
+    assert done.stdout == help_text()  # of which the man page is made
     for word in ("retrain", "--follow", "--ort", "Exit codes", "rank"):
         assert word in done.stdout
 

@@ -11,11 +11,12 @@ import pytest
 
 from alogd.cli.main import COMMANDS
 from alogd.cli.manual import pages, text
+from alogd.cli.manual_infer import help_text, paragraphs
 from alogd.config.schema import schema
 from alogd.offline.main import COMMANDS as OFFLINE
 
 MAN = Path(__file__).parent.parent / "man"
-PAGES = ("alogd.1", "alog-detect.1", "alogd.yaml.5")
+PAGES = ("alogd.1", "alog-detect.1", "alog-infer.1", "alogd.yaml.5")
 
 
 def said(*command: str | Path) -> str:
@@ -43,6 +44,16 @@ def test_every_command_and_every_key_is_there() -> None:
     for shape in (schema(), *schema()["$defs"].values()):
         for key in shape.get("properties", {}):
             assert f"\\fB{text(key)}\\fR" in made["alogd.yaml.5"]
+
+
+def test_the_c_program_s_page_has_all_that_its_help_says() -> None:
+    """help_text is what the program prints: tests/test_infer.py."""
+    usage, about, examples, options, after = paragraphs()
+    told = [usage, about, *examples, *(word for option in options for word in option), *after]
+    words = " ".join(" ".join(told).split())
+    rest = help_text().replace("usage: ", "", 1)
+    assert sorted(words.replace(",", "").split()) == sorted(rest.replace(",", "").split())
+    assert [names for names, _, _ in options][-1] == "-h, --help"
 
 
 @pytest.mark.parametrize("name", PAGES)

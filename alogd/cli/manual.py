@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from alogd import __version__
+from alogd.cli import manual_infer
 from alogd.cli.front import Program, command
 
 DATE = "2026-11-23"  # of the form of these pages; a date of building would differ from host to host
 SEE = {
-    "alogd.1": ("alog-detect(1)", "alogd.yaml(5)", "journalctl(1)"),
-    "alog-detect.1": ("alogd(1)",),
+    "alogd.1": ("alog-detect(1)", "alog-infer(1)", "alogd.yaml(5)", "journalctl(1)"),
+    "alog-detect.1": ("alogd(1)", "alog-infer(1)"),
+    "alog-infer.1": ("alogd(1)", "alog-detect(1)"),
     "alogd.yaml.5": ("alogd(1)",),
 }
 
@@ -30,6 +32,7 @@ def pages() -> dict[str, str]:
     return {
         "alogd.1": _program(DAEMON, "learns what logs usually say, and tells when they say something else"),
         "alog-detect.1": _program(OFFLINE, "analyses logs at rest"),
+        "alog-infer.1": _infer(),
         "alogd.yaml.5": _configuration(),
     }
 
@@ -62,6 +65,20 @@ def _program(program: Program, what: str) -> str:
         heading, _, body = block.partition("\n")
         lines += [f".SH {text(heading.upper())}", *_verbatim(body.split("\n"))]
     return "\n".join([*lines, *_foot(f"{program.name}.1")]) + "\n"
+
+
+def _infer() -> str:
+    usage, about, examples, options, after = manual_infer.paragraphs()
+    lines = [*_head("alog-infer", 1, "tells which lines of a log a trained DeepLog did not expect")]
+    lines += [".SH SYNOPSIS", text(usage), ".SH DESCRIPTION", text(about)]
+    for paragraph in after:
+        lines += _prose(paragraph)
+    lines.append(".SH OPTIONS")
+    for names, value, help_text in options:
+        bold = ", ".join(f"\\fB{text(name)}\\fR" for name in names.split(", "))
+        lines += [".TP", f"{bold} \\fI{text(value)}\\fR" if value else bold, text(help_text)]
+    lines += [".SH EXAMPLES", *_verbatim(examples)]
+    return "\n".join([*lines, *_foot("alog-infer.1")]) + "\n"
 
 
 def _command(program: Program, name: str, about: str) -> Iterator[str]:
