@@ -39,7 +39,7 @@ def observer() -> Iterator[SharedObserver]:
     before = threading.active_count()
     shared = SharedObserver()
     yield shared
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # a thread of an earlier test may have ended meanwhile
 
 
 def test_many_listeners_take_no_more_threads_than_one(observer: SharedObserver, tmp_path: Path) -> None:
