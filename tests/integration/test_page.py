@@ -176,6 +176,23 @@ async def test_a_pattern_is_silenced_for_a_while_listed_and_undone(host):
         assert page.complaints == []
 
 
+async def test_maintenance_has_no_button_and_may_have_no_end(tmp_path):
+    (tmp_path / "logs").mkdir()
+    backups = {"name": "backups", "matchers": ["stream=host"], "days": ["sat"], "hours": "02:00-04:00"}
+    daemon = DaemonProcess(tmp_path, maintenance=[backups]).start()
+    try:
+        daemon.wait_ready()
+        async with browsing() as page:
+            await page.open(f"{daemon.url}/#/silences")
+            await page.until("document.querySelector('.mutes li')")
+            told = await page.run("document.querySelector('.mutes li').innerText")
+            assert "without end · sat 02:00-04:00 UTC · by the configuration" in told
+            assert "9999" not in told
+            assert await page.run("document.querySelectorAll('.mutes button').length") == 0
+    finally:
+        daemon.kill()
+
+
 async def test_a_stream_is_silenced_until_a_moment(host):
     found = host.json("/api/v1/alerts?contains=onerror")["alerts"][0]["id"]
     async with browsing() as page:

@@ -7,6 +7,7 @@ import { when } from "./parts.js";
 
 const EVERY_MS = 5000;
 const MOST_OVER = 50;
+const NEVER = 253402300000; // seconds since 1970: the end of the year 9999, which stands for no end
 const ORDER = { active: 0, pending: 1, expired: 2, undone: 2 };
 
 export function silences(box) {
@@ -53,13 +54,18 @@ function row(one) {
     h("div", { class: "what" },
       one.title && h("p", { class: "title" }, one.title),
       h("p", { class: "matchers" }, one.matchers.map((text) => h("code", null, text))),
-      h("p", { class: "meta" }, h("b", null, one.kind), ` · ${state(one)} `, ended(one),
-        every && ` · ${every} ${one.timezone}`, one.by && ` · by ${one.by}`, one.alert && [" · ", h("a", { href: `#/alerts/${encodeURIComponent(one.alert)}` }, "its alert")],
+      h("p", { class: "meta" }, h("b", null, one.kind), " · ", standing(one),
+        every && ` · ${every} ${one.timezone}`, one.by && ` · by ${one.kind === "maintenance" ? "the configuration" : one.by}`, one.alert && [" · ", h("a", { href: `#/alerts/${encodeURIComponent(one.alert)}` }, "its alert")],
         one.held.length > 0 && ` · ${number(one.held.length)} held back`),
       one.why && h("p", { class: "why" }, one.why)),
-    one.kind === "maintenance" ? h("p", { class: "meta" }, "of the configuration") : ORDER[one.state] < 2 && h("button", { type: "button", "data-id": one.id, "data-kind": one.kind === "silence" ? "silences" : "feedback" }, "Undo"));
+    one.kind !== "maintenance" && ORDER[one.state] < 2 && h("button", { type: "button", "data-id": one.id, "data-kind": one.kind === "silence" ? "silences" : "feedback" }, "Undo"));
 }
 
-const state = (one) => ({ active: "until", pending: one.begins * 1000 > Date.now() ? "begins" : "not at this hour; until", expired: "expired", undone: "undone" }[one.state]);
-
-const ended = (one) => when((one.state === "undone" ? one.undone : one.state === "pending" && one.begins * 1000 > Date.now() ? one.begins : one.ends) * 1e9);
+/** Where it stands: a word, and the moment that goes with it. */
+function standing(one) {
+  if (one.state === "undone") return ["undone ", when(one.undone * 1e9)];
+  if (one.state === "expired") return ["expired ", when(one.ends * 1e9)];
+  if (one.begins * 1000 > Date.now()) return ["begins ", when(one.begins * 1e9)];
+  const now = one.state === "pending" ? "not at this hour; " : "";
+  return one.ends >= NEVER ? `${now}without end` : [`${now}until `, when(one.ends * 1e9)];
+}
