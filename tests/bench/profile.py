@@ -29,6 +29,7 @@ SHORT, LONG = 20_000, 60_000  # lines
 STAGES = (
     ("lines: split, join, columns", r"^(engine|feed|lines?|record|columns?|source|key|batch)\w*\.[ch]$"),
     ("header and timestamp", r"^header"),
+    ("lines known but for their digits", r"^(alike|trial)"),
     ("masks and tokens", r"^(mask|token|lanes|dfa)"),
     ("severity rules", r"^severity"),
     ("hashes of tokens", r"^hash"),
