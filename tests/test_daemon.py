@@ -226,7 +226,7 @@ def test_a_person_is_told_what_it_found(daemon):
     (daemon.directory / "logs" / "bin.log").write_bytes(bytes(range(256)) * 50)
     daemon.configure(log={"format": "console"})
     daemon.start().wait_ready()
-    wait_until(lambda: "look: http://127.0.0.1" in daemon.said(), "where to look")
+    wait_until(lambda: f"look: {daemon.url}/ (the page)" in daemon.said(), "where to look")
     said = daemon.said()
     for part in ("for the first time", "found 1 source in 1 stream", "caught up: 2,000 lines", "bin.log"):
         assert part in said

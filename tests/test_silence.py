@@ -149,6 +149,14 @@ def test_a_source_that_comes_in_bursts_is_left_alone(seed):
     assert not Logs({1: log(lines)}).feed().silences
 
 
+@pytest.mark.parametrize("pause", [5, 40])
+def test_so_is_one_that_is_written_for_a_minute_every_so_many_days(pause):
+    """As alternatives.log is, whenever something is installed."""
+    days = range(0, 12 * pause, pause)
+    told = Logs({1: log(*(steady(day * DAY_S, day * DAY_S + 90, every=5, seed=day) for day in days))}).feed()
+    assert told.tick((days[-1] + 1) * DAY_S).silences == []
+
+
 def test_nights_are_not_silences():
     days = [steady(day * DAY_S + 7 * HOUR_S, day * DAY_S + 22 * HOUR_S, seed=day) for day in range(20)]
     assert not Logs({1: log(*days)}).feed().silences
@@ -324,15 +332,15 @@ def test_a_restart_changes_nothing(share):
 
 
 WILD = (2**63 - 1, 1 - 2**63, NO_TIME)
-STEPS = (0, 1, 60, 600, 3700, 90_000, 700_000)  # seconds
+STEPS, OFTEN = (0, 1, 60, 600, 3700, 90_000, 700_000), (9, 9, 9, 9, 9, 0.5, 0.1)  # seconds
 
 
 def wild_records(chance: random.Random) -> list[tuple[int, int, int, bool]]:
     """(source, stamp, slot, is new): clocks that leap, stamps out of order, templates that take others' slots."""
-    now, records = chance.choice([10**18, -(10**17), 0]), []
-    for _ in range(400):
-        now += int(chance.choice(STEPS) * 1e9 * chance.random())
-        stamp = now if chance.random() > 0.02 else chance.choice([*WILD, now + 10**16, now - 10**16])
+    now, rare, records = chance.choice([10**18, -(10**17), 0]), chance.choice([0.02, 0.002, 0]), []
+    for _ in range(1200):
+        now += int(chance.choices(STEPS, OFTEN)[0] * 1e9 * chance.random())
+        stamp = now if chance.random() > rare else chance.choice([*WILD, now + 10**16, now - 10**16])
         records.append((chance.randrange(2), stamp, chance.randrange(6), chance.random() < 0.01))
     return records
 
@@ -372,7 +380,7 @@ def test_cuts_and_restarts_change_nothing_whatever_the_stamps():
         one, other = (watched(records, random.Random(cuts)) for cuts in (seed, -seed - 1))
         assert one.save() == other.save(), seed
         found += len(one.pending)
-    assert found > 25
+    assert found >= 5  # so that those are compared too
 
 
 def test_state_of_before_there_were_silences_is_taken():

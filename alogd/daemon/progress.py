@@ -57,7 +57,7 @@ class Progress:
 
     def where(self, url: str) -> Iterator[str]:
         """Where to look."""
-        yield f"look: {url}/metrics  {url}/-/ready  {url}/api/v1/alerts"
+        yield f"look: {url}/ (the page)  {url}/metrics  {url}/api/v1/alerts"
         stop = "stop: Ctrl-C (it goes on from here the next time)"
         yield f"      {self._command} alerts list --state {self._state}    {stop}"
 

@@ -76,7 +76,7 @@ class Source(msgspec.Struct, forbid_unknown_fields=True):
             return
         recent = [entry for entry in self.days if entry[0] > today - DAYS]
         begin = max(first, today - DAYS + 1)
-        whole = {day: longest for day, longest, _ in recent if begin <= day < today}
+        whole = self._longest(begin, today)
         tops = [log(max(SHORT, whole.get(day, SHORT))) for day in range(begin, today)]
         if len(tops) < max(1, learn // DAY):
             return
@@ -86,6 +86,14 @@ class Source(msgspec.Struct, forbid_unknown_fields=True):
         longest = max(times * seconds[0], exp(min(log(float(LONGEST)) + 1, middle + SPREADS * spread)))
         allowed, self.usual = max(after, int(longest)), max(SHORT, seconds[0])
         self.allowed = allowed if allowed <= LONGEST and self.usual <= BURSTS else 0
+
+    def _longest(self, begin: int, today: int) -> dict[int, int]:
+        """Of each of these days the longest silence that ended in it or lasted all of it; no entry where none did."""
+        whole = {day: longest for day, longest, _ in self.days if begin <= day < today}
+        for day, longest, _ in self.days:
+            silent = range(max(begin, day - longest // DAY), min(day, today))  # days without any record, about
+            whole |= {one: max(longest, whole.get(one, 0)) for one in silent}
+        return whole
 
     def least(self, hour: int) -> int:
         """Records that this hour of the day has at least, but for one day; 0: not known."""
