@@ -2,16 +2,18 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alogd.engine import trends
 from alogd.engine.sightings import Sightings
 from alogd.engine.trends import HOUR, HOURS, Trends
 from alogd.event import NO_TIME, Batch, Template
 
 Row = tuple[int, int, bool]  # slot, stamp, whether it made the template
 TIMES = st.one_of(st.just(NO_TIME), st.integers(0, 9), st.integers(-30, 30).map(lambda hour: hour * HOUR + 7))
-ROWS = st.lists(st.tuples(st.integers(1, 5), TIMES, st.booleans()), min_size=1, max_size=30)
+SELDOM = st.integers(0, 9).map(lambda n: n == 5)  # most templates live long enough to have a trend
+ROWS = st.lists(st.tuples(st.integers(1, 3), TIMES, SELDOM), min_size=1, max_size=30)
 
 
 def batch(rows: list[Row]) -> Batch:
@@ -62,8 +64,17 @@ def trends_of(sightings: Sightings, now: int) -> dict[int, list[int]]:
     return {slot: list(one.trend) for slot, one in zip(slots, dated, strict=True) if one.trend}
 
 
+@pytest.mark.parametrize("crowded", [0, trends.CROWDED, 1000])  # slots a record with which each way is taken
+@settings(max_examples=200)
 @given(ROWS, st.sets(st.integers(1, 29)), st.booleans())
-def test_any_records_cut_anywhere(rows: list[Row], cuts: set[int], restarts: bool) -> None:
+def test_any_records_cut_anywhere(crowded: int, rows: list[Row], cuts: set[int], restarts: bool) -> None:
+    with pytest.MonkeyPatch.context() as here:
+        here.setattr(trends, "CROWDED", crowded)
+        check(rows, cuts, restarts)
+
+
+def check(rows: list[Row], cuts: set[int], restarts: bool) -> None:
+    """Against a plain reading."""
     sightings, begin = Sightings(), 0
     for end in [*sorted(cut for cut in cuts if cut < len(rows)), len(rows)]:
         sightings.add(batch(rows[begin:end]))
@@ -85,6 +96,16 @@ def test_a_stamp_out_of_order_is_not_the_last(stamps: list[int]) -> None:
     for row in rows:
         apart.add(batch([row]))
     assert of(together) == of(apart) == {1: (stamps[0], 10)}
+
+
+@pytest.mark.parametrize("crowded", [0, 1000])
+def test_an_hour_gives_way_a_day_later(crowded: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trends, "CROWDED", crowded)
+    sightings = Sightings()
+    for hour, lines in ((0, 5), (3, 2), (24, 1), (26, 1)):  # 24 and 0 have one place
+        sightings.add(batch([(1, hour * HOUR, False)] * lines))
+    (one,) = sightings.dated([Template(1, "", "", 9)], [1])
+    assert list(one.trend) == [2, *[0] * 20, 1, 0, 1]
 
 
 def test_trends_end_with_the_newest_hour_where_the_stream_has_no_time_of_its_own() -> None:

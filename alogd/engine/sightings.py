@@ -41,8 +41,13 @@ class Sightings:
         if when.min() == NO_TIME:
             timed = when != NO_TIME
             slot, when = slot[timed], when[timed]
+        if not len(when):
+            return
         self._trends.add(slot, when)
-        np.maximum.at(self._last, slot, when)
+        if (when[1:] >= when[:-1]).all():  # of several of one slot the last stands
+            self._last[slot] = np.maximum(self._last[slot], when)
+        else:
+            np.maximum.at(self._last, slot, when)
         if self._undated:
             unknown = self._first[slot] == NO_TIME
             self._first[slot[unknown][::-1]] = when[unknown][::-1]  # of several of one slot the first in the log stands

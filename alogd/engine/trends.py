@@ -19,6 +19,7 @@ HOURS = 24
 HOUR = 3600 * 10**9
 NEVER = -(2**40)  # an hour long before every stamp
 COLUMNS = np.arange(HOURS)
+CROWDED = 4  # slots a record: with more of them, going over all slots costs more than going over the records
 
 
 class Trends:
@@ -29,23 +30,39 @@ class Trends:
         self._counts: npt.NDArray[np.uint32] = np.empty((0, HOURS), np.uint32)
 
     def add(self, slot: npt.NDArray[np.uint32], when: I64) -> None:
-        """Records of slots there is room for, with log times."""
+        """Records of slots there is room for, with log times, at least one."""
+        first, last = int(when.min()) // HOUR, int(when.max()) // HOUR
+        if first == last and len(self._newest) <= CROWDED * len(slot):
+            self._add_hour(slot, first)
+            return
         hour = when // HOUR
         newest = self._newest[slot]
         late = hour > newest
         if late.any():
-            self._advance(slot[late], hour[late])
+            own, at = np.unique(slot[late], return_index=True)
+            before = newest[late][at]
+            np.maximum.at(self._newest, slot[late], hour[late])
+            self._clear(own.astype(np.int64), before)
             newest = self._newest[slot]
         fits = hour > newest - HOURS
         if not fits.all():
             slot, hour = slot[fits], hour[fits]
         np.add.at(self._counts.reshape(-1), slot.astype(np.int64) * HOURS + hour % HOURS, 1)
 
-    def _advance(self, slot: npt.NDArray[np.uint32], hour: I64) -> None:
-        """Hours begin: what was counted a day before gives way."""
-        own, at = np.unique(slot, return_index=True)
-        before = self._newest[slot[at]]
-        np.maximum.at(self._newest, slot, hour)
+    def _add_hour(self, slot: npt.NDArray[np.uint32], hour: int) -> None:
+        """The same where all are of one hour, as most batches of a busy log are: templates are fewer than records."""
+        lines = np.bincount(slot)
+        own = np.flatnonzero(lines)
+        before = self._newest[own]
+        late = before < hour
+        if late.any():
+            self._newest[own[late]] = hour
+            self._clear(own[late], before[late])
+        fits = own[hour > before - HOURS]
+        self._counts[fits, hour % HOURS] += lines[fits].astype(np.uint32)
+
+    def _clear(self, own: I64, before: I64) -> None:
+        """Hours began for these slots: counts of a day before give way. before: their newest hours until now."""
         newest = self._newest[own]
         age = (newest[:, None] - COLUMNS) % HOURS
         self._counts[own] *= age >= (newest - before)[:, None]
