@@ -35,7 +35,7 @@ static alog_status build(alog_engine *engine, const alog_engine_config *config) 
     alog_status status;
     engine->config = *config;
     alog_engine_config *own = &engine->config;
-    own->drain.seed = own->mask.seed = own->seed;
+    own->drain.seed = own->mask.seed = own->seed = alog_seed(own->seed);
     engine->drain = alog_drain_new(&own->drain, &status);
     if (!engine->drain) return status;
     engine->masker = alog_masker_new(&own->mask, &status);

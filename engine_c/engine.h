@@ -45,7 +45,7 @@ typedef struct {
     alog_span severity_table;  /* alog_dfa over all phrases; empty = none */
     const uint8_t *severities; /* 0-100 of each pattern of the table; 0x80 more: see severity.c */
     size_t severity_count;
-    uint64_t seed; /* of all hashes; drain.seed and mask.seed are set from it */
+    uint64_t seed; /* of all hashes; drain.seed and mask.seed are made of it (alog_seed) */
 } alog_engine_config;
 
 /* Columns of at least `cap` entries, filled from entry n on. cap must be the block's newlines + 2. */

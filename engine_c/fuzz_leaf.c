@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "drain.h"
+#include "hash.h"
 #include "token.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -70,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                       .numeric = data[1] >> 5 & 1,
                                       .max_tokens = MOST_TOKENS,
                                       .max_memory = data[2] & 1 ? 1 << 17 : 1 << 22,
-                                      .seed = data[3]};
+                                      .seed = alog_seed(data[3])};
     alog_status status;
     alog_drain *drain = alog_drain_new(&config, &status);
     alog_tokens *tokens = alog_tokens_new(MOST_TOKENS, (size_t)MOST_TOKENS * 4);

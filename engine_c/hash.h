@@ -52,6 +52,13 @@ static inline uint64_t alog_load_upto8(const uint8_t *p, size_t len) {
     return p[0] | (uint64_t)p[len >> 1] << (8 * (len >> 1)) | (uint64_t)p[len - 1] << (8 * (len - 1));
 }
 
+/* The seed that hashes are made with: a drawn one as it is, a small one, given by hand, spread over all bits. With 0 as it
+ * is, every text of up to eight bytes has one hash. Spreading what was spread changes nothing. */
+static inline uint64_t alog_seed(uint64_t given) {
+    if (given >> 32) return given;
+    return alog_mix(given ^ UINT64_C(0xa0761d6478bd642f), UINT64_C(0xe7037ed1a0b428db)) | UINT64_C(1) << 63;
+}
+
 /* Two secrets are drawn from the seed: with one of them known, a text that makes a factor zero would
  * erase the rest of the token from its hash. */
 static inline uint64_t alog_hash_end(uint64_t a, uint64_t b, uint64_t state, size_t len, uint64_t seed) {

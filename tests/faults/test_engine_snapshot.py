@@ -81,6 +81,17 @@ def test_e7_each_engine_draws_a_seed_of_its_own(monkeypatch: pytest.MonkeyPatch)
     assert 0 not in seeds
 
 
+@pytest.mark.parametrize("seed", [0, 1, 255, 1 << 31])
+def test_e7_a_seed_given_by_hand_is_as_good_as_a_drawn_one(seed: int, tally: Tally) -> None:
+    """With 0 taken as it is every short text had one hash, that of the wildcard: the fuzzer saw two words with the
+    template of one."""
+    engine = Engine(EngineConfig(seed=seed, header="none", multiline=False))
+    text = b"up\ndown\n\0J 0\0\nup now\nno way\nup\n"
+    assert engine.feed(text).template_id.tolist() == [1, 2, 3, 4, 5, 1]
+    assert Engine.load(engine.save(), engine.config)._raw.seed == engine._raw.seed
+    tally.add(lines=text.count(b"\n"))
+
+
 def test_e7_a_seed_is_kept_with_what_was_learned() -> None:
     """Keys in saved windows mean the same after a restart, whatever the new process would have drawn."""
     engine = Engine(EngineConfig(key="program"))
