@@ -288,3 +288,17 @@ def test_lists_show_the_others_below_their_root(tmp_path, capsys, monkeypatch):
     assert "incident 3  (" not in shown  # itself
     assert main(["alerts", "list", "--state", str(tmp_path), "--no-color", "--stream", "api"]) == 0
     assert f"incident 3 [with {DB.id[:12]}]" in capsys.readouterr().out
+
+
+def test_a_narrow_terminal_is_for_what_happened(tmp_path, capsys, monkeypatch):
+    state = opened(tmp_path)
+    state.commit([Snapshot("db", 1, alerts=[DB])], lambda _: [])
+    state.close()
+    for columns, shown in ((80, DB.id[:8]), (200, DB.id[:12])):
+        monkeypatch.setattr("alogd.cli.alerts.width", lambda columns=columns: columns)
+        monkeypatch.setattr("alogd.cli.output.width", lambda columns=columns: columns)
+        assert main(["alerts", "list", "--state", str(tmp_path), "--no-color"]) == 0
+        heads, line = capsys.readouterr().out.splitlines()
+        assert line.endswith(f" {shown}  incident 1")
+        assert ("risk" in heads) == (columns == 200)
+        assert columns - line.index("incident 1") >= 24  # room for the beginning of a title

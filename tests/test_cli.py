@@ -339,6 +339,7 @@ def test_a_replay_that_is_killed_leaves_no_worker(working: tuple[subprocess.Pope
         (["alerts", "--state", "missing"], 1, "there is no state in missing"),
         (["alerts", "show", "ffff", "--state", "state"], 1, "no alert"),
         (["alerts", "show", "--state", "state"], 2, "needs an id"),
+        (["alerts", "--url", "http://127.0.0.1:1", "--state", "state"], 2, "leave --url out"),
         (["alerts", "--since", "yesterday", "--state", "state"], 2, "is not a duration"),
         (["templates", "--stream", "nope", "--state", "state"], 1, "there are: app"),
         (["alerts", "--stream", "nope", "--state", "state"], 1, "there are: app"),

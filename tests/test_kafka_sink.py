@@ -17,6 +17,7 @@ from alogd.event import Alert, EvidenceLine
 from alogd.sinks.base import NamedSink, NotConnected, build
 from tests.alerts import alert
 from tests.kafka_broker import Broker
+from tests.outlets import Leap, delivery
 
 LINE = EvidenceLine("/var/log/app.log", 4711, "password=hunter2", True)
 
@@ -71,6 +72,20 @@ async def test_lines_only_where_they_are_wanted(broker: Broker):
     await one.close()
     found = await records(broker, 3)
     assert found[0][1]["lines"][0]["text"] == LINE.text  # type: ignore[index]
+
+
+async def test_it_goes_so_many_times_a_minute_and_nothing_is_left_out(broker: Broker, tmp_path: Path):
+    clock = Leap()
+    sent = [alert(1, at=n, windows=n) for n in range(1, 151)]  # one incident: a topic takes every moment of it
+    entry = {"kind": "kafka", "brokers": [broker.address], "topic": "alerts", "max_per_minute": 6}
+    async with delivery(tmp_path, entry, sent, clock, clock) as (store, way):
+        running = asyncio.create_task(way.run())
+        while store.lengths:  # noqa: ASYNC110 - the delivery has no event for it
+            await asyncio.sleep(0.01)
+        way.finish()
+        await asyncio.wait_for(running, 20)
+    assert [value["windows"] for _, value in await records(broker, 150)] == list(range(1, 151))
+    assert clock.waits[:3] == pytest.approx([10.0, 10.0, 10.0])  # five attempts of 32, the first two at once
 
 
 async def test_no_broker_is_a_reason_to_try_again():

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from alogd.alerts.links import ACTIONS, DAY, Unusable, is_signed, signature, sig
 from alogd.config.load import load
 from alogd.sinks import links
 from alogd.sinks.base import build, entries
+from alogd.web.act import MOST_VERDICTS
 from tests.alerts import alert
 from tests.bad_server import BadServer
 from tests.http_face import ask, raw, serving
@@ -98,6 +100,31 @@ async def test_looking_changes_nothing_and_one_post_does(tmp_path, secret):
         assert (await post(port, link("silence"), "hours=24"))[0] == 200
         assert (await post(port, link("real")))[0] == 200
         assert [one.kind for one in daemon.store.mutes.mutes] == ["silence", "expected", "silence", "real"]
+
+
+async def test_what_was_expected_says_where_and_until_when(tmp_path, secret):
+    async with serving(tmp_path, link_secret_file=secret, external_url=OUTSIDE) as (daemon, _, port):
+        mutes, path = daemon.store.mutes, link("expected")
+        _, _, body = await ask(port, path)
+        assert b'value="template"' in body
+        assert b'value="host"' not in body  # no line of it names one
+        assert (await post(port, path, "scope=template&days=30"))[0] == 200
+        first = mutes.mutes[-1]
+        assert not any(one.startswith("stream=") for one in first.matchers)
+        assert first.ends - first.begins == pytest.approx(30 * DAY, abs=5)
+        assert (await post(port, path, "scope=template&days=30"))[0] == 200
+        assert len(mutes.mutes) == 1  # the button was pressed twice
+        day = datetime.now(UTC).date() + timedelta(days=3)
+        assert (await post(port, path, f"scope=template&days=7&until={day}"))[0] == 200
+        before, after = mutes.mutes
+        assert before.undone is not None  # the later one counts, though it is shorter
+        assert datetime.fromtimestamp(after.ends, UTC).isoformat() == f"{day}T23:59:59+00:00"
+        for bad in ("scope=all", "scope=host", "days=9999", "until=soon", "until=2020-01-01", "until=9999-12-31"):
+            assert (await post(port, path, bad))[0] == 400, bad
+        assert len(mutes.mutes) == 2
+        for days in range(4, 30):
+            status, _ = await post(port, path, f"until={datetime.now(UTC).date() + timedelta(days=days)}")
+        assert (status, len(mutes.mutes)) == (409, MOST_VERDICTS)
 
 
 async def test_what_is_no_form_is_an_error(tmp_path, secret):

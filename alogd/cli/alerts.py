@@ -26,7 +26,7 @@ from alogd.cli.alert_view import in_short, show_alert
 from alogd.cli.ask import add_daemon
 from alogd.cli.failures import Failed, Usage
 from alogd.cli.groups import of_alerts
-from alogd.cli.output import add_output, level_style, table, time_text, use_color, write
+from alogd.cli.output import add_output, level_style, table, time_text, use_color, width, write
 from alogd.cli.settings import add_state, open_state, require_stream
 from alogd.config.tree import Level
 from alogd.config.units import duration
@@ -36,6 +36,8 @@ from alogd.state.database import Reader
 
 IS_MIXED = True  # flags may stand between the words
 HEADS = ("opened (UTC)", "level", "risk", "status", "stream", "lines", "id", "title")
+NARROW_HEADS = ("opened (UTC)", "level", "status", "stream", "id", "title")
+NARROW = 110  # columns; below, what happened comes before risk and lines
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +61,8 @@ def main(args: argparse.Namespace) -> int:
     """List alerts, show one, or acknowledge some."""
     if args.action in ("ack", "acks"):
         return acknowledge(args)
+    if args.url:
+        raise Usage(f"`alogd alerts {args.action}` reads the state (see --state) and asks no daemon: leave --url out")
     if (args.action == "show") != (len(args.id) == 1) or len(args.id) > 1:
         raise Usage("`alogd alerts show` needs an id; `alogd alerts list` takes none")
     with open_state(args) as reader:
@@ -112,13 +116,26 @@ def print_alerts(alerts: Sequence[Alert], acks: Acks, args: argparse.Namespace, 
         print("no alerts")
     else:
         listed = of_alerts(alerts)
-        rows = [_row(alert, acks, is_below) for alert, is_below in listed]
-        table(HEADS, rows, color, [level_style(alert.level) for alert, _ in listed])
+        heads, row = (NARROW_HEADS, _narrow_row) if width() < NARROW else (HEADS, _row)
+        rows = [row(alert, acks, is_below) for alert, is_below in listed]
+        table(heads, rows, color, [level_style(alert.level) for alert, _ in listed])
     return 0
 
 
 def _row(alert: Alert, acks: Acks, is_below: bool) -> tuple[object, ...]:
-    opened, risk = time_text(alert.opened_ns), round(alert.risk)
-    status = "acked" if acks.quiets(alert) else alert.status
-    title = f"  + {alert.title}" if is_below else in_short(alert)
+    opened, risk, status = time_text(alert.opened_ns), round(alert.risk), _status(alert, acks)
+    title = _title(alert, is_below)
     return (opened, alert.level, risk, status, alert.stream, alert.lines_seen, alert.id[:12], title)
+
+
+def _narrow_row(alert: Alert, acks: Acks, is_below: bool) -> tuple[object, ...]:
+    opened = time_text(alert.opened_ns)[5:16]  # month to minute
+    return (opened, alert.level, _status(alert, acks), alert.stream, alert.id[:8], _title(alert, is_below))
+
+
+def _status(alert: Alert, acks: Acks) -> str:
+    return "acked" if acks.quiets(alert) else alert.status
+
+
+def _title(alert: Alert, is_below: bool) -> str:
+    return f"  + {alert.title}" if is_below else in_short(alert)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 
+from alogd.cli.ack import whole_id
 from alogd.cli.ask import add_daemon, ask, moment, who
 from alogd.cli.failures import OK, Usage
 from alogd.cli.output import add_output, emit
@@ -57,7 +58,13 @@ def main(args: argparse.Namespace) -> int:
 def _judge(args: argparse.Namespace, words: list[str]) -> int:
     if len(words) != 2 or words[1] not in JUDGED:
         raise Usage("write `alogd feedback expected ALERT` or `alogd feedback real ALERT`")
-    body = {"alert": words[0], "verdict": words[1], "scope": args.scope, "by": who(args), "why": args.why}
+    body = {
+        "alert": whole_id(args, words[0]),
+        "verdict": words[1],
+        "scope": args.scope,
+        "by": who(args),
+        "why": args.why,
+    }
     body |= {"ends": moment(args.ends, "--until")} if args.ends else {}
     print(ask(args, "POST", "/api/v1/feedback", body)["id"])
     return OK

@@ -156,7 +156,7 @@ class Mutes:
         return True
 
     def with_added(self, mute: Mute, now: float) -> tuple[Mute, ...]:
-        """Raises ValueError when it cannot work or there are too many. The other judgement of the same alert ends."""
+        """What was said of its alert before ends. Raises ValueError when it cannot work or there are too many."""
         mute.check()
         kept = [_judged_anew(old, mute, now) for old in self.mutes]
         for old in sorted(kept, key=lambda one: one.undone or one.ends):
@@ -247,7 +247,7 @@ def said_of(mutes: Sequence[Mute], stream: str, now: float) -> Said:
 def _judged_anew(old: Mute, new: Mute, now: float) -> Mute:
     if not new.alert or old.alert != new.alert or old.state(now) not in ("active", "pending"):
         return old
-    if old.kind == new.kind or "silence" in (old.kind, new.kind):
+    if "silence" in (old.kind, new.kind) or (old.kind == new.kind and old.matchers != new.matchers):
         return old
     return msgspec.structs.replace(old, undone=now, undone_by=new.by)
 

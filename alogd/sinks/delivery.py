@@ -225,7 +225,7 @@ class Delivery:
     async def _hold_back(self) -> None:
         """Until another attempt is due; what comes meanwhile goes with it."""
         rate = (self.sink.max_per_minute or 0) / 60  # attempts a second
-        if not rate or not self.sink.sink.latest_only:
+        if not rate:
             return
         now = self._clock.monotonic()
         self._allowance = min(self._most_allowed, self._allowance + (now - self._allowed_at) * rate)

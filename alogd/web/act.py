@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from datetime import datetime
 from html import escape
 from typing import Literal
 
@@ -18,12 +19,16 @@ from alogd.alerts.links import ACTIONS, Unusable, is_signed
 from alogd.config.tree import Http, read_secret
 from alogd.escape import escape as visible
 from alogd.event import Alert
+from alogd.feedback.mute import Mute
 from alogd.web.acks import acknowledge
 from alogd.web.mutes import MutesApi, Verdict, Wish
 from alogd.web.requests import ALERT_ID, alert_of
 from alogd.web.source import Source
 
 HOURS = {"1": "1 hour", "8": "8 hours", "24": "1 day", "168": "1 week"}
+DAYS = {"7": "1 week", "30": "30 days", "365": "1 year"}
+BY_LINK = "(by link)"
+MOST_VERDICTS = 20  # of one alert: a link cannot push out what others said
 AGAIN = 300.0  # seconds by which another silence has to be longer to be one: a link cannot fill the list
 FORM = "application/x-www-form-urlencoded"
 ASKED = {
@@ -35,7 +40,7 @@ ASKED = {
 MEANS = {
     "ack": "Whoever looks sees that somebody has it, and it rings no more unless it gets worse or ends.",
     "silence": "It is still found, kept and shown, but nobody is told of it for a while.",
-    "expected": "What is like it, and no worse, is kept and shown, but nobody is told of it for a week.",
+    "expected": "What is like it, and no worse, is kept and shown, but nobody is told of it.",
     "real": "What it was about is never learned as normal, and alerts whenever it comes, for a year.",
 }
 BUTTON = {"ack": "Acknowledge", "silence": "Silence", "expected": "This was expected", "real": "This was real"}
@@ -69,7 +74,9 @@ class Act:
         learned = (
             " As it goes on, it is learned as the new normal." if alert.is_lasting and action == "expected" else ""
         )
-        choice = _hours() if action == "silence" else ""
+        choice = _radios("How long", "hours", HOURS) if action == "silence" else ""
+        if action == "expected":
+            choice = _radios("Where", "scope", _scopes(alert)) + _radios("How long", "days", DAYS) + _until()
         form = (
             f'<form method="post"><p class="meta">{MEANS[action]}{learned}</p>{choice}'
             '<label class="group"><span>Your name</span><input name="by" maxlength="200" autocomplete="name"></label>'
@@ -80,28 +87,40 @@ class Act:
     async def do(self, request: web.Request) -> web.Response:
         alert, action = await self._meant(request)
         given = await _form(request)
-        by = f"{given.get('by', '').strip()[:200]} (by link)".strip()
+        by = f"{given.get('by', '').strip()[:200]} {BY_LINK}".strip()
         if action == "ack":
             await acknowledge(self._source, alert, by, "")
         elif action == "silence":
             await self._silence(alert, given.get("hours", "1"), by)
-        elif not self._is_there(alert, action, 0.0):
-            verdict: Literal["expected", "real"] = "real" if action == "real" else "expected"
-            await self._mutes.take_verdict(Verdict(alert=alert.id, verdict=verdict, by=by))
+        elif action == "real":
+            await self._judge(Verdict(alert=alert.id, verdict="real", by=by))
+        else:
+            await self._judge(
+                Verdict(alert=alert.id, verdict="expected", by=by, scope=_scope(given), ends=_ends(given))
+            )
         return _page(DONE[action], alert, "<p>It can be undone where the alert is shown.</p>")
 
     async def _silence(self, alert: Alert, hours: str, by: str) -> None:
         if hours not in HOURS:
             raise web.HTTPBadRequest(text="hours is one of those on the page\n")
-        ends = time.time() + 3600 * int(hours)
-        if not self._is_there(alert, "silence", ends):
+        now = time.time()
+        ends = now + 3600 * int(hours)
+        same = [one for one in self._said_of(alert.id) if one.kind == "silence"]
+        if not any(one.is_on(now) and one.ends >= ends - AGAIN for one in same):
             await self._mutes.take_silence(Wish(alert=alert.id, ends=ends, by=by))
 
-    def _is_there(self, alert: Alert, kind: str, ends: float) -> bool:
-        """Whether the same was asked for before and lasts as long, but for a moment."""
-        now = time.time()
-        same = [one for one in self._source.store.mutes.mutes if one.alert == alert.id and one.kind == kind]
-        return any(one.is_on(now) and one.ends >= ends - AGAIN for one in same)
+    async def _judge(self, verdict: Verdict) -> None:
+        """Once, however often the button is pressed. Raises HTTP errors."""
+        said = self._said_of(verdict.alert)
+        if sum(one.by.endswith(BY_LINK) for one in said) >= MOST_VERDICTS:
+            raise web.HTTPConflict(text="enough was said of this alert by link; see its page\n")
+        made = await self._mutes.made_of(verdict)
+        same = (one for one in said if (one.kind, one.matchers) == (made.kind, made.matchers))
+        if not any(one.is_on(made.created) and abs(one.ends - made.ends) < AGAIN for one in same):
+            await self._mutes.take(made)
+
+    def _said_of(self, alert_id: str) -> list[Mute]:
+        return [one for one in self._source.store.mutes.mutes if one.alert == alert_id]
 
     async def _meant(self, request: web.Request) -> tuple[Alert, str]:
         """The alert and the action. Raises an HTTP error unless the link is one of ours and still good."""
@@ -132,13 +151,48 @@ async def _form(request: web.Request) -> dict[str, str]:
     return {name: value for name, value in given.items() if isinstance(value, str)}
 
 
-def _hours() -> str:
+def _scope(given: dict[str, str]) -> Literal["here", "host", "template"]:
+    found: dict[str, Literal["here", "host", "template"]] = {"here": "here", "host": "host", "template": "template"}
+    scope = found.get(given.get("scope", "here"))
+    if scope is None:
+        raise web.HTTPBadRequest(text="scope is one of those on the page\n")
+    return scope
+
+
+def _ends(given: dict[str, str]) -> float:
+    """Seconds since 1970: the end of the day that was given, or so many days from now. Raises an HTTP error."""
+    days, until = given.get("days", "7"), given.get("until", "").strip()
+    if days not in DAYS:
+        raise web.HTTPBadRequest(text="days is one of those on the page\n")
+    if not until:
+        return time.time() + 86400 * int(days)
+    try:
+        ends = datetime.fromisoformat(f"{until}T23:59:59+00:00").timestamp()
+    except ValueError:
+        raise web.HTTPBadRequest(text="until is a day, as 2026-05-31\n") from None
+    if ends <= time.time():
+        raise web.HTTPBadRequest(text="until is a day to come\n")
+    return ends
+
+
+def _scopes(alert: Alert) -> dict[str, str]:
+    hosts = {"host": f"On {', '.join(alert.hosts[:3])}, in any stream"} if alert.hosts else {}
+    patterns = {"template": "Wherever these lines come"} if alert.templates else {}
+    return {"here": f"In {alert.stream}", **hosts, **patterns}
+
+
+def _radios(head: str, name: str, values: dict[str, str]) -> str:
+    """A choice of `values`, text by value, the first of them chosen."""
     rows = [
-        f'<label><input type="radio" name="hours" value="{value}"{" checked" if value == "1" else ""}>'
-        f"<span>{name}</span></label>"
-        for value, name in HOURS.items()
+        f'<label><input type="radio" name="{name}" value="{value}"{"" if at else " checked"}>'
+        f"<span>{escape(visible(text))}</span></label>"
+        for at, (value, text) in enumerate(values.items())
     ]
-    return f'<div class="group"><span>How long</span><div>{"".join(rows)}</div></div>'
+    return f'<div class="group"><span>{head}</span><div>{"".join(rows)}</div></div>'
+
+
+def _until() -> str:
+    return '<label class="group"><span>or until (UTC)</span><input type="date" name="until"></label>'
 
 
 def _page(heading: str, alert: Alert, body: str) -> web.Response:

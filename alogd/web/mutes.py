@@ -86,10 +86,14 @@ class MutesApi:
         given = msgspec.structs.asdict(wish) | {"begins": now if wish.begins is None else wish.begins}
         given |= await self._about(wish)
         del given["scope"]
-        return await self._add(Mute(id=secrets.token_hex(8), created=now, **given), now)
+        return await self.take(Mute(id=secrets.token_hex(8), created=now, **given))
 
     async def take_verdict(self, verdict: Verdict) -> dict[str, Any]:
         """What was made of it. Raises HTTP errors."""
+        return await self.take(await self.made_of(verdict))
+
+    async def made_of(self, verdict: Verdict) -> Mute:
+        """What it comes to, not yet taken. Raises HTTP errors."""
         now = time.time()
         alert = await alert_of(self._source, verdict.alert)
         try:
@@ -99,12 +103,11 @@ class MutesApi:
         except ValueError as error:
             raise web.HTTPBadRequest(text=f"{error}\n") from None
         ends = now + LASTS[verdict.verdict] if verdict.ends is None else verdict.ends
-        mute = Mute(
+        return Mute(
             id=secrets.token_hex(8), kind=verdict.verdict, matchers=matchers, begins=now, ends=ends, by=verdict.by,
             why=verdict.why, created=now, alert=alert.id, pattern=pattern, title=alert.title[:500],
             is_normal=alert.is_lasting and verdict.verdict == "expected",
         )  # fmt: skip
-        return await self._add(mute, now)
 
     async def end(self, request: web.Request) -> web.Response:
         now, mute_id = time.time(), request.match_info["id"]
@@ -137,9 +140,10 @@ class MutesApi:
         found = [{**describe(one, now), "held": held.get(one.id, [])} for one in mutes.all if one.kind in kinds]
         return json_answer({name: found})
 
-    async def _add(self, mute: Mute, now: float) -> dict[str, Any]:
-        await self._set(lambda mutes: mutes.with_added(mute, now))
-        return describe(mute, now)
+    async def take(self, mute: Mute) -> dict[str, Any]:
+        """It counts from now on, and is on the disk. Raises HTTP errors."""
+        await self._set(lambda mutes: mutes.with_added(mute, mute.created))
+        return describe(mute, mute.created)
 
     async def _set(self, change: Callable[[Mutes], tuple[Mute, ...] | None]) -> bool:
         try:

@@ -155,7 +155,13 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /act/{id}/{action}/{until}/{signature}": Operation(
         "Does it.",
         HTML,
-        fails={400: "the form is wrong", 403: "the signature is not ours", 404: "no such alert", 410: "too old"},
+        fails={
+            400: "the form is wrong",
+            403: "the signature is not ours",
+            404: "no such alert",
+            409: "too much was said of this alert by link",
+            410: "too old",
+        },
         tags=("links",),
     ),
 }

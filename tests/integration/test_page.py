@@ -24,7 +24,7 @@ pytestmark = [
 MARKUP = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>{{7*7}}${window.hurt=1}'
 FRAMES = 120
 SET_MOMENT = """(() => {
-  const input = document.querySelector('.silence [name=until]');
+  const input = document.querySelector('.form [name=until]');
   input.value = '2031-02-03T04:05';
   input.dispatchEvent(new Event('input', { bubbles: true }));
 })()"""
@@ -156,8 +156,8 @@ async def test_a_pattern_is_silenced_for_a_while_listed_and_undone(host):
         await page.run("document.querySelector('[data-do=silence]').focus()")
         await page.key("Enter")
         await page.until("document.activeElement.name === 'scope'")
-        await page.run("document.querySelector('.silence [name=span][value=\"28800\"]').click()")
-        await page.run("document.querySelector('.silence [name=why]').focus()")
+        await page.run("document.querySelector('.form [name=span][value=\"28800\"]').click()")
+        await page.run("document.querySelector('.form [name=why]').focus()")
         await page.type("somebody writes a page")
         await page.key("Enter")
         await page.until("document.querySelector('.said')?.innerText.startsWith('Silenced')")
@@ -173,6 +173,27 @@ async def test_a_pattern_is_silenced_for_a_while_listed_and_undone(host):
         await page.run(f"document.querySelector('#mute-{made['id']} button').click()")
         await page.until(f"document.querySelector('#mute-{made['id']}[data-mute=undone]')")
         assert {one["state"] for one in host.json("/api/v1/silences")["silences"]} == {"undone"}
+        assert page.complaints == []
+
+
+async def test_an_alert_is_expected_wherever_its_pattern_comes_until_a_moment(host):
+    found = host.json("/api/v1/alerts?contains=onerror")["alerts"][0]["id"]
+    async with browsing() as page:
+        await page.open(f"{host.url}#/alerts/{found}")
+        await page.until("document.querySelector('[data-do=expect]')")
+        await page.run("document.querySelector('[data-do=silence]').click()")
+        await page.run("document.querySelector('[data-do=expect]').click()")  # one form at a time
+        assert await page.run("document.querySelectorAll('.form').length") == 1
+        await page.run("document.querySelector('.form [name=scope][value=template]').click()")
+        await page.run(SET_MOMENT)
+        await page.run("document.querySelector('.form .go').click()")
+        await page.until("document.querySelector('.said')?.innerText.startsWith('Judged to be expected')")
+        assert await page.run("document.querySelector('.form')") is None
+        (made,) = [one for one in host.json("/api/v1/feedback")["feedback"] if one["state"] == "active"]
+        assert not any(one.startswith(("stream=", "host=")) for one in made["matchers"])
+        assert made["ends"] == await page.run("new Date('2031-02-03T04:05').getTime() / 1000")
+        await page.run("document.querySelector('[data-do=undo]').click()")
+        await page.until("!document.querySelector('.said')")
         assert page.complaints == []
 
 
@@ -199,10 +220,10 @@ async def test_a_stream_is_silenced_until_a_moment(host):
         await page.open(f"{host.url}#/alerts/{found}")
         await page.until("document.querySelector('[data-do=silence]')")
         await page.run("document.querySelector('[data-do=silence]').click()")
-        await page.run("document.querySelector('.silence [name=scope][value=stream]').click()")
+        await page.run("document.querySelector('.form [name=scope][value=stream]').click()")
         await page.run(SET_MOMENT)
-        assert await page.run("document.querySelector('.silence [name=span]:checked').value") == "until"
-        await page.run("document.querySelector('.silence .go').click()")
+        assert await page.run("document.querySelector('.form [name=span]:checked').value") == "until"
+        await page.run("document.querySelector('.form .go').click()")
         await page.until("document.querySelector('[data-do=undo]')")
         (made,) = [one for one in host.json("/api/v1/silences")["silences"] if one["state"] == "active"]
         assert made["matchers"] == ["stream=host"]
@@ -230,7 +251,7 @@ async def test_what_is_being_typed_stays_when_the_alert_grows(tmp_path):
         await page.open(f"http://127.0.0.1:{port}#/alerts/{alert(3).id}")
         await page.until("document.querySelector('[data-do=silence]')")
         await page.run("document.querySelector('[data-do=silence]').click()")
-        await page.run("document.querySelector('.silence [name=why]').focus()")
+        await page.run("document.querySelector('.form [name=why]').focus()")
         await page.type("half a sen")
         await daemon.store.commit([Snapshot("sshd", 1, alerts=[alert(3, at=50, windows=1234)])])
         await page.until("document.querySelector('.detail').innerText.includes('1,234 odd windows')")

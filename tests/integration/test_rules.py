@@ -49,6 +49,14 @@ def test_every_alert_has_a_case_and_says_what_to_do():
         assert alert["labels"]["severity"] in {"critical", "warning", "info"}
 
 
+def test_every_recorded_series_has_a_case():
+    groups = yaml.safe_load(RULES.read_text())["groups"]
+    recorded = [rule["record"] for group in groups for rule in group["rules"] if "record" in rule]
+    assert len(recorded) >= 4
+    for name in recorded:
+        assert f"- expr: {name}" in CASES.read_text()
+
+
 def test_the_rules_ask_for_metrics_there_are():
     known = set(re.findall(r"^\| `(\w+)`", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE))
     asked = {name.removesuffix("_bucket") for name in re.findall(r"\balogd_\w+", RULES.read_text())}
