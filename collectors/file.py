@@ -31,6 +31,7 @@ from alogd.registry import register
 RECENT = 1024 * 1024  # bytes of what was read last, kept for evidence
 KEPT = 64 * 1024  # bytes kept of each source, for the mark of a position within its unfinished last record
 KEPT_IDLE = 4096  # ... of each idle one
+CLOSED = 256  # closed sources whose text can still be asked for: their last record is told when they close
 MAX_TEXT = 1024 * 1024  # bytes: most of one text()
 CLOSE = 5.0  # seconds given to the thread to let go
 BUSY_BLOCK = 64 * 1024  # bytes: below this a step's yield is a trickle, worth gathering
@@ -96,6 +97,7 @@ class FileCollector:
         self._credit, self._credit_at = BURST, clock.monotonic()
         self._recent = Recent(RECENT)
         self._sources: dict[str, _Source] = {}
+        self._closed: dict[str, _Source] = {}  # the latest, oldest first
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="alogd-file")
         own = [glob.escape(os.path.abspath(path)) + "/**" for path in exclude_paths]
         walk = Walk(chosen.include, [*chosen.exclude, *own], chosen.follow_symlinks)
@@ -166,8 +168,17 @@ class FileCollector:
         elif isinstance(event, Opened):
             self._open(event)
         elif isinstance(event, Closed):
-            self._sources.pop(event.source, None)
+            self._close(event.source)
         return 0
+
+    def _close(self, source: str) -> None:
+        self._closed.pop(source, None)
+        if (one := self._sources.pop(source, None)) is None:
+            return
+        one.kept = b""
+        self._closed[source] = one
+        if len(self._closed) > CLOSED:
+            del self._closed[next(iter(self._closed))]
 
     def _open(self, event: Opened) -> None:
         begun = self._follower.begun.pop(event.source, None)
@@ -191,7 +202,7 @@ class FileCollector:
         recent = self._recent.text(source, offset, length)
         if recent is not None:
             return recent
-        one = self._sources.get(source)
+        one = self._sources.get(source) or self._closed.get(source)
         if one is None or one.fifo or one.file.epoch != one.epoch:
             return None
         try:

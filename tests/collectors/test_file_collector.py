@@ -6,6 +6,9 @@ What may go wrong with a file is in tests/faults/test_files_*.py, row by row of 
 import os
 from pathlib import Path
 
+import pytest
+
+from alogd.collectors import file
 from alogd.collectors.base import Closed, Data, Idle, Note, Opened
 from tests.collectors.following import closed, few_descriptors, follow, held
 from tests.collectors.rig import Rig
@@ -237,6 +240,36 @@ async def test_text_of_what_was_read(place: Path) -> None:
         assert rig.collector.text(source, 16 * 999_999, 16) == line(999_999)  # from memory
         assert rig.collector.text(source, 16 * 5, 32) is None
         assert rig.collector.text("nonsense", 0, 10) is None
+
+
+async def test_text_before_the_last_record_of_a_file_that_closes(place: Path) -> None:
+    """It is judged once the file is closed; what came before it was read in a life before this one."""
+    writer = LogWriter(place / "a.log")
+    writer.write(3)
+    async with follow(place) as rig:
+        positions = [rig.collector.position(source, 16 * 2) for source in rig.open]
+    async with follow(place, positions) as rig:
+        writer.rotate()
+        await rig.advance(30)
+        assert closed(rig) == ["rotated"]
+        source = rig.of(Closed)[0].source
+        assert rig.collector.text(source, 16 * 2, 16) == line(2)
+        assert rig.collector.text(source, 0, 32) == line(0) + line(1)
+
+
+async def test_texts_of_closed_files_have_a_bound(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file, "CLOSED", 2)
+    monkeypatch.setattr(file, "RECENT", 0)
+    writers = [LogWriter(place / f"{i}.log", first=i) for i in range(4)]
+    for writer in writers:
+        writer.write(1)
+    async with follow(place) as rig:
+        for writer in writers:
+            writer.rotate()
+        await rig.advance(30)
+        texts = [rig.collector.text(event.source, 0, 16) for event in rig.of(Closed)]
+        assert texts[:2] == [None, None]
+        assert None not in texts[2:]
 
 
 async def test_lag_and_status(place: Path) -> None:
