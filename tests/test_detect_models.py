@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -55,6 +56,41 @@ def today(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another log, whose templates have other numbers, with something odd in it."""
     first = b"2026-01-02 03:00:00 INFO [main] svc.a: not seen in training at all\n"
     return prepare(tmp_path_factory.mktemp("models") / "today", first + log(4000, 9, odd=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("deeplog", ["--seq"]),
+        ("logbert", ["--seq", *SMALL]),
+        ("mscred", ["--window-counts", "--channels", "2"]),
+    ],
+)
+def test_every_epoch_is_kept_and_evaluated(
+    kind: str, words: list[str], trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    epochs = tmp_path / "epochs"
+    epochs.mkdir()
+    (epochs / f"{kind}-epoch-099.onnx").write_bytes(b"of an earlier training")
+    train = [f"{kind}-train", words[0], str(trained), *words[1:], "--epochs", "2", "--out"]
+    assert main([*train, str(tmp_path / "alone.pth")]) == 0
+    assert main([*train, str(tmp_path / f"{kind}.pth"), "--each-epoch", str(epochs)]) == 0
+    kept = sorted(epochs.glob("*.onnx"))
+    assert [path.stem for path in kept] == [f"{kind}-epoch-{number:03d}" for number in range(1, len(kept) + 1)]
+    assert len(kept) == 2
+    final = (tmp_path / f"{kind}.onnx").read_bytes()
+    assert final == (tmp_path / "alone.onnx").read_bytes()  # looking changes nothing
+    assert final in [path.read_bytes() for path in kept]  # the best of them
+    told = tmp_path / "told"
+    checkpoints = [*map(str, kept), str(tmp_path / f"{kind}.onnx")]
+    tried = ["--seq", str(trained), "--generate-fake-anomaly", "--out-dir", str(told)]
+    capsys.readouterr()
+    assert main(["evaluate", "--checkpoint", *checkpoints, *tried]) == 0
+    assert f"{kind}-epoch-002" in capsys.readouterr().out
+    rows = json.loads((told / "evaluation.json").read_text())["models"]
+    assert [row.pop("checkpoint") for row in rows] == [Path(name).stem for name in checkpoints]
+    assert {row["model"] for row in rows} == {kind}
+    assert rows[-1] in rows[:-1]
 
 
 @pytest.mark.parametrize(

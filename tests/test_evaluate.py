@@ -23,6 +23,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "a.log").write_bytes(b"".join(workflow_log(400)))
     (folder / "b.log").write_bytes(b"".join(workflow_log(200, seed=5, start=1_770_000_000)))
     trained(folder / "models", folder / "a.log", force=True)
+    (folder / "odd.onnx").write_bytes(b"no graph at all")
     out = str(folder / "out")
     assert main(["parse", "--input", str(folder / "b.log"), "--out-dir", out]) == 0
     assert main(["build-deeplog", "--parsed", out, "--out-dir", out, "--window-size", "20", "--stride", "10"]) == 0
@@ -78,8 +79,10 @@ def test_fakes_are_as_many_as_asked_for_and_seeded() -> None:
         (("--checkpoint", "models", "--generate-fake-anomaly", "--anomaly-ratio", "2"), 2),
         (("--checkpoint", "nowhere", "--generate-fake-anomaly"), 65),
         (("--checkpoint", "out", "--generate-fake-anomaly"), 65),
+        (("--checkpoint", "a.log", "--generate-fake-anomaly"), 65),
+        (("--checkpoint", "odd.onnx", "--generate-fake-anomaly"), 65),
     ],
 )
 def test_what_cannot_be_is_refused(place: Path, words: tuple[str, ...], code: int) -> None:
-    named = [str(place / word) if word in ("models", "nowhere", "out") else word for word in words]
+    named = [str(place / word) if word in ("models", "nowhere", "out", "a.log", "odd.onnx") else word for word in words]
     assert run(place, *named) == code

@@ -31,5 +31,8 @@ def main(args: argparse.Namespace) -> int:
     from alogd.offline.models.train_deeplog import Training
 
     chosen = Training(window=args.seq_len, epochs=args.epochs, seed=args.seed)
-    say_trained(place, *training.on_sequences("deeplog", args.source, args.vocab, place, chosen))
+    say_trained(
+        place,
+        *training.on_sequences("deeplog", args.source, args.vocab, training.Place(place, args.each_epoch), chosen),
+    )
     return OK

@@ -3,9 +3,11 @@
   alog-detect evaluate --checkpoint models --seq out --generate-fake-anomaly
   alog-detect evaluate --checkpoint models/2026* --seq out --generate-fake-anomaly --anomaly-ratio 0.05 --seed 7
   alog-detect evaluate --checkpoint models --seq out --labels blocks.csv
+  alog-detect evaluate --checkpoint epochs/*.onnx --seq out --generate-fake-anomaly
 
-A checkpoint is a model bundle as `alogd retrain --out` writes, a file in one, or a directory of bundles, which stands
-for the one in service. Several, as of one training after more and more epochs, make as many rows. Sessions are those
+A checkpoint is a model bundle as `alogd retrain --out` writes, a file in one, a directory of bundles, which stands for
+the one in service, or the .onnx of one model, as the *-train commands write it. Several make as many rows: with
+`deeplog-train --each-epoch epochs`, those of one training, epoch by epoch. Sessions are those
 of sequences.parquet with the vocab.json beside it; use some that the model was not trained on. Their truth is that of
 --labels (session,label), or made: into a share of them goes a template in another's place, one ten times over, a
 stretch reversed or lost. Writes evaluation.md, evaluation.json and pictures/ into --out-dir.
@@ -15,12 +17,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alogd.cli.failures import OK, BadData, Usage
-
-if TYPE_CHECKING:
-    from alogd.models.bundle import Bundle
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,13 +37,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Score, compare, write, print."""
     from alogd.cli.output import table
+    from alogd.offline.meter import Meter
     from alogd.offline.verdicts import evaluation
 
     if bool(args.labels) == args.generate_fake_anomaly:
         raise Usage("say where the truth comes from: --labels CSV or --generate-fake-anomaly, one of the two")
     if not 0 < args.anomaly_ratio < 1:
         raise Usage(f"--anomaly-ratio {args.anomaly_ratio}: a share between 0 and 1")
-    bundles = [_bundle(path) for path in args.checkpoint]
     sessions, vocabulary, keys = evaluation.read_sessions(args.seq)
     if args.labels:
         from alogd.offline.verdicts.labels import of_sessions
@@ -54,7 +52,11 @@ def main(args: argparse.Namespace) -> int:
         sessions = sessions.take(known)
     else:
         sessions, truth = evaluation.with_fakes(sessions, args.anomaly_ratio, len(vocabulary), args.seed)
-    found = [trial for one in bundles for trial in evaluation.trials(one, vocabulary, sessions, truth)]
+    found = []
+    with Meter(len(args.checkpoint), "checkpoints") as meter:
+        for number, path in enumerate(args.checkpoint):
+            found += evaluation.trials_of(path, vocabulary, sessions, truth)
+            meter.show(number + 1)
     if not found:
         raise BadData(f"{args.checkpoint[0]}: no model in it")
     how = "labelled" if args.labels else "made"
@@ -63,14 +65,3 @@ def main(args: argparse.Namespace) -> int:
     table(evaluation.HEADS, evaluation.rows(found), color=False)
     print(f"\n{evaluation.write(args.out_dir, found, about)}")
     return OK
-
-
-def _bundle(path: Path) -> Bundle:
-    from alogd.models import bundle
-
-    if not path.exists():
-        raise BadData(f"{path}: no such checkpoint; alogd retrain --out MODELS makes one")
-    place = path.parent if path.is_file() else path
-    if not (place / bundle.MANIFEST).exists() and (service := bundle.in_service(place)) is not None:
-        place = service
-    return bundle.read(place)

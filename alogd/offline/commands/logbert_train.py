@@ -41,5 +41,8 @@ def main(args: argparse.Namespace) -> int:
 
     names = ("hidden_size", "num_layers", "num_heads", "mask_ratio", "batch_size", "epochs", "seed")
     chosen = Training(length=args.max_seq_len + 1, **{name: getattr(args, name) for name in names})
-    say_trained(place, *training.on_sequences("logbert", args.source, args.vocab, place, chosen))
+    say_trained(
+        place,
+        *training.on_sequences("logbert", args.source, args.vocab, training.Place(place, args.each_epoch), chosen),
+    )
     return OK

@@ -29,5 +29,7 @@ def main(args: argparse.Namespace) -> int:
     from alogd.offline.models.train_mscred import MscredTraining
 
     chosen = MscredTraining(epochs=args.epochs, seed=args.seed, channels=args.channels)
-    say_trained(place, *training.on_counts("mscred", args.source, args.vocab, place, chosen))
+    say_trained(
+        place, *training.on_counts("mscred", args.source, args.vocab, training.Place(place, args.each_epoch), chosen)
+    )
     return OK

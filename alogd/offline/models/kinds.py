@@ -27,6 +27,7 @@ WHEN_ASKED = (
 )  # of them, those trained only where a stream uses them or they are named: minutes, not seconds
 
 Progress = Callable[[int, int, float], None]  # epoch, of how many, loss on what was held back
+Each = Callable[[int, nn.Module], None]  # epoch, the network as it is then: to look at, not to change
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,12 @@ class Trainer(Protocol):
         tell: Progress = ...,
         keep: Keep = ...,
         start: Start | None = ...,
+        each: Each | None = ...,
     ) -> Trained:
         """size: entries of the vocabulary. Deterministic on one machine; begins anew, or goes on from `start`.
 
-        It goes on from the last epoch `keep` holds and then gives what it would have given. Raises ValueError when
+        It goes on from the last epoch `keep` holds and then gives what it would have given. `each` is shown the
+        network after every epoch, ready to be exported. Raises ValueError when
         there is too little to learn from, or when `start` has another shape.
         """
 

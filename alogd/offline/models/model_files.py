@@ -26,6 +26,7 @@ from alogd.offline import atomic
 try:
     import onnx
     import torch
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from torch import Tensor, nn
 except ModuleNotFoundError as error:
     raise Failed(f"this needs {error.name}: pip install torch==2.13.0, then pip install 'alogd[train]'") from None
@@ -120,6 +121,18 @@ def read(path: Path, kind: str) -> Single:
     if model.vocabulary != vocabulary.hash:
         raise BadData(f"{place} was trained with another vocabulary than the {VOCABULARY} beside it")
     return Single(kind, model, vocabulary, _manifest_threshold(place, kind) if np.isnan(limit) else limit)
+
+
+def kind_of(path: Path) -> str:
+    """The kind of model in a .onnx. Raises BadData."""
+    try:
+        graph = onnx.load_from_string(path.read_bytes())
+    except (OSError, DecodeError) as error:
+        raise BadData(f"{path}: no ONNX graph that can be read: {error}") from None
+    found = {one.key: one.value for one in graph.metadata_props}.get(f"{PREFIX}kind")
+    if found is None:
+        raise BadData(f"{path} is no model of alogd's: it does not say of what kind it is")
+    return str(found)
 
 
 def _manifest_threshold(graph: Path, kind: str) -> float:

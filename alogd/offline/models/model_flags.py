@@ -27,6 +27,9 @@ def add_training(parser: argparse.ArgumentParser, kind: str, source: str, about:
         "--out", metavar="FILE", type=Path, help=f"weights; the .onnx goes beside them ({kind}.pth beside the input)"
     )
     parser.add_argument("--epochs", metavar="N", type=int, default=epochs, help=f"passes at most ({epochs})")
+    parser.add_argument(
+        "--each-epoch", metavar="DIR", type=Path, help="keep the model of every epoch too, for alog-detect evaluate"
+    )
     parser.add_argument("--seed", metavar="N", type=int, default=1, help="of weights and order (1)")
 
 

@@ -17,7 +17,7 @@ from alogd.models.vocabulary import Vocabulary
 from alogd.offline.models.checkpoints import Keep
 from alogd.offline.models.epochs import FORGET, Epochs, grow, one_cycle, parted, seeded, shares
 from alogd.offline.models.export import export
-from alogd.offline.models.kinds import Progress, Start, Trained
+from alogd.offline.models.kinds import Each, Progress, Start, Trained
 from alogd.offline.models.nets.deeplog import DeepLogNet
 from alogd.offline.models.sessions import Examples, Sessions, examples
 
@@ -50,6 +50,7 @@ def train(
     tell: Progress = lambda *_: None,
     keep: Keep = FORGET,
     start: Start | None = None,
+    each: Each | None = None,
 ) -> Trained:
     """size: entries of the vocabulary. Deterministic on one machine; goes on from the last epoch `keep` holds.
 
@@ -76,6 +77,8 @@ def train(
             run.step((_losses(net, known, which) * weight[which]).mean())
         run.judge(evaluate(net, unseen))
         tell(run.epoch, chosen.epochs, run.loss)
+        if each:
+            each(run.epoch, net)
     run.finish()
     return Trained(net, run.best_epoch, run.best, len(known), int(known.count.sum()))
 

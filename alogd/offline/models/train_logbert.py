@@ -19,7 +19,7 @@ from alogd.models.vocabulary import PAD, Vocabulary
 from alogd.offline.models.checkpoints import Keep
 from alogd.offline.models.epochs import FORGET, Epochs, grow, one_cycle, parted, seeded, shares
 from alogd.offline.models.export import export
-from alogd.offline.models.kinds import Progress, Start, Trained
+from alogd.offline.models.kinds import Each, Progress, Start, Trained
 from alogd.offline.models.nets.logbert import LogBertNet
 from alogd.offline.models.sessions import CHUNK, Sessions
 
@@ -80,6 +80,7 @@ def train(
     tell: Progress = lambda *_: None,
     keep: Keep = FORGET,
     start: Start | None = None,
+    each: Each | None = None,
 ) -> Trained:
     """size: entries of the vocabulary. Deterministic on one machine; goes on from the last epoch `keep` holds.
 
@@ -109,6 +110,8 @@ def train(
             run.step(_loss(net, known.tokens[which], weight[which], chosen, chance))
         run.judge(evaluate(net, unseen, passes(chosen)))
         tell(run.epoch, chosen.epochs, run.loss)
+        if each:
+            each(run.epoch, net)
     run.finish()
     events = int(((known.tokens != PAD).sum(axis=1) * known.count).sum())
     return Trained(net, run.best_epoch, run.best, len(known), events)

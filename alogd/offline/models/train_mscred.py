@@ -22,7 +22,7 @@ from alogd.models.vocabulary import Vocabulary
 from alogd.offline.models.checkpoints import Keep
 from alogd.offline.models.epochs import FORGET, Epochs, grow, one_cycle, seeded, shares
 from alogd.offline.models.export import export
-from alogd.offline.models.kinds import Progress, Start, Trained
+from alogd.offline.models.kinds import Each, Progress, Start, Trained
 from alogd.offline.models.nets.mscred import MscredNet
 from alogd.offline.models.series import HELD_BACK, Counts, Rows, choose, held_back, rows, spread_over
 from alogd.offline.models.sessions import Sessions, series_of
@@ -58,6 +58,7 @@ def train(
     tell: Progress = lambda *_: None,
     keep: Keep = FORGET,
     start: Start | None = None,
+    each: Each | None = None,
 ) -> Trained:
     """Of the series that came with the sessions. size: entries of the vocabulary.
 
@@ -82,6 +83,7 @@ def train(
     heavy = torch.from_numpy(root.astype(np.float32))
     optimiser = torch.optim.Adam(net.parameters(), chosen.rate)
     slower = one_cycle(optimiser, 3 * chosen.rate, draws=draws, batch=chosen.batch, epochs=chosen.epochs)
+    measured = some_of(known, often, MOST_MEASURED)
     run = Epochs(net, optimiser, slower, chance, keep, most=chosen.epochs, patience=PATIENCE)
     while not run.over:
         net.train()
@@ -91,8 +93,11 @@ def train(
             run.step((_losses(net, known, which, plan, chance) * heavy[which]).mean())
         run.judge(evaluate(net, unseen, weight, plan))
         tell(run.epoch, chosen.epochs, run.loss)
+        if each:
+            net.spread.copy_(_spread(net, *measured, plan))
+            each(run.epoch, net)
     run.finish()
-    net.spread.copy_(_spread(net, *some_of(known, often, MOST_MEASURED), plan))
+    net.spread.copy_(_spread(net, *measured, plan))
     return Trained(net, run.best_epoch, run.best, len(known), len(fit))
 
 

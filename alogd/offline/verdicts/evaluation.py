@@ -15,6 +15,7 @@ import numpy as np
 from alogd.cli.failures import BadData
 from alogd.detectors._in_service import kinds, load, of_kind
 from alogd.event import F64, Bool
+from alogd.models import bundle
 from alogd.models.bundle import Bundle
 from alogd.models.vocabulary import SPECIAL, Vocabulary
 from alogd.offline import atomic, tables
@@ -85,16 +86,40 @@ def with_fakes(sessions: Sessions, ratio: float, size: int, seed: int) -> tuple[
     return Sessions(made.tokens, made.start, np.maximum(sessions.fresh + more, 1), sessions.ends), odd
 
 
-def trials(bundle: Bundle, vocabulary: Vocabulary, sessions: Sessions, truth: Bool) -> list[Trial]:
+def trials(of: Bundle, vocabulary: Vocabulary, sessions: Sessions, truth: Bool) -> list[Trial]:
     """Every model of a bundle. Raises BadBundle when one cannot run."""
-    theirs = [bundle.vocabulary.number(one.fingerprint, one.text) for one in vocabulary.templates]
+    theirs = [of.vocabulary.number(one.fingerprint, one.text) for one in vocabulary.templates]
     numbers = np.array([*range(len(SPECIAL)), *theirs], np.int32)
     found = []
-    for name in kinds(bundle):
-        score = _translated(scorer(load(bundle, name, of_kind(name))), numbers)
-        limit = bundle.manifest.thresholds.get(name, float("inf"))
-        found.append(Trial(bundle.path.name, name, limit, np.asarray(score(sessions), np.float64), truth))
+    for name in kinds(of):
+        score = _translated(scorer(load(of, name, of_kind(name))), numbers)
+        limit = of.manifest.thresholds.get(name, float("inf"))
+        found.append(Trial(of.path.name, name, limit, np.asarray(score(sessions), np.float64), truth))
     return found
+
+
+def trials_of(checkpoint: Path, vocabulary: Vocabulary, sessions: Sessions, truth: Bool) -> list[Trial]:
+    """Every model of a checkpoint: a model by itself (.onnx), a bundle, or a directory's bundle in service.
+
+    Raises BadData, and BadBundle when one cannot run.
+    """
+    if not checkpoint.exists():
+        raise BadData(f"{checkpoint}: no such checkpoint; alogd retrain --out MODELS makes one")
+    place = checkpoint.parent if checkpoint.is_file() else checkpoint
+    if checkpoint.is_file() and not (place / bundle.MANIFEST).exists():
+        return [_alone(checkpoint, vocabulary, sessions, truth)]
+    if not (place / bundle.MANIFEST).exists() and (service := bundle.in_service(place)) is not None:
+        place = service
+    return trials(bundle.read(place), vocabulary, sessions, truth)
+
+
+def _alone(path: Path, vocabulary: Vocabulary, sessions: Sessions, truth: Bool) -> Trial:
+    from alogd.offline.models import model_files  # needs torch, which bundles do not
+
+    kind = model_files.kind_of(path.with_suffix(model_files.GRAPH))
+    single = model_files.read(path, kind)
+    score = _translated(scorer(single.model), single.numbers(vocabulary))
+    return Trial(path.stem, kind, single.threshold, np.asarray(score(sessions), np.float64), truth)
 
 
 def rows(found: Sequence[Trial]) -> list[tuple[str, ...]]:
