@@ -28,7 +28,8 @@ def steps_of(path: Path) -> list[Step]:
     for line in path.read_bytes().splitlines():
         step = json.loads(line)
         if step["did"] == "made":
-            before, kept = kept, []
+            if kept:  # a life that is killed before it loads anything leaves the state as it was
+                before, kept = kept, []
         elif step["did"] == "loaded":
             kept = [*before[: _saved(before, step["state"]) + 1], step]
         else:
